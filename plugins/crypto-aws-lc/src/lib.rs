@@ -1,0 +1,2 @@
+//! Algorithms of AWS-LC.
+#![forbid(unsafe_code)]

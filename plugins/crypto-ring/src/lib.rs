@@ -1,0 +1,2 @@
+//! Algorithms of ring.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Addresses, routes and links by rtnetlink.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The VICI server.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Codec and client for VICI, the configuration and control protocol of strongSwan and charond.
+#![forbid(unsafe_code)]
