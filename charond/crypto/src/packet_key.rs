@@ -1,0 +1,120 @@
+//! One key for one direction of packets, combined mode or encrypt-then-MAC; IKE (RFC 7296 §3.14) and ESP alike.
+
+use subtle::ConstantTimeEq;
+
+use crate::CryptoError;
+use crate::cipher::{AeadKey, CipherKey, MacKey};
+
+/// Longest ICV of any algorithm, octets.
+pub const ICV_LEN_MAX: usize = 64;
+
+/// Protects packets in one direction. A packet is `aad ‖ iv ‖ ciphertext ‖ icv`.
+pub struct PacketKey {
+    kind: Kind,
+    iv_len: usize,
+    block_len: usize,
+    icv_len: usize,
+}
+
+enum Kind {
+    Aead(Box<dyn AeadKey>),
+    Composed { cipher: Option<Box<dyn CipherKey>>, mac: Box<dyn MacKey> },
+}
+
+impl PacketKey {
+    /// A combined-mode key.
+    #[must_use]
+    pub fn aead(key: Box<dyn AeadKey>, iv_len: usize, icv_len: usize) -> Self {
+        Self { kind: Kind::Aead(key), iv_len, block_len: 1, icv_len }
+    }
+
+    /// Encrypt, then MAC. Without a cipher (NULL encryption) only the MAC counts.
+    #[must_use]
+    pub fn composed(
+        cipher: Option<Box<dyn CipherKey>>,
+        mac: Box<dyn MacKey>,
+        iv_len: usize,
+        block_len: usize,
+        icv_len: usize,
+    ) -> Self {
+        Self { kind: Kind::Composed { cipher, mac }, iv_len, block_len, icv_len }
+    }
+
+    /// Octets of the IV on the wire.
+    #[must_use]
+    pub const fn iv_len(&self) -> usize {
+        self.iv_len
+    }
+
+    /// Octets that the padded plaintext must be a multiple of.
+    #[must_use]
+    pub const fn block_len(&self) -> usize {
+        self.block_len
+    }
+
+    /// Octets of the ICV.
+    #[must_use]
+    pub const fn icv_len(&self) -> usize {
+        self.icv_len
+    }
+
+    /// Whether the IV may be a counter; if not it must be random (CBC).
+    #[must_use]
+    pub const fn iv_may_count(&self) -> bool {
+        matches!(self.kind, Kind::Aead(_))
+    }
+
+    /// Encrypts `payload` (plaintext, padded, with room for the ICV at its end) in place. `suffix` is authenticated after
+    /// the ciphertext by encrypt-then-MAC only (high half of an extended sequence number); combined modes have it in `aad`.
+    ///
+    /// # Errors
+    /// [`CryptoError::InvalidLength`] if lengths do not fit.
+    pub fn seal(&self, aad: &[u8], iv: &[u8], payload: &mut [u8], suffix: &[u8]) -> Result<(), CryptoError> {
+        match &self.kind {
+            Kind::Aead(key) => key.seal(iv, aad, payload),
+            Kind::Composed { cipher, mac } => {
+                let (data, icv) = self.split(payload)?;
+                if let Some(cipher) = cipher {
+                    cipher.encrypt(iv, data)?;
+                }
+                mac.sign(&[aad, iv, data, suffix], icv);
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks and decrypts `payload` (ciphertext ‖ ICV) in place; the plaintext is all but the last `icv_len` octets.
+    ///
+    /// # Errors
+    /// [`CryptoError::Forged`] if the ICV does not match, [`CryptoError::InvalidLength`] if lengths do not fit.
+    pub fn open(&self, aad: &[u8], iv: &[u8], payload: &mut [u8], suffix: &[u8]) -> Result<(), CryptoError> {
+        match &self.kind {
+            Kind::Aead(key) => key.open(iv, aad, payload),
+            Kind::Composed { cipher, mac } => {
+                let (data, icv) = self.split(payload)?;
+                let mut expected = [0; ICV_LEN_MAX];
+                let expected = &mut expected[..icv.len()];
+                mac.sign(&[aad, iv, data, suffix], expected);
+                if !bool::from(expected.ct_eq(icv)) {
+                    return Err(CryptoError::Forged);
+                }
+                match cipher {
+                    Some(cipher) => cipher.decrypt(iv, data),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn split<'p>(&self, payload: &'p mut [u8]) -> Result<(&'p mut [u8], &'p mut [u8]), CryptoError> {
+        let at = payload.len().checked_sub(self.icv_len).ok_or(CryptoError::InvalidLength)?;
+        Ok(payload.split_at_mut(at))
+    }
+}
+
+/// Shows the shape only.
+impl std::fmt::Debug for PacketKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PacketKey(iv {} icv {})", self.iv_len, self.icv_len)
+    }
+}

@@ -1,0 +1,241 @@
+//! The tables: which plugin serves which algorithm, in order of preference.
+
+use std::sync::Arc;
+
+use charon_types::Secret;
+use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
+
+use crate::CryptoError;
+use crate::cipher::{Aead, Cipher, Mac};
+use crate::hash::{HashAlgorithm, Hasher};
+use crate::kex::KeyExchange;
+use crate::packet_key::PacketKey;
+use crate::prf::Prf;
+use crate::random::Random;
+use crate::signature::{KeyKind, PrivateKey, PrivateKeyDer, SignatureProvider, SignatureScheme};
+
+/// One algorithm as a plugin offers it.
+#[derive(Clone)]
+pub enum Algorithm {
+    /// Combined mode at one key length.
+    Aead(Arc<dyn Aead>),
+    /// Cipher at one key length.
+    Cipher(Arc<dyn Cipher>),
+    /// Integrity.
+    Mac(Arc<dyn Mac>),
+    /// Pseudo-random function.
+    Prf(Arc<dyn Prf>),
+    /// Key exchange.
+    KeyExchange(Arc<dyn KeyExchange>),
+    /// Hash.
+    Hasher(Arc<dyn Hasher>),
+    /// Signatures.
+    Signature(Arc<dyn SignatureProvider>),
+    /// Randomness.
+    Random(Arc<dyn Random>),
+}
+
+/// An algorithm and the plugin that offers it.
+#[derive(Clone)]
+pub struct Offered<T: ?Sized> {
+    /// Name of the plugin.
+    pub plugin: &'static str,
+    /// The algorithm.
+    pub algorithm: Arc<T>,
+}
+
+/// Collects algorithms, then freezes.
+#[derive(Default)]
+pub struct ProviderBuilder {
+    provider: CryptoProvider,
+}
+
+/// Frozen tables. The first entry of an algorithm serves it; the others are there for differential tests and listings.
+#[derive(Default)]
+pub struct CryptoProvider {
+    /// Combined modes, in order of preference.
+    pub aeads: Vec<Offered<dyn Aead>>,
+    /// Ciphers.
+    pub ciphers: Vec<Offered<dyn Cipher>>,
+    /// Integrity algorithms.
+    pub macs: Vec<Offered<dyn Mac>>,
+    /// Pseudo-random functions.
+    pub prfs: Vec<Offered<dyn Prf>>,
+    /// Key exchanges.
+    pub key_exchanges: Vec<Offered<dyn KeyExchange>>,
+    /// Hashes.
+    pub hashers: Vec<Offered<dyn Hasher>>,
+    /// Signatures.
+    pub signatures: Vec<Offered<dyn SignatureProvider>>,
+    /// Randomness.
+    pub randoms: Vec<Offered<dyn Random>>,
+}
+
+impl ProviderBuilder {
+    /// Adds an algorithm behind those already there.
+    pub fn add(&mut self, plugin: &'static str, algorithm: Algorithm) {
+        let tables = &mut self.provider;
+        match algorithm {
+            Algorithm::Aead(algorithm) => tables.aeads.push(Offered { plugin, algorithm }),
+            Algorithm::Cipher(algorithm) => tables.ciphers.push(Offered { plugin, algorithm }),
+            Algorithm::Mac(algorithm) => tables.macs.push(Offered { plugin, algorithm }),
+            Algorithm::Prf(algorithm) => tables.prfs.push(Offered { plugin, algorithm }),
+            Algorithm::KeyExchange(algorithm) => tables.key_exchanges.push(Offered { plugin, algorithm }),
+            Algorithm::Hasher(algorithm) => tables.hashers.push(Offered { plugin, algorithm }),
+            Algorithm::Signature(algorithm) => tables.signatures.push(Offered { plugin, algorithm }),
+            Algorithm::Random(algorithm) => tables.randoms.push(Offered { plugin, algorithm }),
+        }
+    }
+
+    /// No more additions.
+    #[must_use]
+    pub fn freeze(self) -> CryptoProvider {
+        self.provider
+    }
+}
+
+impl CryptoProvider {
+    /// Combined mode `id` at `key_bits` (`None` for an algorithm's only length).
+    #[must_use]
+    pub fn aead(&self, id: EncryptionId, key_bits: Option<u16>) -> Option<&dyn Aead> {
+        let bits = key_bits.unwrap_or(0);
+        self.aeads
+            .iter()
+            .map(|offered| &*offered.algorithm)
+            .find(|aead| aead.id() == id && aead.key_bits() == bits)
+    }
+
+    /// Cipher `id` at `key_bits`.
+    #[must_use]
+    pub fn cipher(&self, id: EncryptionId, key_bits: Option<u16>) -> Option<&dyn Cipher> {
+        let bits = key_bits.unwrap_or(0);
+        self.ciphers
+            .iter()
+            .map(|offered| &*offered.algorithm)
+            .find(|cipher| cipher.id() == id && cipher.key_bits() == bits)
+    }
+
+    /// Integrity algorithm `id`.
+    #[must_use]
+    pub fn mac(&self, id: IntegrityId) -> Option<&dyn Mac> {
+        self.macs.iter().map(|offered| &*offered.algorithm).find(|mac| mac.id() == id)
+    }
+
+    /// Pseudo-random function `id`.
+    #[must_use]
+    pub fn prf(&self, id: PrfId) -> Option<&dyn Prf> {
+        self.prfs.iter().map(|offered| &*offered.algorithm).find(|prf| prf.id() == id)
+    }
+
+    /// Key exchange `method`.
+    #[must_use]
+    pub fn key_exchange(&self, method: KeMethod) -> Option<&Arc<dyn KeyExchange>> {
+        self.key_exchanges.iter().map(|offered| &offered.algorithm).find(|ke| ke.method() == method)
+    }
+
+    /// Digest of the concatenation of `parts`, `None` if no provider has the hash.
+    #[must_use]
+    pub fn hash(&self, algorithm: HashAlgorithm, parts: &[&[u8]]) -> Option<Vec<u8>> {
+        self.hashers
+            .iter()
+            .find(|offered| offered.algorithm.algorithm() == algorithm)
+            .map(|offered| offered.algorithm.hash(parts))
+    }
+
+    /// The source of randomness.
+    ///
+    /// # Panics
+    /// If no plugin registered one; the daemon checks that before it starts anything.
+    #[must_use]
+    pub fn random(&self) -> &dyn Random {
+        &*self
+            .randoms
+            .first()
+            .expect("a provider of randomness is registered before the tables freeze")
+            .algorithm
+    }
+
+    /// Octets of encryption and of integrity key material that a suite needs, `None` if it is not available.
+    #[must_use]
+    pub fn key_lens(
+        &self,
+        encryption: EncryptionId,
+        key_bits: Option<u16>,
+        integrity: Option<IntegrityId>,
+    ) -> Option<(usize, usize)> {
+        if encryption.is_aead() {
+            return Some((self.aead(encryption, key_bits)?.key_material_len(), 0));
+        }
+        let mac = self.mac(integrity?)?.key_len();
+        if encryption == EncryptionId::NULL {
+            return Some((0, mac));
+        }
+        Some((self.cipher(encryption, key_bits)?.key_material_len(), mac))
+    }
+
+    /// A key for packets in one direction.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] if the suite is not available, [`CryptoError::InvalidKey`] for wrong key lengths.
+    pub fn packet_key(
+        &self,
+        (encryption, key_bits, encryption_key): (EncryptionId, Option<u16>, &Secret),
+        integrity: Option<(IntegrityId, &Secret)>,
+    ) -> Result<PacketKey, CryptoError> {
+        if encryption.is_aead() {
+            let aead = self.aead(encryption, key_bits).ok_or(CryptoError::Unsupported)?;
+            return Ok(PacketKey::aead(aead.key(encryption_key)?, aead.iv_len(), aead.icv_len()));
+        }
+        let (integrity, integrity_key) = integrity.ok_or(CryptoError::Unsupported)?;
+        let mac = self.mac(integrity).ok_or(CryptoError::Unsupported)?;
+        let mac_key = mac.key(integrity_key)?;
+        if encryption == EncryptionId::NULL {
+            return Ok(PacketKey::composed(None, mac_key, 0, 1, mac.icv_len()));
+        }
+        let cipher = self.cipher(encryption, key_bits).ok_or(CryptoError::Unsupported)?;
+        let cipher_key = cipher.key(encryption_key)?;
+        Ok(PacketKey::composed(Some(cipher_key), mac_key, cipher.iv_len(), cipher.block_len(), mac.icv_len()))
+    }
+
+    /// A usable private key, from the first provider that takes it.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] if nobody serves its kind, [`CryptoError::InvalidKey`] if it is malformed.
+    pub fn load_private_key(&self, key: &PrivateKeyDer) -> Result<Arc<dyn PrivateKey>, CryptoError> {
+        self.first_supported(|provider| provider.load(key))
+    }
+
+    /// Checks a signature, by the first provider that serves the key and scheme.
+    ///
+    /// # Errors
+    /// As [`SignatureProvider::verify`].
+    pub fn verify(
+        &self,
+        scheme: SignatureScheme,
+        public_key_info: &[u8],
+        data: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        self.first_supported(|provider| provider.verify(scheme, public_key_info, data, signature))
+    }
+
+    /// Whether some provider serves keys of that kind.
+    #[must_use]
+    pub fn serves(&self, kind: KeyKind) -> bool {
+        self.signatures.iter().any(|offered| offered.algorithm.kinds().contains(&kind))
+    }
+
+    fn first_supported<T>(
+        &self,
+        mut attempt: impl FnMut(&dyn SignatureProvider) -> Result<T, CryptoError>,
+    ) -> Result<T, CryptoError> {
+        let mut result = Err(CryptoError::Unsupported);
+        for offered in &self.signatures {
+            result = attempt(&*offered.algorithm);
+            if !matches!(result, Err(CryptoError::Unsupported)) {
+                break;
+            }
+        }
+        result
+    }
+}
