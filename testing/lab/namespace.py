@@ -1,0 +1,66 @@
+"""A network namespace with a name, and the sweep of those whose owner died.
+
+A name is charon-OWNER-RUN-NODE, where OWNER is the process id of the lab that
+made it, so that labs do not collide and a later one can tell what is stale.
+"""
+
+import os
+import re
+import signal
+
+from .shell import run
+
+RUNTIME = "/run/netns"
+NAME = re.compile(r"^charon-(\d+)-\d+-\w+$")
+
+
+class Namespace:
+    """One node of the lab."""
+
+    def __init__(self, prefix, node):
+        self.node = node
+        self.name = f"{prefix}-{node}"
+        run(["ip", "netns", "add", self.name])
+        try:
+            self.run(["ip", "link", "set", "lo", "up"])
+        except Exception:
+            self.delete()
+            raise
+
+    def enter(self, argv):
+        """The argument vector that runs `argv` inside.
+
+        Not `ip netns exec`: that mounts sysfs, which a user namespace may not.
+        """
+        return ["nsenter", f"--net={RUNTIME}/{self.name}", "--", *argv]
+
+    def run(self, argv, **options):
+        """Runs a command inside; see `shell.run`."""
+        return run(self.enter(argv), **options)
+
+    def ip(self, *words):
+        """Runs `ip` inside."""
+        return run(["ip", "-n", self.name, *words])
+
+    def delete(self):
+        """Ends what still runs inside and removes the namespace."""
+        _delete(self.name)
+
+
+def sweep():
+    """Removes namespaces whose lab is no longer alive."""
+    for line in run(["ip", "netns", "list"]).stdout.splitlines():
+        name = line.split()[0] if line.split() else ""
+        owner = NAME.match(name)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            _delete(name)
+
+
+def _delete(name):
+    inside = run(["ip", "netns", "pids", name], check=False).stdout.split()
+    for pid in inside:
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    run(["ip", "netns", "delete", name], check=False)

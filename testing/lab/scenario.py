@@ -1,0 +1,266 @@
+"""A scenario: a directory with description.md, a swanctl.conf for each gateway, and expect.toml.
+
+expect.toml holds `certificates` (a kind of certificates.KINDS, where needed), `pairs`
+(the pairs of daemons it is meant for, if not all), `[settings]` for strongswan.conf, and
+`[[step]]` tables. A step names in `do` one of the methods of `Play` below; its
+other keys are the arguments. After the last step both daemons are stopped and must
+have left nothing in the kernel.
+"""
+
+import inspect
+import shutil
+import time
+import tomllib
+from pathlib import Path
+
+from . import capture, daemon, leftovers, swanctl, wire
+from .topology import GATEWAYS, Lab, wait_until
+
+SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
+KEYS = {"certificates", "pairs", "settings", "step"}
+# A replaced CHILD_SA is kept for some seconds, for packets that are still under way.
+LINGERING = ("REKEYED", "DELETED")
+
+
+class Scenario:
+    """What a directory says, checked."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.name = directory.name
+        with open(directory / "expect.toml", "rb") as file:
+            said = tomllib.load(file)
+        if said.keys() - KEYS:
+            raise ValueError(f"{self.name}/expect.toml: unknown keys {sorted(said.keys() - KEYS)}")
+        for name in ("description.md", "moon/swanctl.conf", "sun/swanctl.conf"):
+            if not (directory / name).is_file():
+                raise ValueError(f"{self.name}: {name} is missing")
+        self.certificates = said.get("certificates")
+        self.settings = {key: str(value) for key, value in said.get("settings", {}).items()}
+        self.pairs = [tuple(pair.split("/")) for pair in said["pairs"]] if "pairs" in said else None
+        self.steps = said.get("step", [])
+        for step in self.steps:
+            method = getattr(Play, "do_" + step.get("do", "").replace("-", "_"), None)
+            if method is None:
+                raise ValueError(f"{self.name}/expect.toml: no step {step.get('do')!r}")
+            inspect.signature(method).bind(None, **_arguments(step))
+
+    def suits(self, pair):
+        """Whether it is meant for this (moon, sun) pair of kinds."""
+        return self.pairs is None or pair in self.pairs
+
+
+def load(pattern=""):
+    """All scenarios whose name contains `pattern`, by name."""
+    directories = sorted(path.parent for path in SCENARIOS.glob("*/expect.toml"))
+    return [Scenario(path) for path in directories if pattern in path.name]
+
+
+def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=None):
+    """Plays it with these two kinds of daemon; raises at the first thing that is not as expected.
+
+    `evidence` is a directory that gets the logs and the capture of a failure.
+    """
+    with Lab() as lab:
+        stage = Play(lab, scenario, pair, certificates, binaries, swanctl_kind)
+        try:
+            stage.run()
+        except BaseException:
+            if evidence is not None:
+                stage.save(evidence)
+            raise
+
+
+class Play:
+    """A scenario on the stage; each `do_` method is a step."""
+
+    def __init__(self, lab, scenario, pair, certificates, binaries, swanctl_kind):
+        self.lab = lab
+        self.scenario = scenario
+        self.daemons, self.swanctls, self.clean = {}, {}, {}
+        self.capture = None
+        for gateway, kind in zip(GATEWAYS, pair):
+            one = daemon.make(kind, lab, gateway, binaries, settings=scenario.settings)
+            self.daemons[gateway] = one
+            self.swanctls[gateway] = swanctl.make(swanctl_kind or kind, one, binaries)
+            shutil.copy(scenario.directory / gateway / "swanctl.conf", one.swanctl_dir / "swanctl.conf")
+            if scenario.certificates:
+                certificates.install(scenario.certificates, gateway, one.swanctl_dir)
+
+    def run(self):
+        """Starts both daemons, takes all steps, stops them, looks for leftovers."""
+        self.capture = self.lab.own(capture.Capture(self.lab))
+        for gateway in GATEWAYS:
+            self.clean[gateway] = leftovers.snapshot(self.lab.nodes[gateway])
+            self.do_start(gateway)
+        for number, step in enumerate(self.scenario.steps, 1):
+            try:
+                getattr(self, "do_" + step["do"].replace("-", "_"))(**_arguments(step))
+            except Exception as error:
+                raise AssertionError(f"step {number} ({step['do']}): {error}") from error
+        for gateway in GATEWAYS:
+            self.do_stop(gateway)
+        for gateway in GATEWAYS:
+            self.do_clean(gateway)
+
+    def save(self, directory):
+        """Copies logs, configuration and capture."""
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        for gateway, one in self.daemons.items():
+            if one.log_path.exists():
+                shutil.copy(one.log_path, directory / f"{gateway}.log")
+            shutil.copy(one.conf, directory / f"{gateway}.strongswan.conf")
+        if self.capture is not None and self.capture.path.exists():
+            shutil.copy(self.capture.path, directory / "wire.pcap")
+
+    # Daemons.
+
+    def do_start(self, on):
+        """Starts the daemon and loads its configuration."""
+        self.daemons[on].start()
+        self.swanctls[on].load_all()
+
+    def do_stop(self, on):
+        """SIGTERM, which must end it in time and with status 0."""
+        self.daemons[on].stop()
+
+    def do_kill(self, on):
+        """SIGKILL."""
+        self.daemons[on].kill()
+
+    def do_clean(self, on):
+        """Its namespace is as it was before the daemon was started first."""
+        gone = leftovers.difference(self.clean[on], leftovers.snapshot(self.lab.nodes[on]))
+        assert not gone, f"{on} is not clean:\n{gone}"
+
+    def do_logged(self, on, text):
+        """Its log holds this text."""
+        assert text in self.daemons[on].log(), f"the log of {on} has no {text!r}"
+
+    # Commands.
+
+    def do_initiate(self, on, child="net", timeout_s=30, fails=None):
+        """--initiate succeeds, or fails with this text in what it says."""
+        begin = time.monotonic()
+        done = self.swanctls[on]("--initiate", "--child", child, check=False, timeout=timeout_s)
+        said = (done.stdout + done.stderr).strip()
+        if fails is None:
+            assert done.returncode == 0 and "initiate completed successfully" in said, \
+                f"--initiate on {on} ended with {done.returncode} after {time.monotonic() - begin:.1f} s:\n{said}"
+        else:
+            assert done.returncode != 0, f"--initiate on {on} succeeded:\n{said}"
+            assert fails in said, f"--initiate on {on} failed without saying {fails!r}:\n{said}"
+
+    def do_terminate(self, on, ike="gw", child=None):
+        """--terminate succeeds."""
+        what = ["--child", child] if child else ["--ike", ike]
+        self.swanctls[on]("--terminate", *what)
+
+    def do_rekey(self, on, ike=None, child=None):
+        """--rekey is accepted; `rekeyed` waits for the effect."""
+        self.swanctls[on]("--rekey", *(["--child", child] if child else ["--ike", ike or "gw"]))
+
+    # What both ends hold.
+
+    def do_established(self, ike="gw", child="net", within_s=5):
+        """Each end has exactly one IKE_SA, ESTABLISHED, one CHILD_SA, INSTALLED, and the SPIs are each other's."""
+        self._eventually(lambda: self._established(ike, child), within_s)
+
+    def do_rekeyed(self, ike=None, child=None, within_s=10):
+        """As `established`, but with other SPIs than at the last `established` or `rekeyed`."""
+        before = self.spis
+
+        def rekeyed():
+            self._established(ike or "gw", child or "net")
+            assert not ike or self.spis["ike"] != before["ike"], "the IKE_SA is still the old one"
+            assert not child or self.spis["child"].isdisjoint(before["child"]), "the CHILD_SA is still the old one"
+
+        self._eventually(rekeyed, within_s)
+
+    def do_gone(self, on=GATEWAYS, within_s=5):
+        """No IKE_SA is left."""
+        for gateway in [on] if isinstance(on, str) else on:
+            wait_until(lambda: not self.daemons[gateway].sas(), within_s, f"{gateway} without any IKE_SA")
+
+    def do_counters(self, packets, bytes, child="net"):
+        """Both ends counted these packets and octets in and out, no more and no less."""
+        for gateway in GATEWAYS:
+            (_, sa), = self.daemons[gateway].sas()
+            one, = (c for c in sa["child-sas"].values() if c["name"] == child)
+            got = {key: int(one[key]) for key in ("packets-in", "packets-out", "bytes-in", "bytes-out")}
+            want = {"packets-in": packets, "packets-out": packets, "bytes-in": bytes, "bytes-out": bytes}
+            assert got == want, f"{gateway} counted {got}, but {want} passed"
+
+    # Traffic.
+
+    def do_ping(self, source="alice", target="bob", count=20, family=4, at_least=None):
+        """Answers come to all of `count` pings, or to `at_least` so many."""
+        got = self.lab.ping(source, target, family=family, count=count)
+        assert got >= (count if at_least is None else at_least), f"{got} of {count} pings answered"
+
+    def do_blocked(self, source="alice", target="bob", family=4):
+        """No ping is answered."""
+        got = self.lab.ping(source, target, family=family, count=2, wait_s=0.3)
+        assert got == 0, f"{got} pings answered without a tunnel"
+
+    # The wire.
+
+    def do_cut(self):
+        """Nothing passes the wire."""
+        wire.cut(self.lab)
+
+    def do_lose(self, percent):
+        """The wire loses this many of a hundred."""
+        wire.lose(self.lab, percent)
+
+    def do_mend(self):
+        """The wire passes all again."""
+        wire.mend(self.lab)
+
+    def do_crossed(self, exchange=None, at_least=1):
+        """Only IKE and UDP-encapsulated ESP crossed the wire, and this exchange so many times in each role."""
+        def crossed():
+            packets = self.capture.packets()
+            strange = {p.kind for p in packets} - {"ike", "esp", "keepalive", "neighbour"}
+            assert not strange, f"on the wire: {', '.join(sorted(strange))}"
+            for response in (False, True) if exchange else ():
+                seen = sum(p.exchange == exchange and p.response == response for p in packets)
+                assert seen >= at_least, f"{seen} {exchange} {'responses' if response else 'requests'} on the wire"
+
+        self._eventually(crossed, 2)
+
+    def _established(self, ike, child):
+        ends = {}
+        for gateway in GATEWAYS:
+            sas = self.daemons[gateway].sas()
+            names = [f"{name} {sa['state']}" for name, sa in sas]
+            assert names == [f"{ike} ESTABLISHED"], f"{gateway} has {names or 'no IKE_SA'}"
+            sa = sas[0][1]
+            children = [c for c in sa["child-sas"].values() if c["state"] not in LINGERING]
+            states = [f"{c['name']} {c['state']}" for c in children]
+            assert states == [f"{child} INSTALLED"], f"{gateway} has CHILD_SAs {states}"
+            ends[gateway] = (sa, children[0])
+        (moon, moon_child), (sun, sun_child) = ends["moon"], ends["sun"]
+        spis = (moon["initiator-spi"], moon["responder-spi"])
+        assert spis == (sun["initiator-spi"], sun["responder-spi"]), "the ends hold different IKE_SAs"
+        assert (moon_child["spi-in"], moon_child["spi-out"]) == (sun_child["spi-out"], sun_child["spi-in"]), \
+            "the ends hold different CHILD_SAs"
+        assert moon["version"] == sun["version"] == "2", "not IKEv2"
+        assert (moon["local-id"], moon["remote-id"]) == (sun["remote-id"], sun["local-id"]), "identities differ"
+        self.spis = {"ike": spis, "child": {moon_child["spi-in"], moon_child["spi-out"]}}
+
+    @staticmethod
+    def _eventually(check, within_s):
+        end = time.monotonic() + within_s
+        while True:
+            try:
+                return check()
+            except AssertionError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.1)
+
+
+def _arguments(step):
+    return {key.replace("-", "_"): value for key, value in step.items() if key != "do"}
