@@ -1,0 +1,134 @@
+//! Compares settings with the table of options, so that nothing set in vain stays unnoticed.
+
+use std::fmt;
+
+use crate::options::{self, Kind, Opt, Program, Status};
+use crate::{Location, Settings, ValueError, View, scalar};
+
+/// Something in strongswan.conf that will not do what its author hopes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A key or section that is not in the table.
+    Unknown {
+        /// Where it was written.
+        location: Location,
+        /// Its path from the root.
+        path: String,
+    },
+    /// A key that is accepted but has no effect.
+    NoMeaning {
+        /// Where it was written.
+        location: Location,
+        /// Its path from the root.
+        path: String,
+        /// Why it has none.
+        reason: &'static str,
+    },
+    /// A value that is not of the type of its key.
+    Invalid(ValueError),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { location, path } => write!(f, "{location}: {path} is unknown"),
+            Self::NoMeaning { location, path, reason } => {
+                write!(f, "{location}: {path} has no effect: {reason}")
+            }
+            Self::Invalid(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What in the sections of the daemon and the command is unknown, without effect or not of its type, in the order of
+/// the file. Sections of other programs are not looked at.
+pub fn check(settings: &Settings) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    for program in [Program::Daemon, Program::Swanctl] {
+        for name in program.sections() {
+            if let Some(view) = settings.section(name) {
+                walk(&view, program, &mut Vec::new(), &mut notices);
+            }
+        }
+    }
+    notices
+}
+
+/// The table bounds the depth: no unknown section is entered, so that references in a circle come to an end.
+fn walk<'a>(view: &View<'a>, program: Program, path: &mut Vec<&'a str>, notices: &mut Vec<Notice>) {
+    for (key, value) in view.keys() {
+        path.push(key);
+        let location = || value.location().clone();
+        match options::find(program, path) {
+            None => notices.push(Notice::Unknown { location: location(), path: below(view, key) }),
+            Some(Opt { status: Status::NoMeaning(reason), .. }) => {
+                notices.push(Notice::NoMeaning { location: location(), path: below(view, key), reason });
+            }
+            Some(option) => notices.extend(fault(view, key, option.kind).map(Notice::Invalid)),
+        }
+        path.pop();
+    }
+    for section in view.sections() {
+        path.push(section.name());
+        if options::is_section(program, path) {
+            walk(&section, program, path, notices);
+        } else if let Some(location) = section.location() {
+            let path = below(view, section.name());
+            notices.push(Notice::Unknown { location: location.clone(), path });
+        }
+        path.pop();
+    }
+}
+
+fn below(view: &View<'_>, name: &str) -> String {
+    format!("{}.{name}", view.path())
+}
+
+fn fault(view: &View<'_>, key: &str, kind: Kind) -> Option<ValueError> {
+    match kind {
+        Kind::Bool => view.bool(key).err(),
+        Kind::Int => view.int::<i64>(key).err(),
+        Kind::Float => view.float(key).err(),
+        Kind::Time => view.typed(key, |text| scalar::parse_time(text).map(drop)).err(),
+        Kind::Size => view.bytes(key).err(),
+        Kind::Text | Kind::List => view.text(key).err(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notices(text: &str) -> Vec<String> {
+        let settings = Settings::parse("s.conf", text.as_bytes()).expect("the test writes valid settings");
+        check(&settings).iter().map(Notice::to_string).collect()
+    }
+
+    #[test]
+    fn a_file_of_effective_settings_gives_no_notice() {
+        let text = "charon {\n retransmit_tries = 3\n filelog { f { path = /var/log/x\n ike = 2 } }\n}\nlibtls { x = y }";
+        assert_eq!(notices(text), [""; 0]);
+    }
+
+    #[test]
+    fn unknown_ineffective_and_mistyped_keys_are_named_with_their_line() {
+        let text =
+            "charon {\n  retransmit_tires = 3\n  cisco_unity = yes\n  port = ike\n  plugin { a = b }\n}";
+        assert_eq!(
+            notices(text),
+            [
+                "s.conf:2: charon.retransmit_tires is unknown",
+                "s.conf:3: charon.cisco_unity has no effect: IKEv1 is not supported",
+                "s.conf:4: charon.port: 'ike' is not an integer",
+                "s.conf:5: charon.plugin is unknown",
+            ]
+        );
+    }
+
+    #[test]
+    fn references_in_a_circle_come_to_an_end() {
+        let text = "charon { plugins : charon { plugins : charon { } } }";
+        assert_eq!(notices(text), ["s.conf:1: charon.plugins.plugins.plugins is unknown"]);
+    }
+}

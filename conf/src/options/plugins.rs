@@ -1,0 +1,49 @@
+//! What single plugins take, and the command.
+
+use super::Kind::{Bool, Int, Size, Text, Time};
+use super::Status::{Effective, NoMeaning};
+use super::Unit::{self, Bits, Bytes, Milliseconds, Seconds};
+use super::{Opt, daemon, swanctl};
+
+#[rustfmt::skip]
+pub(super) const OPTIONS: &[Opt] = &[
+    daemon("plugins.<name>.load", Text, "", Unit::None, Effective, "with load_modular: yes, no or a priority"),
+    daemon("plugins.socket-default.use_ipv4", Bool, "yes", Unit::None, Effective, "whether IPv4 is listened on"),
+    daemon("plugins.socket-default.use_ipv6", Bool, "yes", Unit::None, Effective, "whether IPv6 is listened on"),
+    daemon("plugins.socket-default.set_source", Bool, "yes", Unit::None, NoMeaning("packets always leave from the address of their SA"), "whether the source address is set on packets"),
+    daemon("plugins.socket-default.set_sourceif", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether the source interface is set on packets"),
+    daemon("plugins.socket-default.fwmark", Text, "", Unit::None, NoMeaning("not built yet"), "mark of IKE packets, as [!]mark[/mask]"),
+    daemon("plugins.kernel-netlink.buflen", Int, "", Bytes, NoMeaning("buffers size themselves"), "length of netlink messages"),
+    daemon("plugins.kernel-netlink.fwmark", Text, "", Unit::None, NoMeaning("not built yet"), "mark of the routing rule; ! inverts"),
+    daemon("plugins.kernel-netlink.hw_offload_feature_interface", Text, "lo", Unit::None, NoMeaning("not built yet"), "interface probed for offload"),
+    daemon("plugins.kernel-netlink.install_routes_xfrmi", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether routes are installed for SAs with interface ids"),
+    daemon("plugins.kernel-netlink.mss", Int, "0", Bytes, NoMeaning("not built yet"), "MSS of installed routes"),
+    daemon("plugins.kernel-netlink.mtu", Int, "0", Bytes, NoMeaning("not built yet"), "MTU of installed routes"),
+    daemon("plugins.kernel-netlink.parallel_route", Bool, "no", Unit::None, NoMeaning("requests are always pipelined"), "whether route requests run in parallel"),
+    daemon("plugins.kernel-netlink.parallel_xfrm", Bool, "no", Unit::None, NoMeaning("requests are always pipelined"), "whether XFRM requests run in parallel"),
+    daemon("plugins.kernel-netlink.policy_update", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether policies are updated in place"),
+    daemon("plugins.kernel-netlink.port_bypass", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether bypass policies by port replace those of sockets"),
+    daemon("plugins.kernel-netlink.process_rules", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether rule changes are followed"),
+    daemon("plugins.kernel-netlink.receive_buffer_size", Size, "8388608", Bytes, NoMeaning("not built yet"), "receive buffer of event sockets"),
+    daemon("plugins.kernel-netlink.roam_events", Bool, "yes", Unit::None, NoMeaning("not built yet"), "whether address and route changes move IKE SAs"),
+    daemon("plugins.kernel-netlink.set_proto_port_transport_sa", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether transport SAs carry their selector"),
+    daemon("plugins.kernel-netlink.spdh_thresh.ipv4.lbits", Int, "32", Bits, NoMeaning("not built yet"), "local prefix from which IPv4 policies are hashed"),
+    daemon("plugins.kernel-netlink.spdh_thresh.ipv4.rbits", Int, "32", Bits, NoMeaning("not built yet"), "remote prefix from which IPv4 policies are hashed"),
+    daemon("plugins.kernel-netlink.spdh_thresh.ipv6.lbits", Int, "128", Bits, NoMeaning("not built yet"), "local prefix from which IPv6 policies are hashed"),
+    daemon("plugins.kernel-netlink.spdh_thresh.ipv6.rbits", Int, "128", Bits, NoMeaning("not built yet"), "remote prefix from which IPv6 policies are hashed"),
+    daemon("plugins.kernel-netlink.retries", Int, "0", Unit::None, NoMeaning("netlink requests are not lost"), "retransmissions of netlink requests"),
+    daemon("plugins.kernel-netlink.timeout", Int, "0", Milliseconds, NoMeaning("netlink requests are not lost"), "wait for a netlink answer"),
+    daemon("plugins.kernel-netlink.ignore_retransmit_errors", Bool, "no", Unit::None, NoMeaning("netlink requests are not lost"), "whether errors of retransmitted requests are ignored"),
+    daemon("plugins.kernel-netlink.xfrm_acq_expires", Time, "165", Seconds, NoMeaning("not built yet"), "lifetime of larval SAs"),
+    daemon("plugins.kernel-pfkey.events_buffer_size", Size, "0", Bytes, NoMeaning("not built yet"), "receive buffer of the event socket"),
+    daemon("plugins.kernel-pfkey.route_via_internal", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether routes use the internal interface"),
+    daemon("plugins.kernel-libipsec.allow_peer_ts", Bool, "no", Unit::None, Effective, "whether a remote selector may contain the peer's address"),
+    daemon("plugins.kernel-libipsec.fwmark", Text, "", Unit::None, NoMeaning("not built yet"), "mark of ESP packets; that of socket-default by default"),
+    daemon("plugins.kernel-libipsec.raw_esp", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether ESP may go without UDP"),
+    daemon("plugins.updown.dns_handler", Bool, "no", Unit::None, NoMeaning("not built yet"), "whether name servers are passed to updown scripts"),
+    daemon("plugins.resolve.file", Text, "/etc/resolv.conf", Unit::None, NoMeaning("not built yet"), "file that received name servers are written to"),
+    daemon("plugins.vici.socket", Text, "unix:///var/run/charon.vici", Unit::None, Effective, "where the control socket listens: unix:// or tcp://"),
+    swanctl("plugins.vici.socket", Text, "", Unit::None, Effective, "like socket, which wins"),
+    swanctl("socket", Text, "unix:///var/run/charon.vici", Unit::None, Effective, "the control socket to connect to"),
+    swanctl("load", Text, "", Unit::None, NoMeaning("everything is built in"), "plugins of the command"),
+];

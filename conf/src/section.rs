@@ -1,0 +1,161 @@
+//! The tree as written: sections, keys and references, each in the order of the files.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::Location;
+
+/// One section as written, before references are followed. Equality ignores where things were written.
+#[derive(Debug, Clone)]
+pub struct Section {
+    path: String,
+    location: Location,
+    pub(crate) keys: Ordered<Option<Value>>,
+    pub(crate) sections: Ordered<Self>,
+    pub(crate) references: Vec<Reference>,
+}
+
+impl Section {
+    pub(crate) fn new(path: String, location: Location) -> Self {
+        Self { path, location, keys: Ordered::new(), sections: Ordered::new(), references: Vec::new() }
+    }
+
+    /// The path from the root, with dots; empty for the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where the section was first opened.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// The own section of that name, made if it is new.
+    pub(crate) fn open(&mut self, name: &str, location: Location) -> &mut Self {
+        let path = self.path_of(name);
+        self.sections.entry(name, || Self::new(path, location))
+    }
+}
+
+impl PartialEq for Section {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+            && self.keys == other.keys
+            && self.sections == other.sections
+            && self.references == other.references
+    }
+}
+
+/// A value as written, with its place. Any bytes; most are text. Equality ignores the place.
+///
+/// Values may be secrets: they are wiped when dropped, and `Debug` shows only the place.
+#[derive(Clone)]
+pub struct Value {
+    bytes: Zeroizing<Vec<u8>>,
+    location: Location,
+}
+
+impl Value {
+    pub(crate) fn new(bytes: Zeroizing<Vec<u8>>, location: Location) -> Self {
+        Self { bytes, location }
+    }
+
+    /// The value, escapes resolved.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The value as text, if it is UTF-8.
+    pub fn as_text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+
+    /// Where the value was written.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({:?})", self.location)
+    }
+}
+
+/// A section whose content another one takes as its defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) path: String,
+    pub(crate) location: Location,
+}
+
+impl PartialEq for Reference {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+/// Named things in the order in which their names first appeared.
+#[derive(Debug, Clone)]
+pub(crate) struct Ordered<T> {
+    entries: Vec<(String, T)>,
+    index: HashMap<String, usize>,
+}
+
+impl<T> Ordered<T> {
+    fn new() -> Self {
+        Self { entries: Vec::new(), index: HashMap::new() }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        self.get_entry(name).map(|(_, item)| item)
+    }
+
+    /// The item with its name as stored.
+    pub(crate) fn get_entry(&self, name: &str) -> Option<(&str, &T)> {
+        self.index.get(name).and_then(|at| self.entries.get(*at)).map(|(name, item)| (name.as_str(), item))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.entries.iter().map(|(name, item)| (name.as_str(), item))
+    }
+
+    /// Puts an item at the place of the first one of that name.
+    pub(crate) fn set(&mut self, name: &str, item: T) {
+        match self.index.get(name).and_then(|at| self.entries.get_mut(*at)) {
+            Some((_, old)) => *old = item,
+            None => self.push(name, item),
+        }
+    }
+
+    fn entry(&mut self, name: &str, make: impl FnOnce() -> T) -> &mut T {
+        if !self.index.contains_key(name) {
+            self.push(name, make());
+        }
+        let at = self.index.get(name).copied().unwrap_or_default();
+        &mut self.entries[at].1
+    }
+
+    fn push(&mut self, name: &str, item: T) {
+        self.index.insert(name.to_owned(), self.entries.len());
+        self.entries.push((name.to_owned(), item));
+    }
+}
+
+impl<T: PartialEq> PartialEq for Ordered<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
