@@ -1,2 +1,78 @@
-//! Codec and client for VICI, the configuration and control protocol of strongSwan and charond.
+//! VICI, the configuration and control protocol of strongSwan's charon and of charond: messages, packets, frames, and
+//! two clients.
+//!
+//! A VICI daemon listens on a stream socket, by default `unix:///var/run/charon.vici`. Both sides send *frames*, a
+//! 4-byte big-endian length and so many bytes; a frame holds a *packet* (a request, a reply, an event or their
+//! bookkeeping); most packets end in a *message*, a tree of key/value pairs, lists and sections.
+//!
+//! | Layer | Types |
+//! |---|---|
+//! | message, owned | [`Message`], [`Section`], [`Value`], [`Data`] |
+//! | message, borrowed | [`Elements`] (one element after the other), [`Tree`] (the same, indexed) |
+//! | message, written piecewise | [`Encoder`] |
+//! | packet | [`Packet`] |
+//! | frame | [`FrameCodec`], for `tokio_util::codec::Framed` |
+//! | conversation | [`Client`] on tokio, [`blocking::Client`] on plain sockets |
+//!
+//! # Messages
+//!
+//! Order and duplicate keys are part of a message and survive a round trip:
+//!
+//! ```
+//! use vici::{Message, Section};
+//!
+//! let message = Message::new()
+//!     .with("child", "net-net")
+//!     .with("timeout", "5000")
+//!     .with("hints", vec!["first", "second"])
+//!     .with("more", Section::new().with("flag", "yes"));
+//! let bytes = message.encode()?;
+//! assert_eq!(Message::decode(&bytes)?, message);
+//! assert_eq!(message.text("child"), Some("net-net"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The decoder is as lenient as charon: a section or list that is still open at the end of the data counts as closed.
+//! Everything else that is malformed is a [`DecodeError`] with its position.
+//!
+//! # Asking a daemon
+//!
+//! ```no_run
+//! use vici::{Message, Uri, blocking::Client};
+//!
+//! let mut client = Client::connect(&Uri::default())?;
+//! let version = client.request("version", &Message::new())?;
+//! println!("{}", version.text("version").unwrap_or("?"));
+//!
+//! let mut sas = client.stream("list-sas", "list-sa", &Message::new())?;
+//! while let Some(sa) = sas.next_event()? {
+//!     println!("{sa:?}");
+//! }
+//! # Ok::<(), vici::ClientError>(())
+//! ```
 #![forbid(unsafe_code)]
+
+pub mod blocking;
+mod client;
+mod data;
+mod decode;
+mod dialogue;
+mod encode;
+mod frame;
+mod message;
+mod name;
+mod packet;
+mod tree;
+mod uri;
+
+pub use client::{Client, Streamed};
+pub use data::Data;
+pub use decode::{DecodeError, Element, Elements};
+pub use dialogue::{ClientError, EVENTS_QUEUED_MAX, Event, Refused};
+pub use encode::{EncodeError, Encoder, NAME_LEN_MAX, VALUE_LEN_MAX};
+pub use frame::{FRAME_LEN_MAX, FrameCodec, FrameError};
+pub use message::{DEPTH_MAX, Message, Section, Value};
+pub use name::Name;
+pub use packet::{Packet, PacketError};
+pub use tree::{EntryRef, ListRef, SectionRef, Tree, ValueRef};
+pub use uri::{Uri, UriError};
