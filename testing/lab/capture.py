@@ -1,16 +1,14 @@
-"""What crossed the wire: tcpdump writes it, this reads it."""
+"""What crossed the wire: sniff.py writes it, this reads it."""
 
 import ipaddress
-import os
-import shutil
-import signal
 import struct
 import subprocess
+import sys
 from dataclasses import dataclass
-
-from .topology import wait_until
+from pathlib import Path
 
 EXCHANGES = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL"}
+SNIFF = Path(__file__).with_name("sniff.py")
 UDP, IKE_PORTS = 17, (500, 4500)
 # Headers that may stand between IPv6 and UDP, with a length octet in units of 8.
 IPV6_EXTENSIONS = (0, 43, 60)
@@ -27,45 +25,28 @@ class Packet:
     response: bool = False
 
 
-def available():
-    """Whether tcpdump is installed."""
-    return shutil.which("tcpdump") is not None
-
-
 class Capture:
-    """tcpdump on the bridge of the lab; `packets` may be called while it runs."""
+    """A capture on the bridge of the lab; `packets` may be called while it runs."""
 
     def __init__(self, lab):
         self.path = lab.directory / "wire.pcap"
-        self._log = lab.directory / "tcpdump.log"
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                lab.nodes["wire"].enter(["tcpdump", "-i", "to-sun", "-n", "-U", "--immediate-mode", "-Z", "root",
-                                         "-B", "8192", "-s", "256", "-w", str(self.path)]),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self._listening, 10, "tcpdump listening")
+        self._process = subprocess.Popen(
+            lab.nodes["wire"].enter(["setpriv", "--pdeathsig", "KILL", sys.executable, SNIFF, "to-sun", self.path]),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+        assert self._process.stdout.readline() == b"listening\n", "no capture on the wire"
 
     def __str__(self):
         return "capture"
 
     def close(self):
-        """Ends tcpdump and lets it write what it has."""
-        if self._process.poll() is None:
-            os.kill(self._process.pid, signal.SIGINT)
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        """Ends it; the file stays."""
+        self._process.terminate()
+        self._process.wait()
+        self._process.stdout.close()
 
     def packets(self):
         """All packets so far."""
         return [parse(frame) for frame in frames(self.path.read_bytes())]
-
-    def _listening(self):
-        said = self._log.read_text(errors="replace")
-        assert self._process.poll() is None, f"tcpdump ended: {said}"
-        return "listening on" in said
 
 
 def frames(data):

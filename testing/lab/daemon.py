@@ -23,7 +23,7 @@ class Daemon:
 
     kind = ""
 
-    def __init__(self, lab, gateway, *, settings=None, outlive=False):
+    def __init__(self, lab, gateway, *, settings=None):
         self.lab = lab
         self.gateway = gateway
         self.node = lab.nodes[gateway]
@@ -35,7 +35,6 @@ class Daemon:
         self.conf = self.directory / "strongswan.conf"
         self.log_path = self.directory / "log"
         self.process = None
-        self._outlive = outlive
         self.conf.write_text(self._conf_text(SETTINGS | (settings or {})))
 
     def __str__(self):
@@ -51,7 +50,7 @@ class Daemon:
         # A /run of its own, for the pid file. Each step is an exec, so that the
         # process we know is the daemon. It dies with the lab unless told otherwise.
         inside = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /run && exec "$@"', "sh", *map(str, self.program())]
-        leash = [] if self._outlive else ["setpriv", "--pdeathsig", "KILL"]
+        leash = [] if self.lab.kept else ["setpriv", "--pdeathsig", "KILL"]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.node.enter([*leash, *inside]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -173,7 +172,7 @@ def make(kind, lab, gateway, binaries, **options):
         daemon = StrongSwan(lab, gateway, **options)
     else:
         raise ValueError(f"no daemon of kind {kind}")
-    return daemon if options.get("outlive") else lab.own(daemon)
+    return lab.own(daemon)
 
 
 def strongswan_version():

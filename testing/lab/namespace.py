@@ -11,6 +11,7 @@ import signal
 from .shell import run
 
 RUNTIME = "/run/netns"
+KEPT = "charon-kept-"
 NAME = re.compile(r"^charon-(\d+)-\d+-\w+$")
 
 
@@ -54,6 +55,15 @@ def sweep():
         owner = NAME.match(name)
         if owner and not os.path.exists(f"/proc/{owner[1]}"):
             _delete(name)
+
+
+def remove_kept():
+    """Removes the namespaces of labs that were to stay; returns their names."""
+    names = [line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines()]
+    kept = [name for name in names if name.startswith(KEPT)]
+    for name in kept:
+        _delete(name)
+    return kept
 
 
 def _delete(name):

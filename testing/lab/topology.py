@@ -34,8 +34,10 @@ _runs = itertools.count(1)
 class Lab:
     """The namespaces and the scratch directory; a context manager that removes both."""
 
-    def __init__(self):
-        self.prefix = f"charon-{os.getpid()}-{next(_runs)}"
+    def __init__(self, *, kept=False):
+        # A kept lab stays when its maker ends: its name says that no sweep may take it.
+        self.prefix = f"charon-kept-{os.getpid()}" if kept else f"charon-{os.getpid()}-{next(_runs)}"
+        self.kept = kept
         self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
         self.nodes = {}
         self._owned = []
@@ -49,8 +51,9 @@ class Lab:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        if not self.kept or kind is not None:
+            self.close()
 
     def own(self, closable):
         """Has `closable` closed before the namespaces go."""
