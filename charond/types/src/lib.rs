@@ -16,6 +16,7 @@ pub mod lifetime;
 pub mod proposal;
 pub mod secret;
 pub mod selector;
+pub mod services;
 pub mod snapshot;
 
 pub use id::{EspSpi, IfId, IkeSpi, Mark, MessageId, Reqid, Role, UniqueId};
