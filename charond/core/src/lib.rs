@@ -1,2 +1,10 @@
 //! Plugin registry, service traits, event bus, connections, credentials and control.
+//!
+//! Plugins never know each other: they meet at the traits of [`service`], find each other through [`plugin`], and tell what
+//! happened over [`bus`].
 #![forbid(unsafe_code)]
+
+pub mod bus;
+pub mod log;
+pub mod plugin;
+pub mod service;

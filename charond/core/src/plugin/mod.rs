@@ -1,0 +1,14 @@
+//! Plugins, their components, and the order in which they load.
+//!
+//! A plugin declares [`Component`]s; each provides, depends on and may want [`Feature`]s. [`resolve()`] turns the declarations
+//! into a [`Plan`] without touching anything; the [`Registry`] carries the plan out and undoes it in reverse.
+
+mod component;
+mod context;
+mod registry;
+mod resolve;
+
+pub use component::{Component, Declared, Feature, Load, LoadError, Necessity, Plugin, ServiceId, Unload};
+pub use context::{LoadContext, SECTIONS, SettingsHandle, daemon_section};
+pub use registry::{Loaded, Registry, StartError};
+pub use resolve::{Plan, ResolveError, SkipReason, Skipped, resolve};

@@ -1,0 +1,102 @@
+//! The IKE_SAs, as control sees them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_types::UniqueId;
+use charon_types::connection::{ChildConfig, Connection};
+use charon_types::snapshot::IkeSaSnapshot;
+use tokio::sync::mpsc;
+
+use super::BoxFuture;
+use crate::log::LogTap;
+
+/// What to initiate.
+pub struct Initiate {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// The child, or `None` for the IKE_SA alone.
+    pub child: Option<Arc<ChildConfig>>,
+    /// Gets the log lines of the IKE_SA concerned.
+    pub tap: Option<LogTap>,
+}
+
+/// Which SAs. Every criterion given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaFilter {
+    /// Name of the connection.
+    pub ike: Option<String>,
+    /// Number of the IKE_SA.
+    pub ike_id: Option<UniqueId>,
+    /// Name of the child.
+    pub child: Option<String>,
+    /// Number of the CHILD_SA.
+    pub child_id: Option<UniqueId>,
+}
+
+impl SaFilter {
+    /// Whether children are named, so that only they are meant.
+    #[must_use]
+    pub const fn names_children(&self) -> bool {
+        self.child.is_some() || self.child_id.is_some()
+    }
+}
+
+/// What to terminate: one IKE_SA, or one of its children.
+pub struct Terminate {
+    /// The IKE_SA.
+    pub ike: UniqueId,
+    /// Its child, or `None` for all of it.
+    pub child: Option<UniqueId>,
+    /// Whether to wait for the peer's answer.
+    pub wait: TerminateWait,
+    /// Gets the log lines of the IKE_SA concerned.
+    pub tap: Option<LogTap>,
+}
+
+/// How long a DELETE may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminateWait {
+    /// Until it is answered or given up.
+    Answered,
+    /// Destroy after that long, answered or not.
+    ForceAfter(Duration),
+}
+
+/// Why an SA did not come up or go down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// It failed; the log says why.
+    Failed,
+    /// There is no such SA any more.
+    NotFound,
+    /// The daemon is ending.
+    ShuttingDown,
+}
+
+/// How many IKE_SAs there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IkeSaCounts {
+    /// All.
+    pub total: usize,
+    /// Answered by us, not yet established.
+    pub half_open: usize,
+}
+
+/// Initiates, terminates and lists IKE_SAs.
+pub trait IkeEngine: Send + Sync {
+    /// Brings a child (or an IKE_SA alone) up; ready when it is installed (established) or has failed. Dropping the future does
+    /// not stop the attempt.
+    fn initiate(&self, request: Initiate) -> BoxFuture<'static, Result<(), EngineError>>;
+
+    /// Ends an IKE_SA or a child; ready when it is gone. Dropping the future does not stop it.
+    fn terminate(&self, request: Terminate) -> BoxFuture<'static, Result<(), EngineError>>;
+
+    /// Snapshots of matching IKE_SAs in chunks, counters included. With a child filter, `children` holds matching ones only,
+    /// but IKE_SAs without any are listed, too. Bounded: a slow reader slows its own listing only.
+    fn list(&self, filter: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>>;
+
+    /// Numbers for `stats`.
+    fn counts(&self) -> IkeSaCounts;
+}
