@@ -1,0 +1,139 @@
+//! Why something failed, and whose fault it is. [`notify_for`] alone decides what the peer hears of it.
+
+use charon_crypto::CryptoError;
+use charon_types::algorithm::KeMethod;
+use charon_types::kernel_op::KernelError;
+
+use crate::env::TrustFailure;
+
+/// Why an exchange, a CHILD_SA or an IKE_SA failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The peer broke the protocol.
+    #[error("the peer broke the protocol: {0}")]
+    PeerMisbehaved(#[from] Misbehaviour),
+    /// The peer and we have nothing in common.
+    #[error(transparent)]
+    PeerIncompatible(#[from] Incompatibility),
+    /// We do not want to.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The fault is here.
+    #[error(transparent)]
+    Local(#[from] LocalFault),
+    /// The peer answered with an error notify of that number (RFC 7296 §3.10.1).
+    #[error("the peer answered with error notify {0}")]
+    Rejected(u16),
+    /// The peer did not answer.
+    #[error("the peer did not answer")]
+    Unreachable,
+}
+
+/// How a peer broke the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// An authenticated message cannot be parsed.
+    #[error("invalid syntax")]
+    InvalidSyntax,
+    /// A payload of that type is missing.
+    #[error("payload {0} is missing")]
+    MissingPayload(u8),
+    /// It chose what was not offered.
+    #[error("it chose a proposal that was not offered")]
+    UnofferedProposal,
+    /// It asked for a key exchange method that was not offered, or for one already tried.
+    #[error("it asked for key exchange method {0}, which was not offered or was tried already")]
+    UnofferedKeMethod(KeMethod),
+    /// Its public value is invalid.
+    #[error("its public value is invalid")]
+    InvalidPublicValue,
+    /// Selectors are wider than offered.
+    #[error("its traffic selectors are wider than offered")]
+    WiderSelectors,
+    /// It made us start over too often.
+    #[error("it made us start over too often")]
+    TooManyRetries,
+}
+
+/// What peer and we do not have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Incompatibility {
+    /// No proposal.
+    #[error("no acceptable proposal found")]
+    NoProposal,
+    /// Another key exchange method is needed.
+    #[error("key exchange method {0} is needed")]
+    KeMethod(KeMethod),
+    /// No traffic selectors.
+    #[error("no acceptable traffic selectors found")]
+    TrafficSelectors,
+    /// A payload of that type is critical and unknown.
+    #[error("payload {0} is critical and unknown")]
+    CriticalPayload(u8),
+}
+
+/// What we do not want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No connection fits the identities.
+    #[error("no matching connection found")]
+    NoConnection,
+    /// The peer's AUTH does not verify.
+    #[error("the peer's authentication failed")]
+    AuthenticationFailed,
+    /// The peer's certificate is not trusted.
+    #[error("the peer's certificate is not trusted: {0}")]
+    Untrusted(TrustFailure),
+    /// The peer is not who the configuration demands.
+    #[error("the peer's identity is not acceptable")]
+    IdentityMismatch,
+    /// The peer authenticated in a way that the configuration does not allow.
+    #[error("the peer's authentication method is not acceptable")]
+    AuthMethod,
+    /// `unique = keep`
+    #[error("an IKE_SA of the same identities exists")]
+    NotUnique,
+    /// No further children, or rekeying is not offered.
+    #[error("no further CHILD_SAs are accepted")]
+    NoAdditionalSas,
+    /// Not now.
+    #[error("temporarily not possible")]
+    Temporary,
+    /// The child to be rekeyed is not known.
+    #[error("the CHILD_SA is not known")]
+    ChildNotFound,
+    /// `childless = force` or `never`
+    #[error("childless initiation is not acceptable")]
+    Childless,
+    /// The IKE_SA is ending.
+    #[error("the IKE_SA is closing")]
+    Closing,
+}
+
+/// What went wrong here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalFault {
+    /// A cryptographic operation failed.
+    #[error("cryptography: {0}")]
+    Crypto(#[from] CryptoError),
+    /// The kernel refused.
+    #[error("kernel: {0}")]
+    Kernel(#[from] KernelError),
+    /// No key for the pair of identities.
+    #[error("no shared key found")]
+    NoSharedKey,
+    /// No certificate and private key to authenticate with.
+    #[error("no private key found")]
+    NoPrivateKey,
+    /// Nothing that providers and kernel can do is configured.
+    #[error("no usable proposal is configured")]
+    NoUsableProposal,
+    /// More than [`crate::ike_sa::CHILDREN_MAX`] children.
+    #[error("too many CHILD_SAs")]
+    TooManyChildren,
+}

@@ -1,0 +1,150 @@
+//! What comes out of an IKE_SA, in one ordered queue.
+
+use std::sync::Arc;
+
+use charon_crypto::Cost;
+use charon_types::connection::{ChildConfig, Connection};
+use charon_types::endpoint::Path;
+use charon_types::id::UniqueId;
+use charon_types::kernel_op::KernelOp;
+use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
+
+use crate::failure::Failure;
+use crate::job::Job;
+
+/// Names a batch of kernel operations within one IKE_SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpId(pub u64);
+
+/// Names a job within one IKE_SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// Names a command, chosen by whoever gives it; comes back with the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CommandToken(pub u64);
+
+/// Something that the shell has to do. Order matters.
+#[derive(Debug)]
+pub enum Output {
+    /// Send datagrams. They start with the IKE header: the shell puts the non-ESP marker in front unless the local port is
+    /// the plain IKE port (`settings.port`).
+    Transmit {
+        /// From where to where.
+        path: Path,
+        /// One message, or its fragments in order.
+        datagrams: Vec<Vec<u8>>,
+    },
+    /// Send a NAT keepalive: one octet 0xFF, no marker (RFC 3948 §2.3).
+    Keepalive {
+        /// From where to where.
+        path: Path,
+    },
+    /// Submit to the kernel; the results come back by `handle_kernel`. Batches of one IKE_SA are submitted in order.
+    Kernel {
+        /// Names the batch.
+        op: OpId,
+        /// In order.
+        ops: Vec<KernelOp>,
+    },
+    /// Run a job; its result comes back by `handle_completion`.
+    Job {
+        /// Names the job.
+        id: JobId,
+        /// Whether it may be run at once.
+        cost: Cost,
+        /// The job.
+        job: Job,
+    },
+    /// Tell whoever wants to know.
+    Event(IkeEvent),
+}
+
+/// A fact about an IKE_SA.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum IkeEvent {
+    /// Both sides are authenticated.
+    Established {
+        /// The IKE_SA.
+        sa: Arc<IkeSaSnapshot>,
+        /// Its connection; `connection.ike.unique` is the uniqueness policy.
+        connection: Arc<Connection>,
+        /// Whether the peer says that it has no other IKE_SA with us.
+        initial_contact: InitialContact,
+    },
+    /// A CHILD_SA carries traffic.
+    ChildInstalled {
+        /// The IKE_SA.
+        sa: Arc<IkeSaSnapshot>,
+        /// The child.
+        child: Arc<ChildSaSnapshot>,
+    },
+    /// A CHILD_SA that carried traffic is gone.
+    ChildRemoved {
+        /// The IKE_SA.
+        sa: Arc<IkeSaSnapshot>,
+        /// The child, counters as last known.
+        child: Arc<ChildSaSnapshot>,
+        /// Its configuration; `close_action` applies if the peer closed it, `dpd_action` if the peer is dead.
+        config: Arc<ChildConfig>,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The IKE_SA is over; nothing comes out after this. Its children were removed before.
+    Closed {
+        /// As it was at the end: state CONNECTING for a failed handshake.
+        sa: Arc<IkeSaSnapshot>,
+        /// Why.
+        reason: CloseReason,
+        /// Its connection, once known.
+        connection: Option<Arc<Connection>>,
+    },
+    /// A command was carried out or failed.
+    CommandDone {
+        /// Which.
+        token: CommandToken,
+        /// How it ended. For `InitiateChild` the new child's number.
+        outcome: Result<CommandSuccess, Failure>,
+    },
+}
+
+/// What a command achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandSuccess {
+    /// The IKE_SA is established (no child was asked for).
+    IkeEstablished,
+    /// The child is installed.
+    ChildInstalled(UniqueId),
+    /// It is gone.
+    Terminated,
+}
+
+/// Whether INITIAL_CONTACT was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitialContact {
+    /// Received: older IKE_SAs of the same pair of identities are dead.
+    Received,
+    /// Not received, or not to be believed.
+    Absent,
+}
+
+/// Why an IKE_SA or CHILD_SA ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// A command of ours.
+    Command,
+    /// The peer deleted it.
+    Peer,
+    /// The peer did not answer.
+    PeerDead,
+    /// Its lifetime is over.
+    Expired,
+    /// No traffic for as long as `inactivity` says.
+    Inactive,
+    /// A responder's handshake was not completed in time.
+    HalfOpen,
+    /// It failed.
+    Failed(Failure),
+}
