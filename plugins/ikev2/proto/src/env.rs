@@ -49,7 +49,12 @@ pub trait ConfigView {
     fn ike_candidates(&self, path: &Path) -> Vec<Arc<Connection>>;
     /// Connections whose addresses and identities fit, the closest match first. `local` is the peer's IDr, if it sent
     /// one. Responder, IKE_AUTH.
-    fn peer_candidates(&self, path: &Path, local: Option<&Identity>, remote: &Identity) -> Vec<Arc<Connection>>;
+    fn peer_candidates(
+        &self,
+        path: &Path,
+        local: Option<&Identity>,
+        remote: &Identity,
+    ) -> Vec<Arc<Connection>>;
 }
 
 /// Keys and certificates as loaded: one immutable snapshot.
@@ -270,6 +275,12 @@ pub struct Retransmission {
 
 impl Default for Retransmission {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(4), base: 1.8, tries: 5, jitter_percent: 0, limit: Duration::ZERO }
+        Self {
+            timeout: Duration::from_secs(4),
+            base: 1.8,
+            tries: 5,
+            jitter_percent: 0,
+            limit: Duration::ZERO,
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use charon_types::Identity;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IkeSpi, Role, UniqueId};
 use charon_types::kernel_op::{KernelResult, SaUsage};
 use charon_types::snapshot::{IkeSaSnapshot, IkeSaState, NatConditions};
-use charon_types::Identity;
 
 use crate::admission::InitRequest;
 use crate::env::{Env, Now};
@@ -209,7 +209,10 @@ impl IkeSa {
     #[must_use]
     pub fn snapshot(&self, _now: Instant) -> IkeSaSnapshot {
         IkeSaSnapshot {
-            name: self.connection.as_ref().map_or_else(|| "".into(), |connection| Arc::clone(&connection.name)),
+            name: self
+                .connection
+                .as_ref()
+                .map_or_else(|| "".into(), |connection| Arc::clone(&connection.name)),
             unique_id: self.unique_id,
             state: self.state(),
             path: self.path,

@@ -57,7 +57,10 @@ impl TimerTable {
     /// The earliest deadline.
     #[must_use]
     pub fn next(&self) -> Option<Deadline> {
-        Timer::ALL.iter().filter_map(|&timer| Some(Deadline { at: self.at(timer)?, timer })).min_by_key(|next| next.at)
+        Timer::ALL
+            .iter()
+            .filter_map(|&timer| Some(Deadline { at: self.at(timer)?, timer }))
+            .min_by_key(|next| next.at)
     }
 
     /// Takes one timer that is due.
