@@ -11,7 +11,7 @@ from .topology import wait_until
 
 STRONGSWAN_PLUGINS = ("random nonce openssl pem pkcs1 pkcs8 x509 pubkey revocation constraints kdf hmac sha1 sha2 "
                       "aes gcm ctr chapoly curve25519 gmp md5 kernel-libipsec kernel-netlink socket-default vici "
-                      "updown")
+                      "updown counters")
 # Quick enough that giving up on a dead peer takes about 5 s.
 SETTINGS = {"retransmit_tries": "2", "retransmit_timeout": "1.0", "retransmit_base": "1.5"}
 READY_WITHIN_S = 15
