@@ -4,7 +4,7 @@
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use tokio_util::codec::Decoder;
-use vici::{FRAME_LEN_MAX, FrameCodec, Packet, Tree};
+use vici::{FRAME_LEN_MAX, FrameCodec, Packet, Section};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut stream = BytesMut::from(bytes);
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(frame.starts_with(&emitted));
         assert_eq!(Packet::parse(&emitted), Ok(packet));
         if let Packet::Request { message, .. } | Packet::Event { message, .. } | Packet::Response { message } = packet {
-            let _ = Tree::parse_prefix(message);
+            let _ = Section::parse_prefix(message);
         }
     }
 });

@@ -9,11 +9,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut client = Client::connect(&uri)?;
     let mut events = client.stream("list-sas", "list-sa", &Message::new())?;
     while let Some(event) = events.next_event()? {
-        for (name, sa) in event.sections() {
+        for (name, sa) in event.root().sections() {
             let text = |key| sa.text(key).unwrap_or("?");
             println!(
                 "{}: #{} {}, {} ... {}",
-                name.as_str().unwrap_or("?"),
+                name,
                 text("uniqueid"),
                 text("state"),
                 text("local-host"),

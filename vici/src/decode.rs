@@ -69,7 +69,7 @@ pub enum DecodeError {
         /// Offset of the element.
         at: usize,
     },
-    /// Sections are nested deeper than [`DEPTH_MAX`](crate::DEPTH_MAX). Only the owned tree has this limit.
+    /// Sections are nested deeper than [`DEPTH_MAX`](crate::DEPTH_MAX).
     #[error("sections nested deeper than {} at byte {at}", crate::DEPTH_MAX)]
     TooDeep {
         /// Offset of the element.
@@ -100,6 +100,15 @@ impl<'a> Elements<'a> {
         Self { rest: bytes, len: bytes.len(), depth: 0, place: Place::Section }
     }
 
+    /// Starts behind the beginning of a list.
+    pub(crate) fn inside_list(bytes: &'a [u8]) -> Self {
+        Self { place: Place::List, ..Self::new(bytes) }
+    }
+
+    pub(crate) fn in_list(&self) -> bool {
+        self.place == Place::List
+    }
+
     /// How many sections and lists are open after the elements delivered so far.
     #[inline]
     pub fn open(&self) -> usize {
@@ -112,7 +121,7 @@ impl<'a> Elements<'a> {
         self.len - self.rest.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn element(&mut self) -> Result<Element<'a>, DecodeError> {
         let at = self.offset();
         let truncated = DecodeError::Truncated { at };
@@ -160,7 +169,7 @@ impl<'a> Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Result<Element<'a>, DecodeError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;

@@ -73,7 +73,7 @@ impl Message {
     /// Tells a reply that reports failure from one that does not. A reply without `success` is no failure.
     pub fn into_success(self) -> Result<Self, Refused> {
         match self.data("success") {
-            Some(success) if *success != *"yes" => Err(Refused { reply: self }),
+            Some(success) if success != b"yes" => Err(Refused { reply: self }),
             _ => Ok(self),
         }
     }
@@ -197,8 +197,7 @@ impl Reply {
 }
 
 pub(crate) fn request(command: &str, message: &Message) -> Result<Vec<u8>, ClientError> {
-    let message = message.encode()?;
-    Ok(Packet::Request { name: name(command)?, message: &message }.to_vec()?)
+    Ok(Packet::Request { name: name(command)?, message: message.encode()? }.to_vec()?)
 }
 
 pub(crate) fn register(event: &str) -> Result<Vec<u8>, ClientError> {

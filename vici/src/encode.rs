@@ -32,10 +32,8 @@ pub enum EncodeError {
 
 /// Writes the elements of a message into a buffer, one by one.
 ///
-/// Names and lengths are checked; that sections and lists are closed in order is the caller's part ([`Section`] does it
-/// by construction).
-///
-/// [`Section`]: crate::Section
+/// Names and lengths are checked; that sections and lists are closed in order is the caller's part
+/// ([`Message`](crate::Message) does it by construction).
 #[derive(Debug)]
 pub struct Encoder<'b, B> {
     buffer: &'b mut B,
@@ -65,7 +63,7 @@ impl<'b, B: BufMut> Encoder<'b, B> {
     pub fn key_value(&mut self, name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
         let len = value_len(value)?;
         self.head(KEY_VALUE, name)?;
-        self.buffer.put_u16(len);
+        self.buffer.put_slice(&len.to_be_bytes());
         self.buffer.put_slice(value);
         Ok(())
     }
@@ -80,8 +78,8 @@ impl<'b, B: BufMut> Encoder<'b, B> {
     #[inline]
     pub fn list_item(&mut self, value: &[u8]) -> Result<(), EncodeError> {
         let len = value_len(value)?;
-        self.buffer.put_u8(LIST_ITEM);
-        self.buffer.put_u16(len);
+        let [high, low] = len.to_be_bytes();
+        self.buffer.put_slice(&[LIST_ITEM, high, low]);
         self.buffer.put_slice(value);
         Ok(())
     }
@@ -95,8 +93,7 @@ impl<'b, B: BufMut> Encoder<'b, B> {
     #[inline]
     fn head(&mut self, kind: u8, name: &[u8]) -> Result<(), EncodeError> {
         let len = name_len(name)?;
-        self.buffer.put_u8(kind);
-        self.buffer.put_u8(len);
+        self.buffer.put_slice(&[kind, len]);
         self.buffer.put_slice(name);
         Ok(())
     }

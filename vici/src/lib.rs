@@ -7,8 +7,8 @@
 //!
 //! | Layer | Types |
 //! |---|---|
-//! | message, owned | [`Message`], [`Section`], [`Value`], [`Data`] |
-//! | message, borrowed | [`Elements`] (one element after the other), [`Tree`] (the same, indexed) |
+//! | message, owned | [`Message`] |
+//! | message, borrowed | [`Section`], [`List`], [`Value`] (the tree), [`Elements`] (one element after the other) |
 //! | message, written piecewise | [`Encoder`] |
 //! | packet | [`Packet`] |
 //! | frame | [`FrameCodec`], for `tokio_util::codec::Framed` |
@@ -19,16 +19,16 @@
 //! Order and duplicate keys are part of a message and survive a round trip:
 //!
 //! ```
-//! use vici::{Message, Section};
+//! use vici::Message;
 //!
 //! let message = Message::new()
 //!     .with("child", "net-net")
 //!     .with("timeout", "5000")
-//!     .with("hints", vec!["first", "second"])
-//!     .with("more", Section::new().with("flag", "yes"));
-//! let bytes = message.encode()?;
-//! assert_eq!(Message::decode(&bytes)?, message);
+//!     .with_list("hints", ["first", "second"])
+//!     .with_section("more", &Message::new().with("flag", "yes"));
+//! assert_eq!(Message::decode(message.encode()?)?, message);
 //! assert_eq!(message.text("child"), Some("net-net"));
+//! assert_eq!(message.section("more").and_then(|more| more.text("flag")), Some("yes"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -54,7 +54,6 @@
 
 pub mod blocking;
 mod client;
-mod data;
 mod decode;
 mod dialogue;
 mod encode;
@@ -62,17 +61,16 @@ mod frame;
 mod message;
 mod name;
 mod packet;
-mod tree;
+mod section;
 mod uri;
 
 pub use client::{Client, Streamed};
-pub use data::Data;
 pub use decode::{DecodeError, Element, Elements};
 pub use dialogue::{ClientError, EVENTS_QUEUED_MAX, Event, Refused};
 pub use encode::{EncodeError, Encoder, NAME_LEN_MAX, VALUE_LEN_MAX};
 pub use frame::{FRAME_LEN_MAX, FrameCodec, FrameError};
-pub use message::{DEPTH_MAX, Message, Section, Value};
+pub use message::Message;
 pub use name::Name;
 pub use packet::{Packet, PacketError};
-pub use tree::{EntryRef, ListRef, SectionRef, Tree, ValueRef};
+pub use section::{DEPTH_MAX, Entries, List, Prefix, Section, Value};
 pub use uri::{Uri, UriError};

@@ -1,20 +1,20 @@
-//! Messages as owned trees. Order and duplicates are kept; what is built here always encodes to balanced sections.
+//! Messages that own their bytes.
 
-use crate::data::Data;
-use crate::decode::{DecodeError, Element, Elements};
+use crate::decode::{DecodeError, LIST_END, SECTION_END};
 use crate::encode::{EncodeError, Encoder};
-use crate::tree::{SectionRef, ValueRef};
-use bytes::BufMut;
+use crate::section::{Section, survey};
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 
-/// How deep sections may be nested in an owned message. VICI itself has no limit and uses five levels at most; a tree
-/// as deep as its sender likes would overflow the stack of whoever walks or drops it.
-pub const DEPTH_MAX: usize = 64;
-
-/// A message: its root section.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message(Section);
+/// A message: a tree of keys, lists and sections, in order and with duplicates.
+///
+/// It is kept as the bytes that go on the wire, checked and balanced, so decoding is one pass and a copy, encoding is
+/// none, and building appends. What was read or built is looked at through [`root`](Self::root).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    bytes: Vec<u8>,
+    /// The first thing pushed that does not fit on the wire.
+    misfit: Option<EncodeError>,
+}
 
 impl Message {
     /// An empty message.
@@ -22,355 +22,143 @@ impl Message {
         Self::default()
     }
 
-    /// Appends an entry, for building in one expression.
-    #[must_use]
-    pub fn with(self, name: impl Into<Data>, value: impl Into<Value>) -> Self {
-        Self(self.0.with(name, value))
-    }
-
     /// Decodes a whole message. An open section or list at the end counts as closed.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut elements = Elements::new(bytes);
-        // The sections around the current one, each with the name of the section that is open in it.
-        let mut outer: Vec<(Data, Section)> = Vec::new();
-        let mut current = Section::with_capacity(ENTRIES_GUESS);
-        loop {
-            let at = elements.offset();
-            let Some(element) = elements.next() else { break };
-            match element? {
-                Element::KeyValue(name, value) => {
-                    current.entries.push((name.as_bytes().into(), Value::Data(value.into())));
-                }
-                Element::ListStart(name) => {
-                    current.entries.push((name.as_bytes().into(), Value::List(Vec::new())));
-                }
-                Element::ListItem(item) => {
-                    if let Some((_, Value::List(items))) = current.entries.last_mut() {
-                        items.push(item.into());
-                    }
-                }
-                Element::ListEnd => {}
-                Element::SectionStart(name) => {
-                    if outer.len() == DEPTH_MAX {
-                        return Err(DecodeError::TooDeep { at });
-                    }
-                    outer.push((name.as_bytes().into(), std::mem::take(&mut current)));
-                }
-                Element::SectionEnd => current = close(&mut outer, current),
-            }
+        let survey = survey(bytes);
+        if let Some(error) = survey.error {
+            return Err(error);
         }
-        while !outer.is_empty() {
-            current = close(&mut outer, current);
-        }
-        Ok(Self(current))
+        let mut balanced = Vec::with_capacity(bytes.len() + survey.open_sections + survey.open_lists);
+        balanced.extend_from_slice(bytes);
+        balanced.extend(std::iter::repeat_n(LIST_END, survey.open_lists));
+        balanced.extend(std::iter::repeat_n(SECTION_END, survey.open_sections));
+        Ok(Self { bytes: balanced, misfit: None })
     }
 
-    /// The message as bytes.
-    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let mut buffer = Vec::with_capacity(self.encoded_len());
-        self.encode_to(&mut buffer)?;
-        Ok(buffer)
-    }
-
-    /// Appends the message to `buffer`. After an error `buffer` holds a useless part of it.
-    pub fn encode_to(&self, buffer: &mut impl BufMut) -> Result<(), EncodeError> {
-        self.0.encode_to(&mut Encoder::new(buffer))
-    }
-
-    /// The number of bytes that [`encode`](Self::encode) yields.
-    pub fn encoded_len(&self) -> usize {
-        self.0.encoded_len()
-    }
-
-    /// The root section.
-    pub fn into_section(self) -> Section {
-        self.0
-    }
-}
-
-fn close(outer: &mut Vec<(Data, Section)>, inner: Section) -> Section {
-    let (name, mut parent) = outer.pop().expect("the decoder refuses a surplus section end");
-    parent.entries.push((name, Value::Section(inner)));
-    parent
-}
-
-impl Deref for Message {
-    type Target = Section;
-
-    fn deref(&self) -> &Section {
-        &self.0
-    }
-}
-
-impl DerefMut for Message {
-    fn deref_mut(&mut self) -> &mut Section {
-        &mut self.0
-    }
-}
-
-impl From<Section> for Message {
-    fn from(root: Section) -> Self {
-        Self(root)
-    }
-}
-
-/// A value in a section.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Value {
-    /// The value of a key: any bytes.
-    Data(Data),
-    /// The items of a list.
-    List(Vec<Data>),
-    /// A section.
-    Section(Section),
-}
-
-impl Value {
-    fn encode_to<B: BufMut>(&self, name: &[u8], encoder: &mut Encoder<'_, B>) -> Result<(), EncodeError> {
-        match self {
-            Self::Data(value) => encoder.key_value(name, value)?,
-            Self::List(items) => {
-                encoder.list_start(name)?;
-                for item in items {
-                    encoder.list_item(item)?;
-                }
-                encoder.list_end();
-            }
-            Self::Section(section) => {
-                encoder.section_start(name)?;
-                section.encode_to(encoder)?;
-                encoder.section_end();
-            }
-        }
-        Ok(())
-    }
-
-    /// Without the name.
-    fn encoded_len(&self) -> usize {
-        match self {
-            Self::Data(value) => 1 + 1 + 2 + value.len(),
-            Self::List(items) => 1 + 1 + 1 + items.iter().map(|item| 1 + 2 + item.len()).sum::<usize>(),
-            Self::Section(section) => 1 + 1 + 1 + section.encoded_len(),
+    /// The message as it goes on the wire. Fails if a name or value was pushed that does not fit.
+    pub fn encode(&self) -> Result<&[u8], EncodeError> {
+        match self.misfit {
+            Some(misfit) => Err(misfit),
+            None => Ok(&self.bytes),
         }
     }
-}
 
-impl From<Data> for Value {
-    fn from(value: Data) -> Self {
-        Self::Data(value)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Data(value.into())
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Data(value.into())
-    }
-}
-
-impl From<&[u8]> for Value {
-    fn from(value: &[u8]) -> Self {
-        Self::Data(value.into())
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Data(value.into())
-    }
-}
-
-impl From<Vec<&str>> for Value {
-    fn from(items: Vec<&str>) -> Self {
-        Self::List(items.into_iter().map(Data::from).collect())
-    }
-}
-
-impl From<Vec<String>> for Value {
-    fn from(items: Vec<String>) -> Self {
-        Self::List(items.into_iter().map(Data::from).collect())
-    }
-}
-
-impl From<Vec<Data>> for Value {
-    fn from(items: Vec<Data>) -> Self {
-        Self::List(items)
-    }
-}
-
-impl From<Section> for Value {
-    fn from(section: Section) -> Self {
-        Self::Section(section)
-    }
-}
-
-impl From<ValueRef<'_, '_>> for Value {
-    /// A copy. Sections below [`DEPTH_MAX`] are left out.
-    fn from(value: ValueRef<'_, '_>) -> Self {
-        copied(value, DEPTH_MAX)
-    }
-}
-
-fn copied(value: ValueRef<'_, '_>, depth: usize) -> Value {
-    match value {
-        ValueRef::Data(bytes) => Value::Data(bytes.into()),
-        ValueRef::List(list) => Value::List(list.iter().map(Data::from).collect()),
-        ValueRef::Section(section) => Value::Section(copied_section(section, depth.saturating_sub(1))),
-    }
-}
-
-fn copied_section(section: SectionRef<'_, '_>, depth: usize) -> Section {
-    let entries = section.iter().filter(|entry| depth > 0 || !matches!(entry.value, ValueRef::Section(_)));
-    Section {
-        entries: entries.map(|entry| (entry.name.as_bytes().into(), copied(entry.value, depth))).collect(),
-    }
-}
-
-/// A section: named values in their order, duplicates included.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Section {
-    entries: Vec<(Data, Value)>,
-}
-
-impl Section {
-    /// An empty section.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    fn with_capacity(entries: usize) -> Self {
-        Self { entries: Vec::with_capacity(entries) }
-    }
-
-    /// Appends an entry, for building in one expression.
-    #[must_use]
-    pub fn with(mut self, name: impl Into<Data>, value: impl Into<Value>) -> Self {
-        self.push(name, value);
-        self
-    }
-
-    /// Appends an entry, whether or not there is one of that name. Names that cannot be sent are found by
-    /// [`encode`](Message::encode).
-    pub fn push(&mut self, name: impl Into<Data>, value: impl Into<Value>) {
-        self.entries.push((name.into(), value.into()));
-    }
-
-    /// The first value of that name, be it data, a list or a section.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.entries.iter().find(|(key, _)| *key == *name).map(|(_, value)| value)
-    }
-
-    /// The first data of that name.
-    pub fn data(&self, name: &str) -> Option<&Data> {
-        self.iter().find_map(|(key, value)| match value {
-            Value::Data(data) if *key == *name => Some(data),
-            Value::Data(_) | Value::List(_) | Value::Section(_) => None,
-        })
-    }
-
-    /// The first data of that name as text; `None` also if it is not UTF-8.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.data(name).and_then(Data::as_str)
-    }
-
-    /// The items of the first list of that name.
-    pub fn list(&self, name: &str) -> Option<&[Data]> {
-        self.iter().find_map(|(key, value)| match value {
-            Value::List(items) if *key == *name => Some(items.as_slice()),
-            Value::Data(_) | Value::List(_) | Value::Section(_) => None,
-        })
-    }
-
-    /// The first section of that name.
-    pub fn section(&self, name: &str) -> Option<&Self> {
-        self.iter().find_map(|(key, value)| match value {
-            Value::Section(section) if *key == *name => Some(section),
-            Value::Data(_) | Value::List(_) | Value::Section(_) => None,
-        })
-    }
-
-    /// All sections directly in this one, with their names.
-    pub fn sections(&self) -> impl Iterator<Item = (&Data, &Self)> {
-        self.iter().filter_map(|(name, value)| match value {
-            Value::Section(section) => Some((name, section)),
-            Value::Data(_) | Value::List(_) => None,
-        })
-    }
-
-    /// All entries in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Data, &Value)> {
-        self.entries.iter().map(|(name, value)| (name, value))
-    }
-
-    /// The number of entries.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// The root section. It lacks what did not fit.
+    pub fn root(&self) -> Section<'_> {
+        Section::checked(&self.bytes)
     }
 
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.bytes.is_empty()
     }
 
-    fn encode_to<B: BufMut>(&self, encoder: &mut Encoder<'_, B>) -> Result<(), EncodeError> {
-        self.entries.iter().try_for_each(|(name, value)| value.encode_to(name, encoder))
+    /// Appends a key with its value, whether or not there is one of that name.
+    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let pushed = self.encoder().key_value(name.as_bytes(), value.as_ref());
+        self.note(pushed);
     }
 
-    fn encoded_len(&self) -> usize {
-        self.entries.iter().map(|(name, value)| name.len() + value.encoded_len()).sum()
-    }
-}
-
-impl IntoIterator for Section {
-    type Item = (Data, Value);
-    type IntoIter = std::vec::IntoIter<(Data, Value)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.entries.into_iter()
-    }
-}
-
-impl<N: Into<Data>, V: Into<Value>> FromIterator<(N, V)> for Section {
-    fn from_iter<T: IntoIterator<Item = (N, V)>>(entries: T) -> Self {
-        Self { entries: entries.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
-    }
-}
-
-impl fmt::Debug for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(data) => data.fmt(f),
-            Self::List(items) => items.fmt(f),
-            Self::Section(section) => section.fmt(f),
+    /// Appends a list.
+    pub fn push_list<I>(&mut self, name: &str, items: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let mut encoder = self.encoder();
+        let mut pushed = encoder.list_start(name.as_bytes());
+        if pushed.is_ok() {
+            for item in items {
+                pushed = pushed.and(encoder.list_item(item.as_ref()));
+            }
+            encoder.list_end();
         }
+        self.note(pushed);
     }
-}
 
-/// A map in order. Values that may be secrets (`data`, `pin`) are not shown.
-impl fmt::Debug for Section {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut map = f.debug_map();
-        for (name, value) in self.iter() {
-            match value {
-                Value::Data(data) if SECRET.iter().any(|secret| *name == **secret) => {
-                    map.entry(name, &format_args!("<{} bytes not shown>", data.len()))
-                }
-                Value::Data(_) | Value::List(_) | Value::Section(_) => map.entry(name, value),
-            };
+    /// Appends a section with the entries of `content`.
+    pub fn push_section(&mut self, name: &str, content: &Self) {
+        self.note(content.misfit.map_or(Ok(()), Err));
+        self.nest(name, |section| section.bytes.extend_from_slice(&content.bytes));
+    }
+
+    /// Appends a section with the entries that `fill` pushes.
+    pub fn nest(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+        let started = self.encoder().section_start(name.as_bytes());
+        if started.is_ok() {
+            fill(self);
+            self.encoder().section_end();
         }
-        map.finish()
+        self.note(started);
+    }
+
+    /// [`push`](Self::push), for building in one expression.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.push(name, value);
+        self
+    }
+
+    /// [`push_list`](Self::push_list), for building in one expression.
+    #[must_use]
+    pub fn with_list<I>(mut self, name: &str, items: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.push_list(name, items);
+        self
+    }
+
+    /// [`push_section`](Self::push_section), for building in one expression.
+    #[must_use]
+    pub fn with_section(mut self, name: &str, content: &Self) -> Self {
+        self.push_section(name, content);
+        self
+    }
+
+    /// The first value of that name.
+    pub fn data(&self, name: &str) -> Option<&[u8]> {
+        self.root().data(name)
+    }
+
+    /// The first value of that name as text; `None` also if it is not UTF-8.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.root().text(name)
+    }
+
+    /// The first section of that name.
+    pub fn section(&self, name: &str) -> Option<Section<'_>> {
+        self.root().section(name)
+    }
+
+    fn encoder(&mut self) -> Encoder<'_, Vec<u8>> {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(BUILT_LEN_GUESS);
+        }
+        Encoder::new(&mut self.bytes)
+    }
+
+    fn note(&mut self, pushed: Result<(), EncodeError>) {
+        self.misfit = self.misfit.or(pushed.err());
     }
 }
 
-/// Keys under which commands carry private keys, shared secrets and passwords.
-const SECRET: [&str; 2] = ["data", "pin"];
-/// Room for the entries of a usual message, so that decoding seldom reallocates.
-const ENTRIES_GUESS: usize = 8;
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.root().fmt(f)
+    }
+}
+
+impl From<Section<'_>> for Message {
+    /// A copy of the section's entries.
+    fn from(section: Section<'_>) -> Self {
+        Self::decode(section.as_bytes()).expect("a section was checked when it was made")
+    }
+}
+
+/// Room, in bytes, for a usual reply or event, so that building one seldom reallocates.
+const BUILT_LEN_GUESS: usize = 512;
 
 #[cfg(test)]
 mod tests;

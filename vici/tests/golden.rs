@@ -5,7 +5,7 @@
 use serde_json::Value as Json;
 use std::fs;
 use std::path::Path;
-use vici::{FRAME_LEN_MAX, FrameCodec, Message, Packet, Section, Tree, Value};
+use vici::{FRAME_LEN_MAX, FrameCodec, Message, Packet, Section, Value};
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
@@ -83,36 +83,36 @@ fn compare(bytes: &[u8], decoded: &Json) -> Result<(), String> {
     };
     let message = message
         .map(|bytes| -> Result<Message, String> {
-            Tree::parse(bytes).map_err(|error| error.to_string())?;
+            Section::parse(bytes).map_err(|error| error.to_string())?;
             Message::decode(bytes).map_err(|error| error.to_string())
         })
         .transpose()?;
     assert_eq!(decoded["packet"], kind);
     assert_eq!(decoded["name"].as_str(), name.map(vici::Name::as_str));
     if let Some(message) = message {
-        same_section(&message, &decoded["message"]);
+        same_section(message.root(), &decoded["message"]);
     }
     Ok(())
 }
 
 /// Compares as a dictionary does: the last of several equal keys counts, at the place of the first.
-fn same_section(section: &Section, expected: &Json) {
+fn same_section(section: Section<'_>, expected: &Json) {
     let expected = expected.as_object().unwrap();
     let mut keys: Vec<&str> = Vec::new();
     for (name, _) in section.iter() {
-        let name = name.as_str().unwrap();
+        let name = name.as_str();
         if !keys.contains(&name) {
             keys.push(name);
         }
     }
     assert_eq!(keys, expected.keys().collect::<Vec<_>>());
     for (name, expected) in expected {
-        let (_, value) = section.iter().filter(|(key, _)| **key == **name).last().unwrap();
+        let (_, value) = section.iter().filter(|(key, _)| *key == **name).last().unwrap();
         match value {
             Value::Data(data) => same_data(data, expected),
             Value::List(items) => {
                 let expected = expected.as_array().unwrap();
-                assert_eq!(items.len(), expected.len());
+                assert_eq!(items.iter().count(), expected.len());
                 items.iter().zip(expected).for_each(|(item, expected)| same_data(item, expected));
             }
             Value::Section(section) => same_section(section, expected),
@@ -132,17 +132,17 @@ fn a_request_of_exactly_512_kib_is_decoded() {
     // As the recording limit-512k-ok says: eight values of 65000 bytes, and one that fills the frame.
     let mut message = Message::new();
     for index in 0..8 {
-        message.push(format!("k{index}"), "v".repeat(65_000));
+        message.push(&format!("k{index}"), "v".repeat(65_000));
     }
     message.push("z", "y".repeat(4226));
     let bytes = message.encode().unwrap();
-    let packet = Packet::Request { name: vici::Name::new(b"version").unwrap(), message: &bytes };
+    let packet = Packet::Request { name: vici::Name::new(b"version").unwrap(), message: bytes };
     let mut stream = BytesMut::new();
     tokio_util::codec::Encoder::encode(&mut FrameCodec, packet.to_vec().unwrap(), &mut stream).unwrap();
     let frame = FrameCodec.decode(&mut stream).unwrap().unwrap();
     assert_eq!(frame.len(), FRAME_LEN_MAX);
     assert_eq!(Packet::parse(&frame), Ok(packet));
-    assert_eq!(Message::decode(&bytes).unwrap(), message);
+    assert_eq!(Message::decode(bytes).unwrap(), message);
 }
 
 fn unhex(hex: &str) -> Vec<u8> {

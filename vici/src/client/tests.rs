@@ -63,7 +63,7 @@ async fn a_streamed_command_yields_its_events_and_keeps_those_of_other_subscript
     let mut sas = client.stream("list-sas", "list-sa", &Message::new()).await.unwrap();
     let mut names = Vec::new();
     while let Some(sa) = sas.next_event().await.unwrap() {
-        names.extend(sa.sections().map(|(name, _)| name.as_str().unwrap().to_owned()));
+        names.extend(sa.root().sections().map(|(name, _)| name.to_string()));
     }
     assert_eq!(names, ["a", "b"]);
     assert!(sas.response().await.unwrap().is_empty());
