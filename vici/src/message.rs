@@ -69,7 +69,7 @@ impl Message {
         let mut pushed = encoder.list_start(name.as_bytes());
         if pushed.is_ok() {
             for item in items {
-                pushed = pushed.and(encoder.list_item(item.as_ref()));
+                pushed = pushed.and_then(|()| encoder.list_item(item.as_ref()));
             }
             encoder.list_end();
         }
@@ -140,7 +140,7 @@ impl Message {
     }
 
     fn note(&mut self, pushed: Result<(), EncodeError>) {
-        self.misfit = self.misfit.or(pushed.err());
+        self.misfit = self.misfit.or_else(|| pushed.err());
     }
 }
 
