@@ -9,6 +9,7 @@ pub mod connection;
 pub mod distinguished_name;
 pub mod endpoint;
 pub mod event;
+mod hex;
 pub mod id;
 pub mod identity;
 pub mod kernel_op;

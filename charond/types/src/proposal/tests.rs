@@ -249,7 +249,7 @@ fn an_answer_must_choose_one_transform_of_each_type_from_the_proposal_it_names()
 fn ah_suites_have_integrity_and_no_cipher() {
     let ah = Proposal::parse(Protocol::Ah, "sha256").expect("ah");
     let chosen: Selected<ChildSuite> =
-        select(&[ah.clone()], &[offer(1, ah)], Preference::Configured).expect("a fit");
+        select(std::slice::from_ref(&ah), &[offer(1, ah.clone())], Preference::Configured).expect("a fit");
     assert_eq!(chosen.suite.to_string(), "AH:HMAC_SHA2_256_128/NO_EXT_SEQ");
 }
 
@@ -275,11 +275,11 @@ proptest! {
 
     #[test]
     fn what_is_chosen_was_offered_and_is_configured(ours in any_proposal(), theirs in any_proposal()) {
-        let sent = [ours.clone()];
+        let sent = [ours];
         let offered = [offer(1, theirs.clone())];
         if let Some(chosen) = select::<IkeSuite>(&sent, &offered, Preference::Configured) {
             prop_assert!(chosen.proposal.transforms.iter().all(|t| theirs.transforms.contains(t)));
-            prop_assert!(accept_answer::<IkeSuite>(&[theirs.clone()], &offer(1, chosen.proposal)).is_some());
+            prop_assert!(accept_answer::<IkeSuite>(std::slice::from_ref(&theirs), &offer(1, chosen.proposal)).is_some());
         }
         if let Some(chosen) = select::<ChildSuite>(&sent, &offered, Preference::Offered) {
             prop_assert!(chosen.proposal.transforms.iter().all(|t| theirs.transforms.contains(t)));
