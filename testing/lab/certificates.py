@@ -38,6 +38,12 @@ class Certificates:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy(source / name, target / name)
 
+    def trust(self, kind, swanctl_dir):
+        """Puts the authority of `kind` where swanctl looks for it, as ca-KIND.crt."""
+        with self._lock:
+            source = self._kind(kind)
+        shutil.copy(source / "ca.crt", swanctl_dir / "x509ca" / f"ca-{kind}.crt")
+
     def _kind(self, kind):
         directory = self._directory / kind
         if (directory / "done").exists():

@@ -1,8 +1,8 @@
 """A scenario: a directory with description.md, a swanctl.conf for each gateway, and expect.toml.
 
-expect.toml holds `certificates` (a kind of certificates.KINDS, where needed), `pairs`
-(the pairs of daemons it is meant for, if not all), `[settings]` for strongswan.conf, and
-`[[step]]` tables. A step names in `do` one of the methods of `Play` below; its
+expect.toml holds `certificates` (a kind of certificates.KINDS for both gateways, or a table with
+one for each; each kind has an authority of its own), `trust` ("own" authority or "both"), `pairs` (the pairs of
+daemons it is meant for, if not all), `[settings]` for strongswan.conf, and `[[step]]` tables. A step names in `do` one of the methods of `Play` below; its
 other keys are the arguments. After the last step both daemons are stopped and must
 have left nothing in the kernel.
 """
@@ -17,7 +17,7 @@ from . import capture, daemon, leftovers, swanctl, wire
 from .topology import GATEWAYS, Lab, wait_until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
-KEYS = {"certificates", "pairs", "settings", "step"}
+KEYS = {"certificates", "trust", "pairs", "settings", "step"}
 # A replaced CHILD_SA is kept for some seconds, for packets that are still under way.
 LINGERING = ("REKEYED", "DELETED")
 
@@ -35,7 +35,9 @@ class Scenario:
         for name in ("description.md", "moon/swanctl.conf", "sun/swanctl.conf"):
             if not (directory / name).is_file():
                 raise ValueError(f"{self.name}: {name} is missing")
-        self.certificates = said.get("certificates")
+        keys = said.get("certificates")
+        self.certificates = keys if isinstance(keys, dict) else dict.fromkeys(GATEWAYS, keys) if keys else {}
+        self.trust = said.get("trust", "own")
         self.settings = {key: str(value) for key, value in said.get("settings", {}).items()}
         self.pairs = [tuple(pair.split("/")) for pair in said["pairs"]] if "pairs" in said else None
         self.steps = said.get("step", [])
@@ -85,7 +87,9 @@ class Play:
             self.swanctls[gateway] = swanctl.make(swanctl_kind or kind, one, binaries)
             shutil.copy(scenario.directory / gateway / "swanctl.conf", one.swanctl_dir / "swanctl.conf")
             if scenario.certificates:
-                certificates.install(scenario.certificates, gateway, one.swanctl_dir)
+                certificates.install(scenario.certificates[gateway], gateway, one.swanctl_dir)
+            for kind in scenario.certificates.values() if scenario.trust == "both" else ():
+                certificates.trust(kind, one.swanctl_dir)
 
     def run(self):
         """Starts both daemons, takes all steps, stops them, looks for leftovers."""
@@ -178,6 +182,19 @@ class Play:
 
         self._eventually(rekeyed, within_s)
 
+    def do_childless(self, ike="gw"):
+        """Each end has one IKE_SA, ESTABLISHED, and no CHILD_SA."""
+        for gateway in GATEWAYS:
+            sas = [(name, sa["state"], list(sa["child-sas"])) for name, sa in self.daemons[gateway].sas()]
+            assert sas == [(ike, "ESTABLISHED", [])], f"{gateway} has {sas or 'no IKE_SA'}"
+
+    def do_selectors(self, on, local, remote):
+        """The only CHILD_SA there has these selectors."""
+        (_, sa), = self.daemons[on].sas()
+        child, = sa["child-sas"].values()
+        got = child["local-ts"], child["remote-ts"]
+        assert got == (local, remote), f"{on} has {got}"
+
     def do_gone(self, on=GATEWAYS, within_s=5):
         """No IKE_SA is left."""
         for gateway in [on] if isinstance(on, str) else on:
@@ -218,7 +235,7 @@ class Play:
         """The wire passes all again."""
         wire.mend(self.lab)
 
-    def do_crossed(self, exchange=None, at_least=1):
+    def do_crossed(self, exchange=None, at_least=1, within_s=2):
         """Only IKE and UDP-encapsulated ESP crossed the wire, and this exchange so many times in each role."""
         def crossed():
             packets = self.capture.packets()
@@ -228,7 +245,7 @@ class Play:
                 seen = sum(p.exchange == exchange and p.response == response for p in packets)
                 assert seen >= at_least, f"{seen} {exchange} {'responses' if response else 'requests'} on the wire"
 
-        self._eventually(crossed, 2)
+        self._eventually(crossed, within_s)
 
     def _established(self, ike, child):
         ends = {}
