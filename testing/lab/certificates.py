@@ -1,5 +1,6 @@
 """Certificates by openssl: one authority and two gateways for each kind of key."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -20,7 +21,7 @@ class Certificates:
     """Makes each kind once per run; a context manager that removes the keys."""
 
     def __init__(self):
-        self._directory = Path(tempfile.mkdtemp(prefix="charon-pki-"))
+        self._directory = Path(tempfile.mkdtemp(prefix=f"charon-{os.getpid()}-pki-"))
         self._lock = threading.Lock()
 
     def __enter__(self):

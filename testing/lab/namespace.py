@@ -6,13 +6,16 @@ made it, so that labs do not collide and a later one can tell what is stale.
 
 import os
 import re
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 from .shell import run
 
 RUNTIME = "/run/netns"
 KEPT = "charon-kept-"
-NAME = re.compile(r"^charon-(\d+)-\d+-\w+$")
+OWNED = re.compile(r"^charon-(\d+)-")
 
 
 class Namespace:
@@ -49,18 +52,25 @@ class Namespace:
 
 
 def sweep():
-    """Removes namespaces whose lab is no longer alive."""
-    for line in run(["ip", "netns", "list"]).stdout.splitlines():
-        name = line.split()[0] if line.split() else ""
-        owner = NAME.match(name)
-        if owner and not os.path.exists(f"/proc/{owner[1]}"):
-            _delete(name)
+    """Removes namespaces and scratch directories whose lab is no longer alive."""
+    for name in filter(_orphaned, _names()):
+        _delete(name)
+    for directory in filter(lambda path: _orphaned(path.name), Path(tempfile.gettempdir()).glob("charon-*")):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _names():
+    return [line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines() if line.strip()]
+
+
+def _orphaned(name):
+    owner = OWNED.match(name)
+    return owner is not None and not os.path.exists(f"/proc/{owner[1]}")
 
 
 def remove_kept():
     """Removes the namespaces of labs that were to stay; returns their names."""
-    names = [line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines()]
-    kept = [name for name in names if name.startswith(KEPT)]
+    kept = [name for name in _names() if name.startswith(KEPT)]
     for name in kept:
         _delete(name)
     return kept
