@@ -21,6 +21,13 @@ pub trait KeyExchange: Send + Sync {
     /// # Errors
     /// [`CryptoError::InvalidPublicValue`] for a value of the wrong length or one that fails validation (RFC 6989).
     fn respond(&self, initiator_public: &[u8]) -> Result<KeyResponse, CryptoError>;
+    /// The shared secret from a private value that is given, for known-answer tests.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] where the provider takes no private values or the method is no Diffie-Hellman group.
+    fn secret_from(&self, _private: &[u8], _peer_public: &[u8]) -> Result<Secret, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
 }
 
 /// The initiator's ephemeral key pair.
