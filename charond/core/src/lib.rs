@@ -5,6 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod bus;
+pub mod config;
+pub mod control;
+pub mod credentials;
+pub mod kernel;
 pub mod log;
 pub mod plugin;
 pub mod service;

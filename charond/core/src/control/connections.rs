@@ -1,0 +1,83 @@
+//! Loading and unloading connections, with their start actions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use charon_types::connection::{ChildConfig, Connection};
+use tracing::info;
+
+use super::Control;
+use crate::config::Loading;
+use crate::service::ike_engine::Initiate;
+
+/// Why a connection was not unloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnloadError {
+    /// There is none of that name.
+    NotFound(String),
+}
+
+impl fmt::Display for UnloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(name) => write!(f, "unload: connection '{name}' not found"),
+        }
+    }
+}
+
+impl std::error::Error for UnloadError {}
+
+impl Control {
+    /// Loads a connection: new, or in place of the one of its name. What did not change keeps its SAs. Children that start
+    /// by themselves are begun, not waited for.
+    pub fn load_connection(&self, connection: Connection) {
+        let name = Arc::clone(&connection.name);
+        let old = match self.connections.load(connection) {
+            Loading::Unchanged => return,
+            Loading::Added => {
+                info!(target: "CFG", "added vici connection: {name}");
+                None
+            }
+            Loading::Replaced(old) => {
+                info!(target: "CFG", "updated vici connection: {name}");
+                Some(old)
+            }
+        };
+        if let Some(new) = self.connections.by_name(&name) {
+            for child in &new.children {
+                let kept = old.as_ref().is_some_and(|old| keeps(old, &new, child));
+                if child.start_action.start && !kept {
+                    self.start(&new, child);
+                }
+            }
+        }
+    }
+
+    /// Unloads a connection. SAs that are up stay up.
+    ///
+    /// # Errors
+    /// [`UnloadError::NotFound`]
+    pub fn unload_connection(&self, name: &str) -> Result<(), UnloadError> {
+        self.connections.unload(name).ok_or_else(|| UnloadError::NotFound(name.to_owned()))?;
+        info!(target: "CFG", "removed vici connection: {name}");
+        Ok(())
+    }
+
+    fn start(&self, connection: &Arc<Connection>, child: &Arc<ChildConfig>) {
+        let done = self.engine.initiate(Initiate {
+            connection: Arc::clone(connection),
+            child: Some(Arc::clone(child)),
+            tap: None,
+        });
+        // The attempt goes on by itself and tells its outcome in the log and by events.
+        drop(done);
+    }
+}
+
+/// Whether a child is the same as before, under the same IKE settings and identities.
+fn keeps(old: &Connection, new: &Connection, child: &ChildConfig) -> bool {
+    old.ike == new.ike
+        && old.local == new.local
+        && old.remote == new.remote
+        && old.child(&child.name).is_some_and(|before| **before == *child)
+}

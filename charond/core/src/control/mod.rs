@@ -1,0 +1,55 @@
+//! What an operator can ask for, whatever it was asked through. Transports parse and render; nothing is decided there.
+
+mod connections;
+mod initiate;
+mod terminate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_types::event::LogRecord;
+use tokio::sync::mpsc;
+
+use crate::config::Connections;
+use crate::credentials::Credentials;
+use crate::log::LogHub;
+use crate::service::{BoxFuture, IkeEngine};
+
+pub use connections::UnloadError;
+pub use initiate::{InitiateError, InitiateRequest, Kind};
+pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
+
+/// How long a command waits for its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as it takes.
+    Forever,
+    /// At most that long; what was begun goes on.
+    Limit(Duration),
+    /// Not at all: begin, and return.
+    None,
+}
+
+/// The log lines of the SA that a command controls, up to a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLevel(pub i8);
+
+/// A command under way: its log lines, and its end. The lines end before the outcome is ready.
+pub struct Running<T> {
+    /// Lines of the SAs concerned.
+    pub lines: mpsc::Receiver<Arc<LogRecord>>,
+    /// The outcome. Dropping it abandons the wait, not the work.
+    pub outcome: BoxFuture<'static, T>,
+}
+
+/// The commands.
+pub struct Control {
+    /// Connections loaded.
+    pub connections: Arc<Connections>,
+    /// Certificates, keys and secrets loaded.
+    pub credentials: Arc<Credentials>,
+    /// The IKE_SAs.
+    pub engine: Arc<dyn IkeEngine>,
+    /// The log.
+    pub log: LogHub,
+}

@@ -1,0 +1,148 @@
+//! What was loaded, and the queries on it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use charon_crypto::signature::PrivateKey;
+use charon_types::identity::Identity;
+use charon_types::secret::Secret;
+use parking_lot::Mutex;
+
+use super::shared_key::{SharedKey, SharedKeyKind};
+
+/// SHA-1 of a public key's subjectPublicKey bits; shown as 40 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub [u8; 20]);
+
+impl KeyId {
+    /// From 40 hex digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 40 || !text.is_ascii() {
+            return None;
+        }
+        let mut octets = [0; 20];
+        for (octet, pair) in octets.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *octet = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(octets))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
+/// A private key with its id.
+#[derive(Clone)]
+pub struct LoadedKey {
+    /// Its id.
+    pub id: KeyId,
+    /// The key.
+    pub key: Arc<dyn PrivateKey>,
+}
+
+/// Everything loaded, at one moment.
+#[derive(Clone, Default)]
+pub struct CredentialSnapshot {
+    /// Shared keys in load order.
+    pub shared: Vec<SharedKey>,
+    /// Private keys in load order.
+    pub keys: Vec<LoadedKey>,
+}
+
+impl CredentialSnapshot {
+    /// IKE pre-shared keys for that pair, the closest match first.
+    #[must_use]
+    pub fn shared_keys(&self, local: &Identity, remote: &Identity) -> Vec<Secret> {
+        let mut fits: Vec<_> = self
+            .shared
+            .iter()
+            .filter(|key| key.kind == SharedKeyKind::Ike)
+            .filter_map(|key| Some((key.fit(local, remote)?, key)))
+            .collect();
+        // Options order as None < Some, so that keys which name the peer come first, then those which name us.
+        fits.sort_by(|(a, _), (b, _)| b.cmp(a));
+        fits.into_iter().map(|(_, key)| key.secret.clone()).collect()
+    }
+
+    /// The private key with that id.
+    #[must_use]
+    pub fn key(&self, id: &KeyId) -> Option<&Arc<dyn PrivateKey>> {
+        self.keys.iter().find(|loaded| loaded.id == *id).map(|loaded| &loaded.key)
+    }
+}
+
+/// The credentials loaded over VICI.
+#[derive(Default)]
+pub struct Credentials {
+    current: ArcSwap<CredentialSnapshot>,
+    /// Serialises writers; readers never wait.
+    writing: Mutex<()>,
+}
+
+impl Credentials {
+    /// Everything, now. The snapshot does not change under its holder.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<CredentialSnapshot> {
+        self.current.load_full()
+    }
+
+    /// Adds a shared key, in place of the one with the same name.
+    pub fn add_shared(&self, key: SharedKey) {
+        self.change(|credentials| {
+            credentials.shared.retain(|old| old.name.is_none() || old.name != key.name);
+            credentials.shared.push(key);
+        });
+    }
+
+    /// Removes the shared key of that name; whether there was one.
+    pub fn remove_shared(&self, name: &str) -> bool {
+        self.change(|credentials| {
+            let before = credentials.shared.len();
+            credentials.shared.retain(|key| key.name.as_deref() != Some(name));
+            credentials.shared.len() < before
+        })
+    }
+
+    /// Adds a private key; the same key twice is one.
+    pub fn add_key(&self, id: KeyId, key: Arc<dyn PrivateKey>) {
+        self.change(|credentials| {
+            if credentials.key(&id).is_none() {
+                credentials.keys.push(LoadedKey { id, key });
+            }
+        });
+    }
+
+    /// Removes a private key; whether there was one.
+    pub fn remove_key(&self, id: &KeyId) -> bool {
+        self.change(|credentials| {
+            let before = credentials.keys.len();
+            credentials.keys.retain(|loaded| loaded.id != *id);
+            credentials.keys.len() < before
+        })
+    }
+
+    /// Removes everything.
+    pub fn clear(&self) {
+        self.change(|credentials| *credentials = CredentialSnapshot::default());
+    }
+
+    fn change<T>(&self, edit: impl FnOnce(&mut CredentialSnapshot) -> T) -> T {
+        let _writing = self.writing.lock();
+        let mut credentials = CredentialSnapshot::clone(&self.current.load());
+        let result = edit(&mut credentials);
+        self.current.store(Arc::new(credentials));
+        result
+    }
+}
