@@ -1,0 +1,178 @@
+//! Sections of swanctl.conf as VICI sections.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use charon_conf::{Location, Value, View, scalar};
+use vici::Message;
+
+use crate::credentials::text::decoded;
+use crate::failure::words;
+
+/// Sections within sections of what is loaded; the daemon knows three levels. References in a circle end here.
+const NESTING_MAX: usize = 8;
+/// Longest name that a message can carry.
+const NAME_BYTES_MAX: usize = 255;
+
+/// How the value of a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As it is.
+    Text,
+    /// As the list of its comma-separated items.
+    List,
+    /// As the content of the file that it names, relative to this directory.
+    File(&'static str),
+    /// As the list of the contents of the files that it names, relative to this directory.
+    Files(&'static str),
+}
+
+/// What of the file cannot be sent, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Unsendable {
+    place: Option<Location>,
+    path: String,
+    what: String,
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}: {}", self.path, self.what)
+    }
+}
+
+/// A section with all that it inherits. Keys come in the order of the file, before sub-sections.
+pub(crate) fn section(
+    view: &View<'_>,
+    form: fn(&str) -> Form,
+    directory: &Path,
+) -> Result<Message, Unsendable> {
+    nested(view, form, directory, 0)
+}
+
+fn nested(
+    view: &View<'_>,
+    form: fn(&str) -> Form,
+    directory: &Path,
+    depth: usize,
+) -> Result<Message, Unsendable> {
+    let unsendable = |place: Option<&Location>, name: &str, what: String| Unsendable {
+        place: place.or_else(|| view.location()).cloned(),
+        path: format!("{}.{name}", view.path()),
+        what,
+    };
+    let mut section = Message::new();
+    for (key, value) in view.keys() {
+        let place = Some(value.location());
+        name(key).map_err(|what| unsendable(place, key, what))?;
+        match form(key) {
+            Form::Text => section.push(key, value.as_bytes()),
+            Form::List => {
+                let items = list(value).map_err(|what| unsendable(place, key, what))?;
+                section.push_list(key, items);
+            }
+            Form::File(within) => {
+                let content = list(value)
+                    .and_then(|_| content(value.as_text().unwrap_or_default(), &directory.join(within)))
+                    .map_err(|what| unsendable(place, key, what))?;
+                section.push(key, content);
+            }
+            Form::Files(within) => {
+                let contents: Result<Vec<_>, String> = list(value)
+                    .and_then(|items| items.map(|item| content(item, &directory.join(within))).collect());
+                section.push_list(key, contents.map_err(|what| unsendable(place, key, what))?);
+            }
+        }
+    }
+    for inner in view.sections() {
+        let place = inner.location();
+        name(inner.name()).map_err(|what| unsendable(place, inner.name(), what))?;
+        if depth >= NESTING_MAX {
+            return Err(unsendable(place, inner.name(), "sections are nested too deeply".into()));
+        }
+        section.push_section(inner.name(), &nested(&inner, form, directory, depth + 1)?);
+    }
+    Ok(section)
+}
+
+/// Checks that a name can stand in a message: the daemon would drop the message without a word.
+pub(crate) fn name(name: &str) -> Result<(), String> {
+    if name.len() > NAME_BYTES_MAX {
+        return Err(format!("names may have {NAME_BYTES_MAX} bytes at most"));
+    }
+    if name.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        Ok(())
+    } else {
+        Err("names must be ASCII".into())
+    }
+}
+
+fn list(value: &Value) -> Result<impl Iterator<Item = &str>, String> {
+    value.as_text().map(scalar::split_list).ok_or_else(|| "is not UTF-8 text".into())
+}
+
+/// The file that an item names, or the bytes that it spells with 0x or 0s.
+fn content(item: &str, directory: &Path) -> Result<Vec<u8>, String> {
+    if item.starts_with("0x") || item.starts_with("0s") {
+        return decoded(item.as_bytes()).map(|bytes| bytes.to_vec());
+    }
+    let path = directory.join(item);
+    fs::read(&path).map_err(|error| format!("reading '{}' failed: {}", path.display(), words(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use charon_conf::Settings;
+
+    fn form(key: &str) -> Form {
+        match key {
+            "list" => Form::List,
+            "file" => Form::File("x509"),
+            "files" => Form::Files("x509"),
+            _ => Form::Text,
+        }
+    }
+
+    fn converted(text: &str, directory: &Path) -> Result<Message, String> {
+        let settings = Settings::parse("t.conf", text.as_bytes()).expect("the test writes valid settings");
+        let view = settings.section("c").expect("the test writes a section c");
+        section(&view, form, directory).map_err(|unsendable| unsendable.to_string())
+    }
+
+    #[test]
+    fn keys_become_values_lists_and_the_contents_of_files() {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        fs::create_dir(directory.path().join("x509")).expect("writable");
+        fs::write(directory.path().join("x509/a.pem"), "cert a").expect("writable");
+        let text = "c { k = v w\n list = a , b\n file = a.pem\n files = a.pem, 0x00ff, 0sAP8=\n hidden =\n s { t { l = 1 } } }";
+        let expected = Message::new()
+            .with("k", "v w")
+            .with_list("list", ["a", "b"])
+            .with("file", "cert a")
+            .with_list("files", [b"cert a".as_slice(), &[0, 255], &[0, 255]])
+            .with_section("s", &Message::new().with_section("t", &Message::new().with("l", "1")));
+        assert_eq!(converted(text, directory.path()), Ok(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_named_with_its_line() {
+        let here = Path::new("/nowhere");
+        assert_eq!(
+            converted("c {\n s {\n files = a } }", here),
+            Err("t.conf:3: c.s.files: reading '/nowhere/x509/a' failed: No such file or directory".into())
+        );
+        assert_eq!(
+            converted("c {\n k\u{e9} = v\n}", here),
+            Err("t.conf:2: c.k\u{e9}: names must be ASCII".into())
+        );
+        assert_eq!(
+            converted("c { d : c { } }", here),
+            Err("t.conf:1: c.d.d: sections are nested too deeply".into())
+        );
+    }
+}

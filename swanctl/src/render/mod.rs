@@ -1,0 +1,12 @@
+//! Replies and events as text, a file for each shape.
+
+pub(crate) mod list_certs;
+pub(crate) mod list_conns;
+pub(crate) mod list_sas;
+pub(crate) mod raw;
+pub(crate) mod stats;
+pub(crate) mod text;
+pub(crate) mod version;
+
+#[cfg(test)]
+mod golden;

@@ -1,0 +1,140 @@
+//! What a command works with: the daemon, the place of the configuration, and where output goes.
+
+use std::io::{self, Write};
+
+use vici::blocking::Client;
+use vici::{ClientError, FrameError, Message, Section};
+
+use crate::failure::{Failure, Outcome, Status};
+use crate::render::raw::{self, Format};
+
+/// A connection to a daemon and the streams of the process.
+pub(crate) struct Session<'a> {
+    pub(crate) client: Client,
+    pub(crate) format: Format,
+    pub(crate) debug_level: i32,
+    pub(crate) out: &'a mut dyn Write,
+    pub(crate) err: &'a mut dyn Write,
+}
+
+impl Session<'_> {
+    /// Runs a command and, unless output is for humans, shows the reply.
+    pub(crate) fn request(&mut self, command: &str, message: &Message) -> Result<Message, Failure> {
+        let reply = self.client.request(command, message);
+        let reply = reply.map_err(|error| Failure::request(command, &error))?;
+        self.dump(&format!("{command} reply"), &reply)?;
+        Ok(reply)
+    }
+
+    /// Like [`request`](Self::request), but `None` if the daemon does not know the command.
+    pub(crate) fn request_known(
+        &mut self,
+        command: &str,
+        message: &Message,
+    ) -> Result<Option<Message>, Failure> {
+        match self.client.request(command, message) {
+            Err(ClientError::CommandUnknown(_)) => Ok(None),
+            Err(error) => Err(Failure::request(command, &error)),
+            Ok(reply) => {
+                self.dump(&format!("{command} reply"), &reply)?;
+                Ok(Some(reply))
+            }
+        }
+    }
+
+    /// Runs a command for one of many items, whose failure is the reason given and no end of the work.
+    pub(crate) fn attempt(
+        &mut self,
+        command: &str,
+        message: &Message,
+    ) -> Result<Result<Message, String>, Failure> {
+        match self.client.request(command, message) {
+            Ok(reply) => {
+                self.dump(&format!("{command} reply"), &reply)?;
+                Ok(reply.into_success().map_err(|refused| refused.to_string()))
+            }
+            Err(
+                error @ (ClientError::CommandUnknown(_)
+                | ClientError::Encode(_)
+                | ClientError::Frame(FrameError::TooLong { .. })),
+            ) => Ok(Err(error.to_string())),
+            Err(error) => Err(Failure::request(command, &error)),
+        }
+    }
+
+    /// Runs a command that streams events; hands each event to `show` if output is for humans, else shows it and the
+    /// reply under the labels given.
+    pub(crate) fn stream(
+        &mut self,
+        command: &str,
+        event: &str,
+        labels: Labels<'_>,
+        message: &Message,
+        mut show: impl FnMut(&mut dyn Write, Section<'_>) -> io::Result<()>,
+    ) -> Result<Message, Failure> {
+        let failed = |error: ClientError| Failure::request(command, &error);
+        let mut events = self.client.stream(command, event, message).map_err(failed)?;
+        while let Some(event) = events.next_event().map_err(failed)? {
+            match self.format {
+                Format::Human => show(self.out, event.root())?,
+                Format::Raw | Format::Pretty => raw::dump(self.out, self.format, labels.event, event.root())?,
+            }
+            self.out.flush()?;
+        }
+        let reply = events.response().map_err(failed)?;
+        self.dump(labels.reply, &reply)?;
+        Ok(reply)
+    }
+
+    /// Ends a command that reports success or failure: a line for humans, status 1 on failure; otherwise the reply
+    /// was shown and the status is 0.
+    pub(crate) fn conclude(&mut self, command: &str, reply: Message) -> Outcome {
+        if self.format != Format::Human {
+            return Ok(Status::SUCCESS);
+        }
+        match reply.into_success() {
+            Ok(_) => {
+                writeln!(self.out, "{command} completed successfully")?;
+                Ok(Status::SUCCESS)
+            }
+            Err(refused) => {
+                self.complain(&format!("{command} failed: {refused}"))?;
+                Ok(Status::FAILED)
+            }
+        }
+    }
+
+    /// Shows a message unless output is for humans.
+    pub(crate) fn dump(&mut self, label: &str, message: &Message) -> io::Result<()> {
+        match self.format {
+            Format::Human => Ok(()),
+            Format::Raw | Format::Pretty => raw::dump(self.out, self.format, label, message.root()),
+        }
+    }
+
+    /// A line for humans only.
+    pub(crate) fn tell(&mut self, line: &str) -> io::Result<()> {
+        match self.format {
+            Format::Human => writeln!(self.out, "{line}"),
+            Format::Raw | Format::Pretty => Ok(()),
+        }
+    }
+
+    /// A line about what went wrong. What was said before comes out before it.
+    pub(crate) fn complain(&mut self, line: &str) -> io::Result<()> {
+        self.out.flush()?;
+        writeln!(self.err, "{line}")
+    }
+
+    /// A line for those who asked for this level of detail.
+    pub(crate) fn debug(&mut self, level: i32, line: &str) -> io::Result<()> {
+        if level <= self.debug_level { self.complain(line) } else { Ok(()) }
+    }
+}
+
+/// What stands before raw messages of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    pub(crate) event: &'a str,
+    pub(crate) reply: &'a str,
+}

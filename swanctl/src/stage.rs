@@ -1,0 +1,140 @@
+//! One stage of loading: what a top-level section of swanctl.conf holds replaces what the daemon holds of it.
+
+use charon_conf::{Location, View};
+use vici::Message;
+
+use crate::config::Config;
+use crate::convert::{self, Form};
+use crate::failure::{Outcome, Status};
+use crate::session::Session;
+
+/// What is loaded, and with which commands.
+pub(crate) struct Stage {
+    /// One of them.
+    pub(crate) noun: &'static str,
+    /// Many of them; also the name of the section.
+    pub(crate) plural: &'static str,
+    pub(crate) get: &'static str,
+    pub(crate) load: &'static str,
+    pub(crate) unload: &'static str,
+    /// How the value of a key is sent.
+    pub(crate) form: fn(&str) -> Form,
+    /// The names in the reply of `get`.
+    pub(crate) names: fn(&Message) -> Vec<String>,
+}
+
+/// Loads all sections, then unloads what the file no longer has.
+pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> Outcome {
+    let sections = config.settings.section(stage.plural).map(|view| view.sections()).unwrap_or_default();
+    let Some(reply) = session.request_known(stage.get, &Message::new())? else {
+        return without(session, stage, &sections);
+    };
+    let mut obsolete = (stage.names)(&reply);
+    let mut loaded = 0;
+    for view in &sections {
+        obsolete.retain(|name| name != view.name());
+        if one(session, config, stage, view)? == Loaded::Yes {
+            loaded += 1;
+        }
+    }
+    let mut unloaded = 0;
+    for name in obsolete {
+        match session.attempt(stage.unload, &Message::new().with("name", &name))? {
+            Ok(_) => unloaded += 1,
+            Err(reason) => {
+                session.complain(&format!("unloading {} '{name}' failed: {reason}", stage.noun))?
+            }
+        }
+    }
+    conclude(session, stage, sections.len(), loaded, unloaded)
+}
+
+#[derive(PartialEq, Eq)]
+enum Loaded {
+    Yes,
+    No,
+}
+
+fn one(
+    session: &mut Session<'_>,
+    config: &Config,
+    stage: &Stage,
+    view: &View<'_>,
+) -> Result<Loaded, crate::failure::Failure> {
+    let Stage { noun, .. } = stage;
+    let name = view.name();
+    let section = convert::name(name).and_then(|()| {
+        convert::section(view, stage.form, &config.directory).map_err(|fault| fault.to_string())
+    });
+    let reason = match section {
+        Ok(section) => match session.attempt(stage.load, &Message::new().with_section(name, &section))? {
+            Ok(_) => {
+                session.tell(&format!("loaded {noun} '{name}'"))?;
+                return Ok(Loaded::Yes);
+            }
+            Err(reason) => reason,
+        },
+        Err(reason) => reason,
+    };
+    session.complain(&format!("loading {noun} '{name}' failed: {reason}"))?;
+    if let Some((place, path)) = blamed(view, &reason) {
+        session.complain(&format!("{place}: {path}"))?;
+    }
+    Ok(Loaded::No)
+}
+
+fn conclude(
+    session: &mut Session<'_>,
+    stage: &Stage,
+    found: usize,
+    loaded: usize,
+    unloaded: usize,
+) -> Outcome {
+    let Stage { plural, .. } = stage;
+    if found == 0 {
+        session.tell(&format!("no {plural} found, {unloaded} unloaded"))?;
+    } else if loaded == found {
+        session.tell(&format!("successfully loaded {loaded} {plural}, {unloaded} unloaded"))?;
+    } else {
+        let failed = found - loaded;
+        session.complain(&format!(
+            "loaded {loaded} of {found} {plural}, {failed} failed to load, {unloaded} unloaded"
+        ))?;
+        return Ok(Status::INVALID);
+    }
+    Ok(Status::SUCCESS)
+}
+
+/// A daemon that knows nothing of this kind: fine while the file has none.
+fn without(session: &mut Session<'_>, stage: &Stage, sections: &[View<'_>]) -> Outcome {
+    let Stage { noun, plural, .. } = stage;
+    for view in sections {
+        let place = view.location().map(|place| format!("{place}: ")).unwrap_or_default();
+        let name = view.name();
+        session.complain(&format!("loading {noun} '{name}' failed: the daemon does not support {plural}"))?;
+        session.complain(&format!("{place}{plural}.{name}"))?;
+    }
+    conclude(session, stage, sections.len(), 0, 0)
+}
+
+/// The place in the file of what the daemon complains about: a key if it names one, else the section.
+fn blamed(view: &View<'_>, reason: &str) -> Option<(Location, String)> {
+    let key = ["unknown option: ", "invalid value for: "]
+        .into_iter()
+        .find_map(|start| reason.strip_prefix(start))
+        .and_then(|rest| rest.split(", ").next());
+    match key.and_then(|key| find(view, key, 4)) {
+        Some(found) => Some(found),
+        // What could not be sent names its place itself.
+        None if reason.starts_with(&view.location()?.file().display().to_string()) => None,
+        None => Some((view.location()?.clone(), view.path().to_owned())),
+    }
+}
+
+fn find(view: &View<'_>, key: &str, depth: usize) -> Option<(Location, String)> {
+    if let Some(value) = view.value(key) {
+        return Some((value.location().clone(), format!("{}.{key}", view.path())));
+    }
+    let deeper = depth.checked_sub(1)?;
+    view.sections().iter().find_map(|inner| find(inner, key, deeper))
+}
