@@ -10,7 +10,7 @@ use super::load_conns::{FILE, listed};
 use super::{Command, Run};
 use crate::args::{Opt, Options, PRETTY, RAW, flag};
 use crate::config::Config;
-use crate::credentials::key_file::{self, Decrypted, KeyFile};
+use crate::credentials::key_file::{Decrypted, Encrypted, KeyFile};
 use crate::credentials::passphrase::{self, Prompt};
 use crate::credentials::text::decoded;
 use crate::failure::{Failure, Outcome, Status, words};
@@ -110,7 +110,7 @@ fn files(
         Ok(entries) => entries,
         Err(error) => {
             let told = format!("opening directory '{}' failed: {}", directory.display(), words(&error));
-            session.debug(2, &told)?;
+            session.debug(1, &told)?;
             return Ok(Vec::new());
         }
     };
@@ -156,7 +156,7 @@ fn private_key(
     content: Vec<u8>,
 ) -> Result<Option<String>, Failure> {
     let (name, request) = match KeyFile::read(&content) {
-        KeyFile::Enveloped(envelope) => match decrypted(config, prompt, directory, path, &envelope) {
+        KeyFile::Encrypted(encrypted) => match decrypted(config, prompt, directory, path, &encrypted) {
             Some(Decrypted { algorithm, der }) => {
                 let kind = algorithm.name().to_ascii_lowercase();
                 (algorithm.name(), Message::new().with("type", kind).with("data", der.as_slice()))
@@ -192,15 +192,15 @@ fn decrypted(
     prompt: Prompt,
     directory: &str,
     path: &Path,
-    envelope: &[u8],
+    file: &Encrypted,
 ) -> Option<Decrypted> {
-    let file = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let passphrases = passphrase::configured(&config.settings, directory, &file);
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let passphrases = passphrase::configured(&config.settings, directory, &name);
     if passphrases.is_empty() && prompt == Prompt::Ask {
-        let answer = passphrase::ask(&format!("Password for {directory} file '{file}': "))?;
-        return key_file::decrypt(envelope, answer.as_bytes());
+        let answer = passphrase::ask(&format!("Password for {directory} file '{name}': "))?;
+        return file.decrypt(answer.as_bytes());
     }
-    passphrases.iter().find_map(|passphrase| key_file::decrypt(envelope, passphrase))
+    passphrases.iter().find_map(|passphrase| file.decrypt(passphrase))
 }
 
 /// Loads a section of secrets, unless it only serves a file.

@@ -15,6 +15,9 @@ mod stats;
 mod terminate;
 mod version;
 
+#[cfg(test)]
+mod load_tests;
+
 use crate::args::{Opt, Options};
 use crate::failure::Outcome;
 use crate::session::Session;

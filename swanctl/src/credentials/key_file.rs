@@ -1,16 +1,22 @@
 //! Private key files: what they hold, and what is in the encrypted ones.
 
+use aes::{Aes128, Aes192, Aes256};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
+use des::TdesEde3;
+use md5::{Digest, Md5};
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::pem::Pem;
+use super::text::hexadecimal;
 
 /// A private key file.
 pub(crate) enum KeyFile {
     /// A key that anybody can read.
     Plain(Algorithm),
-    /// PKCS#8 in an encrypted envelope, DER.
-    Enveloped(Zeroizing<Vec<u8>>),
+    /// A key that needs a passphrase.
+    Encrypted(Encrypted),
     /// Something else, which the daemon may understand.
     Other,
 }
@@ -48,10 +54,18 @@ impl Algorithm {
     }
 }
 
+/// A key file that needs a passphrase.
+pub(crate) enum Encrypted {
+    /// PKCS#8 in an encrypted envelope, DER.
+    Envelope(Vec<u8>),
+    /// PEM encrypted as OpenSSL did of old, with a `DEK-Info` header.
+    Pem { algorithm: Algorithm, cipher: String, iv: Vec<u8>, content: Vec<u8> },
+}
+
 /// A key out of an encrypted file.
 pub(crate) struct Decrypted {
     pub(crate) algorithm: Algorithm,
-    /// PKCS#8, DER.
+    /// DER: PKCS#8, PKCS#1 or SEC 1.
     pub(crate) der: Zeroizing<Vec<u8>>,
 }
 
@@ -59,29 +73,135 @@ impl KeyFile {
     /// Looks into the content of a file, PEM or DER.
     pub(crate) fn read(file: &[u8]) -> Self {
         let Some(pem) = Pem::find(file) else { return Self::from_der(file) };
-        match pem.label.as_str() {
-            "RSA PRIVATE KEY" if pem.header("DEK-Info").is_none() => Self::Plain(Algorithm::Rsa),
-            "EC PRIVATE KEY" if pem.header("DEK-Info").is_none() => Self::Plain(Algorithm::Ecdsa),
-            "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => Self::from_der(&pem.content),
-            _ => Self::Other,
+        let algorithm = match pem.label.as_str() {
+            "RSA PRIVATE KEY" => Algorithm::Rsa,
+            "EC PRIVATE KEY" => Algorithm::Ecdsa,
+            "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => return Self::from_der(&pem.content),
+            _ => return Self::Other,
+        };
+        match pem.header("DEK-Info") {
+            None => Self::Plain(algorithm),
+            Some(information) => match information.split_once(',') {
+                Some((cipher, iv)) => Self::Encrypted(Encrypted::Pem {
+                    algorithm,
+                    cipher: cipher.trim().to_owned(),
+                    iv: hexadecimal(iv.trim().as_bytes()).map(|iv| iv.to_vec()).unwrap_or_default(),
+                    content: pem.content.to_vec(),
+                }),
+                None => Self::Other,
+            },
         }
     }
 
     fn from_der(der: &[u8]) -> Self {
         if EncryptedPrivateKeyInfoRef::try_from(der).is_ok() {
-            return Self::Enveloped(Zeroizing::new(der.to_vec()));
+            return Self::Encrypted(Encrypted::Envelope(der.to_vec()));
         }
         algorithm(der).map_or(Self::Other, Self::Plain)
     }
 }
 
-/// Opens an encrypted envelope; `None` if the passphrase is not the right one.
-pub(crate) fn decrypt(envelope: &[u8], passphrase: &[u8]) -> Option<Decrypted> {
-    let document = EncryptedPrivateKeyInfoRef::try_from(envelope).ok()?.decrypt(passphrase).ok()?;
-    let der = Zeroizing::new(document.as_bytes().to_vec());
-    Some(Decrypted { algorithm: algorithm(&der)?, der })
+impl Encrypted {
+    /// The key; `None` if the passphrase is not the right one or the cipher is unknown.
+    pub(crate) fn decrypt(&self, passphrase: &[u8]) -> Option<Decrypted> {
+        match self {
+            Self::Envelope(der) => {
+                let document =
+                    EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).ok()?.decrypt(passphrase).ok()?;
+                let der = Zeroizing::new(document.as_bytes().to_vec());
+                Some(Decrypted { algorithm: algorithm(&der)?, der })
+            }
+            Self::Pem { algorithm, cipher, iv, content } => {
+                let decrypt = match cipher.as_str() {
+                    "AES-128-CBC" => decrypt_cbc::<cbc::Decryptor<Aes128>>,
+                    "AES-192-CBC" => decrypt_cbc::<cbc::Decryptor<Aes192>>,
+                    "AES-256-CBC" => decrypt_cbc::<cbc::Decryptor<Aes256>>,
+                    "DES-EDE3-CBC" => decrypt_cbc::<cbc::Decryptor<TdesEde3>>,
+                    _ => return None,
+                };
+                let der = decrypt(passphrase, iv, content)?;
+                // A wrong passphrase leaves valid padding once in 256 times, but hardly ever a whole DER sequence.
+                der::asn1::AnyRef::try_from(der.as_slice()).ok()?;
+                Some(Decrypted { algorithm: *algorithm, der })
+            }
+        }
+    }
+}
+
+fn decrypt_cbc<D: KeyIvInit + BlockModeDecrypt>(
+    passphrase: &[u8],
+    iv: &[u8],
+    content: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let key = derived(passphrase, iv.get(..8)?, D::key_size());
+    let mut buffer = Zeroizing::new(content.to_vec());
+    let len = D::new_from_slices(&key, iv).ok()?.decrypt_padded::<Pkcs7>(&mut buffer).ok()?.len();
+    buffer.truncate(len);
+    Some(buffer)
+}
+
+/// OpenSSL's key derivation for such files: MD5 over the digest before, the passphrase and the salt, once.
+fn derived(passphrase: &[u8], salt: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(Vec::new());
+    let mut digest = Zeroizing::new(Vec::new());
+    while key.len() < len {
+        let next = Md5::new().chain_update(&*digest).chain_update(passphrase).chain_update(salt).finalize();
+        digest = Zeroizing::new(next.to_vec());
+        key.extend_from_slice(&digest);
+    }
+    key.truncate(len);
+    key
 }
 
 fn algorithm(der: &[u8]) -> Option<Algorithm> {
     Algorithm::of(PrivateKeyInfoRef::try_from(der).ok()?.algorithm.oid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// Files made by OpenSSL, with the passphrase `geheim` where they are encrypted.
+    fn file(name: &str) -> Vec<u8> {
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(name))
+            .expect("the file is in the tree")
+    }
+
+    #[test]
+    fn encrypted_files_open_with_their_passphrase_only() {
+        let cases = [
+            ("ec-aes128.pem", Algorithm::Ecdsa),
+            ("ec-aes256.pem", Algorithm::Ecdsa),
+            ("ec-des3.pem", Algorithm::Ecdsa),
+            ("rsa-pkcs8.pem", Algorithm::Rsa),
+            ("ed25519-pkcs8.der", Algorithm::Ed25519),
+        ];
+        for (name, algorithm) in cases {
+            let KeyFile::Encrypted(encrypted) = KeyFile::read(&file(name)) else {
+                panic!("{name} is encrypted")
+            };
+            let decrypted = encrypted.decrypt(b"geheim").unwrap_or_else(|| panic!("{name} does not open"));
+            assert_eq!(decrypted.algorithm, algorithm, "{name}");
+            assert_eq!(decrypted.der.first(), Some(&0x30), "{name}");
+            assert!(encrypted.decrypt(b"falsch").is_none(), "{name}");
+            assert!(encrypted.decrypt(b"").is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn plain_files_tell_their_algorithm_and_others_are_left_to_the_daemon() {
+        assert!(matches!(KeyFile::read(&file("ed25519.pem")), KeyFile::Plain(Algorithm::Ed25519)));
+        assert!(matches!(KeyFile::read(b"no key"), KeyFile::Other));
+        let odd = b"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC\n\nAAEC\n-----END RSA PRIVATE KEY-----\n";
+        assert!(matches!(KeyFile::read(odd), KeyFile::Other));
+    }
+
+    #[test]
+    fn a_short_initialisation_vector_opens_nothing() {
+        let odd = b"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC,00\n\nAAEC\n-----END RSA PRIVATE KEY-----\n";
+        let KeyFile::Encrypted(encrypted) = KeyFile::read(odd) else { panic!("the header says encrypted") };
+        assert!(encrypted.decrypt(b"geheim").is_none());
+    }
 }

@@ -294,7 +294,7 @@ fn lines(text: &mut String, label: &str, values: &[String]) {
         if at == 0 {
             line(text, label, value);
         } else {
-            let _ = writeln!(text, "{:13}{value}", "");
+            let _ = writeln!(text, "{:11}{value}", "");
         }
     }
 }
