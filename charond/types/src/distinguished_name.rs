@@ -91,6 +91,29 @@ impl DistinguishedName {
         self.attributes().any(|attribute| attribute.is_wildcard())
     }
 
+    /// Whether it lies within the subtree of `base`: begins with all of its parts (RFC 5280 §4.2.1.10).
+    #[must_use]
+    pub fn starts_with(&self, base: &Self) -> bool {
+        let mut own = self.attributes();
+        let mut last = 0;
+        for asked in base.attributes() {
+            match own.next() {
+                Some(held) if (held.rdn, held.oid) == (asked.rdn, asked.oid) && held.has_value_of(&asked) => {
+                    last = held.rdn;
+                }
+                _ => return false,
+            }
+        }
+        own.next().is_none_or(|next| next.rdn != last)
+    }
+
+    /// Values of its `emailAddress` attributes.
+    #[must_use]
+    pub fn email_addresses(&self) -> Vec<&str> {
+        let emails = self.attributes().filter(|attribute| attribute.is_text() && attribute.is_email());
+        emails.filter_map(|attribute| std::str::from_utf8(attribute.value).ok()).collect()
+    }
+
     fn compare(&self, other: &Self, is_wildcard: impl Fn(&Attribute<'_>) -> bool) -> Option<usize> {
         let (mut ours, mut theirs) = (self.attributes(), other.attributes());
         let mut wildcards: usize = 0;
@@ -125,8 +148,8 @@ impl FromStr for DistinguishedName {
         let text = text.trim_end().strip_suffix(separator).unwrap_or(text);
         let mut sets = Vec::new();
         for (index, part) in text.split(separator).enumerate() {
-            let attribute =
-                encode_attribute(part).ok_or(NameError::Part { position: index.saturating_add(1) })?;
+            let attribute = encode_attribute(part)
+                .ok_or_else(|| NameError::Part { position: index.saturating_add(1) })?;
             der::push(&mut sets, der::SET, &attribute);
         }
         let mut octets = Vec::new();
@@ -170,6 +193,10 @@ impl Attribute<'_> {
             return self.value.eq_ignore_ascii_case(other.value);
         }
         (self.tag, self.value) == (other.tag, other.value)
+    }
+
+    fn is_email(&self) -> bool {
+        self.oid == attribute::EMAIL
     }
 
     const fn is_text(&self) -> bool {

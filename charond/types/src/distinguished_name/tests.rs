@@ -53,6 +53,16 @@ fn a_star_matches_any_value_of_its_type() {
 }
 
 #[test]
+fn a_name_lies_within_the_subtree_of_its_beginning() {
+    let moon = name("C=CH, O=Example, CN=moon");
+    assert!(moon.starts_with(&name("C=CH, O=example")));
+    assert!(moon.starts_with(&moon));
+    assert!(!moon.starts_with(&name("C=CH, CN=moon")));
+    assert!(!name("C=CH").starts_with(&moon));
+    assert_eq!(name("C=CH, E=a@b.c, CN=x").email_addresses(), ["a@b.c"]);
+}
+
+#[test]
 fn a_peer_cannot_use_a_star_of_its_own() {
     assert_eq!(name("CN=*").matches(&name("CN=moon")), None);
     assert!(!name("CN=moon").is_equivalent(&name("CN=*")));
@@ -76,7 +86,7 @@ fn octets_that_are_no_name_are_refused() {
         assert_eq!(DistinguishedName::from_der(&good[..end]), Err(NameError::Der), "{end}");
     }
     assert_eq!(DistinguishedName::from_der(&[0x30, 2, 0x31, 0]), Err(NameError::Der));
-    assert_eq!(DistinguishedName::from_der(&[good.clone(), vec![0]].concat()), Err(NameError::Der));
+    assert_eq!(DistinguishedName::from_der(&[good, vec![0]].concat()), Err(NameError::Der));
     assert!(DistinguishedName::from_der(&[0x30, 0]).expect("the empty name").is_empty());
 }
 
