@@ -12,8 +12,8 @@ use x509_cert::name::Name;
 /// The short names of attribute types.
 const TYPES: [(&str, &str); 26] = [
     ("2.5.4.3", "CN"),
-    ("2.5.4.4", "S"),
-    ("2.5.4.5", "SN"),
+    ("2.5.4.4", "SN"),
+    ("2.5.4.5", "serialNumber"),
     ("2.5.4.6", "C"),
     ("2.5.4.7", "L"),
     ("2.5.4.8", "ST"),

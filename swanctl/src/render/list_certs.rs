@@ -142,9 +142,8 @@ impl Printer {
             line(&mut text, "serial", &colons(number.as_bytes()));
         }
         let issued_by: Option<AuthorityKeyIdentifier> = extension(extensions);
-        if let Some(identifier) = issued_by.and_then(|identifier| identifier.key_identifier) {
-            line(&mut text, "authkeyId", &colons(identifier.as_bytes()));
-        }
+        let issued_by = issued_by.and_then(|identifier| identifier.key_identifier);
+        line(&mut text, "authKeyId", &issued_by.map(|id| colons(id.as_bytes())).unwrap_or_default());
         let revoked = list.revoked_certificates.unwrap_or_default();
         let plural = if revoked.len() == 1 { "" } else { "s" };
         let end = if self.detail == Detail::Full && !revoked.is_empty() { ":" } else { "" };
