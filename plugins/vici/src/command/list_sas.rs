@@ -1,0 +1,36 @@
+//! `list-sas`: an event for each IKE_SA. A client that reads slowly slows its own listing only.
+
+use charon_core::service::ike_engine::SaFilter;
+use charon_types::id::UniqueId;
+use vici::Message;
+
+use crate::emit::Emitter;
+use crate::event::EventKind;
+use crate::outbound::Gone;
+use crate::render;
+use crate::request::Request;
+use crate::server::Server;
+
+pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitter) -> Result<Message, Gone> {
+    if emitter.wants(EventKind::ListSa) {
+        let mut chunks = server.control.engine.list(filter(request));
+        while let Some(chunk) = chunks.recv().await {
+            for sa in &chunk {
+                let mut message = Message::new();
+                render::ike_sa::with_children(&mut message, sa, &sa.children, &server.names);
+                emitter.send(EventKind::ListSa, &message).await?;
+            }
+        }
+    }
+    Ok(Message::new())
+}
+
+/// The SAs that a request names. `noblock` is met by nature: a snapshot waits for nobody.
+pub(super) fn filter(request: &Request<'_>) -> SaFilter {
+    SaFilter {
+        ike: request.string("ike"),
+        ike_id: request.id("ike-id").map(UniqueId),
+        child: request.string("child"),
+        child_id: request.id("child-id").map(UniqueId),
+    }
+}

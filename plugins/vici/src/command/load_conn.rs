@@ -1,0 +1,58 @@
+//! `load-conn`: connections by name. One that is wrong is discarded; those before it stay.
+
+use std::path::Path;
+
+use tracing::{info, warn};
+use vici::{Message, Section, Value};
+
+use crate::certificate;
+use crate::load_conn::{Environment, Parsed, parse};
+use crate::reply;
+use crate::request::Request;
+use crate::server::Server;
+
+pub(super) fn run(server: &Server, request: &Request<'_>) -> Message {
+    let prefix = request.prefix();
+    let mut sections: Vec<_> = prefix.root.sections().collect();
+    if prefix.error.is_some() && prefix.unclosed {
+        // The error is inside the last one.
+        let cut = prefix.root.iter().last().is_some_and(|(_, value)| matches!(value, Value::Section(_)));
+        if cut {
+            sections.pop();
+        }
+    }
+    for (name, section) in sections {
+        if let Err(reason) = load(server, name.as_str(), section) {
+            info!(target: "CFG", "loading connection '{name}' failed: {reason}");
+            return reply::failure(reason);
+        }
+    }
+    match prefix.error {
+        Some(error) => {
+            info!(target: "ENC", "parsing a load-conn request failed: {error}");
+            reply::failure("parsing request failed")
+        }
+        None => reply::success(),
+    }
+}
+
+fn load(server: &Server, name: &str, section: Section<'_>) -> Result<(), crate::load_conn::Refusal> {
+    let environment = Environment {
+        available: &server.available,
+        names: &server.names,
+        certificate: &certificate::der,
+        file: &read_file,
+    };
+    let Parsed { connection, warnings } = parse(name, section, &environment)?;
+    for warning in warnings {
+        warn!(target: "CFG", "connection '{name}': {warning}");
+    }
+    server.control.load_connection(connection);
+    Ok(())
+}
+
+fn read_file(path: &Path) -> Option<Vec<u8>> {
+    std::fs::read(path)
+        .inspect_err(|error| warn!(target: "CFG", "reading {} failed: {error}", path.display()))
+        .ok()
+}

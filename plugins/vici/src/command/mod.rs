@@ -1,0 +1,56 @@
+//! The commands, one file each: it reads the request, asks [`Control`](charon_core::control::Control), renders the answer.
+
+mod clear_creds;
+mod get_conns;
+mod get_keys;
+mod get_shared;
+mod initiate;
+mod list_conns;
+mod list_sas;
+mod load_conn;
+mod load_shared;
+mod reload_settings;
+mod running;
+mod stats;
+mod terminate;
+mod unload_conn;
+mod unload_key;
+mod unload_shared;
+mod version;
+
+use std::sync::Arc;
+
+use vici::Message;
+
+use crate::emit::Emitter;
+use crate::outbound::Gone;
+use crate::request::Request;
+use crate::server::Server;
+
+/// Runs the command of that name; `None` if there is none.
+pub(crate) async fn run(
+    name: &str,
+    server: &Arc<Server>,
+    request: &Request<'_>,
+    emitter: &Emitter,
+) -> Result<Option<Message>, Gone> {
+    Ok(Some(match name {
+        "version" => version::run(),
+        "stats" => stats::run(server),
+        "reload-settings" => reload_settings::run(server).await,
+        "initiate" => initiate::run(server, request, emitter).await?,
+        "terminate" => terminate::run(server, request, emitter).await?,
+        "list-sas" => list_sas::run(server, request, emitter).await?,
+        "list-conns" => list_conns::run(server, request, emitter).await?,
+        "get-conns" => get_conns::run(server),
+        "get-keys" => get_keys::run(server),
+        "get-shared" => get_shared::run(server),
+        "load-conn" => load_conn::run(server, request),
+        "unload-conn" => unload_conn::run(server, request),
+        "unload-key" => unload_key::run(server, request),
+        "load-shared" => load_shared::run(server, request),
+        "unload-shared" => unload_shared::run(server, request),
+        "clear-creds" => clear_creds::run(server),
+        _ => return Ok(None),
+    }))
+}

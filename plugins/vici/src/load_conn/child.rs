@@ -1,0 +1,245 @@
+//! `children.<name>`: what may flow, how it is protected, and for how long.
+
+use std::time::Duration;
+
+use charon_types::connection::{Action, ChildConfig, Toggle};
+use charon_types::id::{IfId, Mark};
+use charon_types::kernel_op::Mode;
+use charon_types::lifetime::{ChildLifetime, Limit};
+use charon_types::proposal::{Protocol, default_proposals};
+use charon_types::selector::SelectorPattern;
+use vici::{List, Section, Value};
+
+use super::auth::unless_empty;
+use super::ike::{REKEYING_NOT_SCHEDULED, proposals, toggle, word};
+use super::refusal::{Refusal, only, required};
+use super::{Environment, value};
+
+/// A child, and what its user should know about it.
+pub(super) struct Child {
+    pub(super) config: ChildConfig,
+    pub(super) warning: Option<&'static str>,
+}
+
+pub(super) fn parse(
+    name: &str,
+    section: Section<'_>,
+    environment: &Environment<'_>,
+) -> Result<Child, Refusal> {
+    let mut reader = Reader::new(name);
+    for (key, value) in section {
+        let key = key.as_str();
+        match value {
+            Value::Data(value) => reader.key(key, value)?,
+            Value::List(items) => reader.list(key, items, environment)?,
+            Value::Section(_) => return Err(Refusal::InvalidSection(key.to_owned())),
+        }
+    }
+    Ok(reader.finish(environment))
+}
+
+/// A child while its keys come in.
+struct Reader {
+    child: ChildConfig,
+    time: Given,
+    bytes: Given,
+    packets: Given,
+}
+
+/// A limit as given, before defaults.
+#[derive(Default)]
+struct Given {
+    rekey: Option<u64>,
+    life: Option<u64>,
+    jitter: Option<u64>,
+}
+
+impl Reader {
+    fn new(name: &str) -> Self {
+        Self {
+            child: ChildConfig {
+                name: name.into(),
+                proposals: Vec::new(),
+                local_ts: Vec::new(),
+                remote_ts: Vec::new(),
+                mode: Mode::Tunnel,
+                lifetime: ChildLifetime::default(),
+                start_action: Action::default(),
+                close_action: Action::default(),
+                dpd_action: Action::default(),
+                inactivity: Duration::ZERO,
+                reqid: 0,
+                priority: 0,
+                interface: None,
+                mark_in: Mark::default(),
+                mark_out: Mark::default(),
+                if_id_in: IfId::default(),
+                if_id_out: IfId::default(),
+                replay_window: None,
+                policies: Toggle::Enabled,
+            },
+            time: Given::default(),
+            bytes: Given::default(),
+            packets: Given::default(),
+        }
+    }
+
+    fn key(&mut self, key: &str, value: &[u8]) -> Result<(), Refusal> {
+        let child = &mut self.child;
+        match key {
+            "rekey_time" => self.time.rekey = Some(required(key, value::seconds(value))?),
+            "life_time" => self.time.life = Some(required(key, value::seconds(value))?),
+            "rand_time" => self.time.jitter = Some(required(key, value::seconds(value))?),
+            "rekey_bytes" => self.bytes.rekey = Some(required(key, value::octets(value))?),
+            "life_bytes" => self.bytes.life = Some(required(key, value::octets(value))?),
+            "rand_bytes" => self.bytes.jitter = Some(required(key, value::octets(value))?),
+            "rekey_packets" => self.packets.rekey = Some(required(key, value::unsigned64(value))?),
+            "life_packets" => self.packets.life = Some(required(key, value::unsigned64(value))?),
+            "rand_packets" => self.packets.jitter = Some(required(key, value::unsigned64(value))?),
+            "mode" => mode(key, value)?,
+            "start_action" => child.start_action = action(key, value)?,
+            "close_action" => child.close_action = action(key, value)?,
+            "dpd_action" => child.dpd_action = action(key, value)?,
+            "inactivity" => {
+                let seconds = required(key, value::seconds(value).and_then(|time| u32::try_from(time).ok()))?;
+                child.inactivity = Duration::from_secs(seconds.into());
+            }
+            "replay_window" => child.replay_window = Some(required(key, value::unsigned(value))?),
+            "policies" => child.policies = toggle(key, value)?,
+            "reqid" => only(key, value::unsigned(value), &0, "fixed request ids are not built")?,
+            "priority" => only(key, value::unsigned(value), &0, "fixed policy priorities are not built")?,
+            "interface" => only(key, value::text(value), &"", "policies of one interface are not built")?,
+            _ => return unbuilt(key, value),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, key: &str, items: List<'_>, environment: &Environment<'_>) -> Result<(), Refusal> {
+        match key {
+            "esp_proposals" => {
+                self.child.proposals.extend(proposals(key, Protocol::Esp, items, environment)?);
+                Ok(())
+            }
+            "ah_proposals" => unless_empty(key, items, "AH is not built"),
+            "local_ts" => selectors(key, items, environment, &mut self.child.local_ts),
+            "remote_ts" => selectors(key, items, environment, &mut self.child.remote_ts),
+            _ => Err(Refusal::unknown(key)),
+        }
+    }
+
+    fn finish(mut self, environment: &Environment<'_>) -> Child {
+        let child = &mut self.child;
+        if child.proposals.is_empty() {
+            child.proposals = default_proposals(Protocol::Esp, environment.available);
+        }
+        for selectors in [&mut child.local_ts, &mut child.remote_ts] {
+            if selectors.is_empty() {
+                selectors.push(SelectorPattern::Dynamic { protocol: 0, port_start: 0, port_end: u16::MAX });
+            }
+        }
+        let limits = [&self.time, &self.bytes, &self.packets];
+        let warning = limits.iter().any(|limit| limit.is_limiting()).then_some(REKEYING_NOT_SCHEDULED);
+        child.lifetime = ChildLifetime {
+            time: self.time.complete(REKEY_SECONDS),
+            bytes: self.bytes.complete(0),
+            packets: self.packets.complete(0),
+        };
+        Child { config: self.child, warning }
+    }
+}
+
+impl Given {
+    fn is_limiting(&self) -> bool {
+        [self.rekey, self.life].iter().flatten().any(|limit| *limit > 0)
+    }
+
+    /// A hard limit a tenth above the soft one, and as much taken off it at random.
+    fn complete(&self, default: u64) -> Limit {
+        let rekey = self.rekey.unwrap_or(default);
+        let life = self.life.unwrap_or_else(|| rekey.saturating_add(rekey / 10));
+        let jitter = self.jitter.unwrap_or_else(|| life.saturating_sub(rekey)).min(rekey);
+        Limit { rekey, life, jitter }
+    }
+}
+
+/// Keys whose effect is not built: only the value without effect is taken.
+fn unbuilt(key: &str, value: &[u8]) -> Result<(), Refusal> {
+    match key {
+        "updown" => only(key, value::text(value), &"", "updown scripts are not built"),
+        "hostaccess" => only(key, value::boolean(value), &false, "updown scripts are not built"),
+        "sha256_96" => only(key, value::boolean(value), &false, "truncation to 96 bits is not built"),
+        "policies_fwd_out" => {
+            only(key, value::boolean(value), &false, "outbound forward policies are not built")
+        }
+        "ipcomp" => only(key, value::boolean(value), &false, "IPComp is not built"),
+        "mark_in" | "mark_out" | "set_mark_in" | "set_mark_out" => {
+            only(key, value::mark(value), &0, "marks are not built")
+        }
+        "mark_in_sa" => only(key, value::boolean(value), &false, "marks are not built"),
+        "if_id_in" | "if_id_out" => {
+            only(key, value::interface_id(value), &0, "XFRM interfaces are not built")
+        }
+        "label" => only(key, value::text(value), &"", "security labels are not built"),
+        "label_mode" => {
+            let modes = [("system", "system"), ("simple", "simple"), ("selinux", "selinux")];
+            only(key, Some(word(key, value, &modes)?), &"system", "security labels are not built")
+        }
+        "tfc_padding" => {
+            let padding = if value == b"mtu" { Some(u32::MAX) } else { value::unsigned(value) };
+            only(key, padding, &0, "traffic flow confidentiality is not built")
+        }
+        "per_cpu_sas" => {
+            let wanted = if value == b"encap" { Some(true) } else { value::boolean(value) };
+            only(key, wanted, &false, "SAs per CPU are not built")
+        }
+        "hw_offload" => {
+            let modes = [("no", false), ("auto", false), ("yes", true), ("crypto", true), ("packet", true)];
+            only(key, Some(word(key, value, &modes)?), &false, "hardware offload is not built")
+        }
+        "copy_df" | "copy_ecn" => only(key, value::boolean(value), &true, "only copying it is built"),
+        "copy_dscp" => {
+            let modes = [("out", "out"), ("in", "in"), ("yes", "yes"), ("no", "no")];
+            only(key, Some(word(key, value, &modes)?), &"out", "only copying it outwards is built")
+        }
+        "icmp" => only(key, value::boolean(value), &false, "forwarding ICMP errors is not built"),
+        _ => Err(Refusal::unknown(key)),
+    }
+}
+
+fn mode(key: &str, value: &[u8]) -> Result<(), Refusal> {
+    let reason = word(
+        key,
+        value,
+        &[
+            ("tunnel", None),
+            ("transport", Some("transport mode is not built")),
+            ("transport_proxy", Some("transport mode is not built")),
+            ("beet", Some("BEET mode is not built")),
+            ("iptfs", Some("IP-TFS is not built")),
+            ("pass", Some("shunt policies are not built")),
+            ("drop", Some("shunt policies are not built")),
+        ],
+    )?;
+    reason.map_or(Ok(()), |reason| Err(Refusal::unsupported(key, reason)))
+}
+
+fn action(key: &str, value: &[u8]) -> Result<Action, Refusal> {
+    let action = required(key, value::action(value))?;
+    if action.trap { Err(Refusal::unsupported(key, "trap policies are not built")) } else { Ok(action) }
+}
+
+fn selectors(
+    key: &str,
+    items: List<'_>,
+    environment: &Environment<'_>,
+    selectors: &mut Vec<SelectorPattern>,
+) -> Result<(), Refusal> {
+    for item in items.iter() {
+        let text = required(key, value::text(item))?;
+        selectors.push(required(key, SelectorPattern::parse(text, environment.names).ok())?);
+    }
+    Ok(())
+}
+
+/// Rekeying of a CHILD_SA unless anything is configured, in seconds.
+const REKEY_SECONDS: u64 = 3600;

@@ -1,0 +1,324 @@
+//! The connection itself: endpoints, proposals, behaviour and lifetimes of its IKE_SA.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_types::connection::{
+    AuthConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion, SendCert, Toggle, Unique,
+};
+use charon_types::endpoint::{EndpointPattern, PORT_IKE};
+use charon_types::lifetime::IkeLifetime;
+use charon_types::proposal::{Proposal, Protocol, TransformType, default_proposals};
+use vici::{List, Section, Value};
+
+use super::auth::{self, Round, unless_empty};
+use super::refusal::{Refusal, only, required};
+use super::{Environment, Parsed, child, value};
+
+pub(super) fn parse(
+    name: &str,
+    section: Section<'_>,
+    environment: &Environment<'_>,
+) -> Result<Parsed, Refusal> {
+    let mut reader = Reader::new();
+    for (key, value) in section {
+        let key = key.as_str();
+        match value {
+            Value::Data(value) => reader.key(key, value)?,
+            Value::List(items) => reader.list(key, items, environment)?,
+            Value::Section(section) => reader.section(key, section, environment)?,
+        }
+    }
+    reader.finish(name, environment)
+}
+
+/// A connection while its keys come in.
+struct Reader {
+    ike: IkeConfig,
+    times: Times,
+    local: Vec<Round>,
+    remote: Vec<Round>,
+    children: Vec<Arc<charon_types::connection::ChildConfig>>,
+    warnings: Vec<&'static str>,
+}
+
+/// Lifetimes as given, before defaults.
+#[derive(Default)]
+struct Times {
+    rekey: Option<Duration>,
+    reauth: Option<Duration>,
+    over: Option<Duration>,
+    rand: Option<Duration>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            ike: IkeConfig {
+                version: IkeVersion::Any,
+                local_addrs: Vec::new(),
+                remote_addrs: Vec::new(),
+                local_port: PORT_IKE,
+                remote_port: PORT_IKE,
+                proposals: Vec::new(),
+                encap: Toggle::Disabled,
+                mobike: Toggle::Enabled,
+                dpd_delay: Duration::ZERO,
+                dpd_timeout: Duration::ZERO,
+                fragmentation: Fragmentation::default(),
+                childless: Childless::default(),
+                send_certreq: Toggle::Enabled,
+                send_cert: SendCert::default(),
+                keyingtries: 1,
+                unique: Unique::default(),
+                dscp: 0,
+                lifetime: IkeLifetime::default(),
+            },
+            times: Times::default(),
+            local: Vec::new(),
+            remote: Vec::new(),
+            children: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn key(&mut self, key: &str, value: &[u8]) -> Result<(), Refusal> {
+        let ike = &mut self.ike;
+        match key {
+            "version" => ike.version = version(key, value)?,
+            "local_port" => ike.local_port = required(key, value::port(value))?,
+            "remote_port" => ike.remote_port = required(key, value::port(value))?,
+            "encap" => ike.encap = toggle(key, value)?,
+            "mobike" => ike.mobike = toggle(key, value)?,
+            "send_certreq" => ike.send_certreq = toggle(key, value)?,
+            "dpd_delay" => ike.dpd_delay = required(key, value::time(value))?,
+            "dpd_timeout" => ike.dpd_timeout = required(key, value::time(value))?,
+            "keyingtries" => ike.keyingtries = required(key, value::unsigned(value))?,
+            "fragmentation" => {
+                ike.fragmentation = word(
+                    key,
+                    value,
+                    &[
+                        ("yes", Fragmentation::Yes),
+                        ("accept", Fragmentation::Accept),
+                        ("force", Fragmentation::Force),
+                        ("no", Fragmentation::No),
+                    ],
+                )?;
+            }
+            "childless" => {
+                ike.childless = word(
+                    key,
+                    value,
+                    &[
+                        ("allow", Childless::Allow),
+                        ("prefer", Childless::Prefer),
+                        ("force", Childless::Force),
+                        ("never", Childless::Never),
+                    ],
+                )?;
+            }
+            "send_cert" => {
+                ike.send_cert = word(
+                    key,
+                    value,
+                    &[
+                        ("always", SendCert::Always),
+                        ("ifasked", SendCert::IfAsked),
+                        ("never", SendCert::Never),
+                    ],
+                )?;
+            }
+            "unique" => {
+                ike.unique = word(
+                    key,
+                    value,
+                    &[
+                        ("never", Unique::Never),
+                        ("no", Unique::No),
+                        ("keep", Unique::Keep),
+                        ("replace", Unique::Replace),
+                    ],
+                )?;
+            }
+            "reauth_time" => self.times.reauth = Some(required(key, value::time(value))?),
+            "rekey_time" => self.times.rekey = Some(required(key, value::time(value))?),
+            "over_time" => self.times.over = Some(required(key, value::time(value))?),
+            "rand_time" => self.times.rand = Some(required(key, value::time(value))?),
+            "aggressive" => only(key, value::boolean(value), &false, "IKEv1 is not built")?,
+            "pull" => only(key, value::boolean(value), &true, "IKEv1 is not built")?,
+            "dscp" => only(key, dscp(value), &0, "marking IKE packets is not built")?,
+            "ocsp" => {
+                let modes =
+                    [("reply", "reply"), ("never", "never"), ("request", "request"), ("both", "both")];
+                only(key, Some(word(key, value, &modes)?), &"reply", "OCSP is not built")?;
+            }
+            "ppk_id" => only(key, value::text(value), &"", "postquantum pre-shared keys are not built")?,
+            "ppk_required" => {
+                only(key, value::boolean(value), &false, "postquantum pre-shared keys are not built")?;
+            }
+            "if_id_in" | "if_id_out" => {
+                only(key, value::interface_id(value), &0, "XFRM interfaces are not built")?;
+            }
+            _ => return Err(Refusal::unknown(key)),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, key: &str, items: List<'_>, environment: &Environment<'_>) -> Result<(), Refusal> {
+        match key {
+            "local_addrs" => addresses(key, items, &mut self.ike.local_addrs),
+            "remote_addrs" => addresses(key, items, &mut self.ike.remote_addrs),
+            "proposals" => {
+                self.ike.proposals.extend(proposals(key, Protocol::Ike, items, environment)?);
+                Ok(())
+            }
+            "vips" => unless_empty(key, items, "virtual IPs are not built"),
+            "pools" => unless_empty(key, items, "address pools are not built"),
+            _ => Err(Refusal::unknown(key)),
+        }
+    }
+
+    fn section(
+        &mut self,
+        name: &str,
+        section: Section<'_>,
+        environment: &Environment<'_>,
+    ) -> Result<(), Refusal> {
+        let lower = name.to_ascii_lowercase();
+        if lower == "children" {
+            for (name, value) in section {
+                let Value::Section(section) = value else { return Err(Refusal::unknown(name.as_str())) };
+                let child = child::parse(name.as_str(), section, environment)?;
+                self.warnings.extend(child.warning);
+                // A child given twice is the last one, in the place of the first.
+                match self.children.iter_mut().find(|old| old.name == child.config.name) {
+                    Some(old) => *old = Arc::new(child.config),
+                    None => self.children.push(Arc::new(child.config)),
+                }
+            }
+        } else if lower.starts_with("local") {
+            self.local.push(auth::parse(section, environment)?);
+        } else if lower.starts_with("remote") {
+            self.remote.push(auth::parse(section, environment)?);
+        } else {
+            return Err(Refusal::InvalidSection(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, name: &str, environment: &Environment<'_>) -> Result<Parsed, Refusal> {
+        if self.ike.proposals.is_empty() {
+            self.ike.proposals = default_proposals(Protocol::Ike, environment.available);
+        }
+        if self.times.rekey.is_some_and(|time| !time.is_zero())
+            || self.times.reauth.is_some_and(|time| !time.is_zero())
+        {
+            self.warnings.push(REKEYING_NOT_SCHEDULED);
+        }
+        self.ike.lifetime = self.times.complete();
+        self.warnings.dedup();
+        let connection = Connection {
+            name: name.into(),
+            ike: self.ike,
+            local: in_rounds("local", self.local)?,
+            remote: in_rounds("remote", self.remote)?,
+            children: self.children,
+        };
+        Ok(Parsed { connection, warnings: self.warnings })
+    }
+}
+
+impl Times {
+    fn complete(self) -> IkeLifetime {
+        let default_rekey = if self.reauth.is_some() { Duration::ZERO } else { REKEY_TIME };
+        let rekey_time = self.rekey.unwrap_or(default_rekey);
+        let reauth_time = self.reauth.unwrap_or_default();
+        let over_time = self.over.unwrap_or(rekey_time.max(reauth_time) / 10);
+        let half =
+            [rekey_time, reauth_time].into_iter().filter(|time| !time.is_zero()).min().unwrap_or_default()
+                / 2;
+        let rand_time = self.rand.unwrap_or(over_time).min(half);
+        IkeLifetime { rekey_time, reauth_time, over_time, rand_time }
+    }
+}
+
+/// Rounds by their numbers; those of equal number stay in their order.
+fn in_rounds(side: &str, mut rounds: Vec<Round>) -> Result<Vec<AuthConfig>, Refusal> {
+    rounds.sort_by_key(|round| round.number);
+    if rounds.len() > 1 {
+        return Err(Refusal::unsupported(side, "several rounds of authentication are not built"));
+    }
+    let configs: Vec<_> = rounds.into_iter().map(|round| round.config).collect();
+    Ok(if configs.is_empty() { vec![auth::unspecified()] } else { configs })
+}
+
+fn version(key: &str, value: &[u8]) -> Result<IkeVersion, Refusal> {
+    match required(key, value::unsigned(value))? {
+        0 => Ok(IkeVersion::Any),
+        1 => Err(Refusal::unsupported(key, "IKEv1 is not built")),
+        2 => Ok(IkeVersion::V2),
+        _ => Err(Refusal::invalid(key)),
+    }
+}
+
+/// Six binary digits.
+fn dscp(value: &[u8]) -> Option<u8> {
+    u8::from_str_radix(value::text(value)?, 2).ok().map(|dscp| dscp & 0x3f)
+}
+
+fn addresses(key: &str, items: List<'_>, patterns: &mut Vec<EndpointPattern>) -> Result<(), Refusal> {
+    for item in items.iter() {
+        patterns.push(EndpointPattern::parse(required(key, value::text(item))?));
+    }
+    Ok(())
+}
+
+/// A list of proposals. What cannot be computed here must not be offered to a peer.
+pub(super) fn proposals(
+    key: &str,
+    protocol: Protocol,
+    items: List<'_>,
+    environment: &Environment<'_>,
+) -> Result<Vec<Proposal>, Refusal> {
+    let items = items.iter().map(value::text).collect::<Option<Vec<_>>>();
+    let proposals = Proposal::parse_list(protocol, required(key, items)?, environment.available).ok();
+    let proposals = required(key, proposals)?;
+    if proposals.iter().any(|proposal| proposal.additional_kes().next().is_some()) {
+        return Err(Refusal::unsupported(key, "additional key exchanges are not built"));
+    }
+    if proposals.iter().any(|proposal| !is_available(proposal, environment)) {
+        return Err(Refusal::unsupported(key, "an algorithm in it is provided by no plugin"));
+    }
+    Ok(proposals)
+}
+
+fn is_available(proposal: &Proposal, environment: &Environment<'_>) -> bool {
+    let available = environment.available;
+    proposal.transforms.iter().all(|transform| match transform.kind {
+        TransformType::ENCRYPTION => available.encryption.iter().any(|(id, bits)| {
+            id.0 == transform.id && transform.key_bits.is_none_or(|wanted| wanted == *bits)
+        }),
+        TransformType::INTEGRITY => available.integrity.iter().any(|id| id.0 == transform.id),
+        TransformType::PRF => available.prf.iter().any(|id| id.0 == transform.id),
+        TransformType::KE => transform.id == 0 || available.ke.iter().any(|id| id.0 == transform.id),
+        _ => true,
+    })
+}
+
+pub(super) fn toggle(key: &str, value: &[u8]) -> Result<Toggle, Refusal> {
+    required(key, value::boolean(value)).map(Toggle::from)
+}
+
+/// One of several words.
+pub(super) fn word<T: Copy>(key: &str, value: &[u8], words: &[(&str, T)]) -> Result<T, Refusal> {
+    let given = required(key, value::text(value))?;
+    let meaning =
+        words.iter().find(|(word, _)| given.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning);
+    required(key, meaning)
+}
+
+/// Rekeying of an IKE_SA unless anything is configured.
+const REKEY_TIME: Duration = Duration::from_secs(4 * 3600);
+/// Said when a lifetime is configured that would have an effect in strongSwan.
+pub(super) const REKEYING_NOT_SCHEDULED: &str = "lifetimes are kept and shown, but rekeying is not scheduled";

@@ -1,0 +1,253 @@
+use std::time::Duration;
+
+use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
+use charon_types::connection::{AuthMethod, AuthRule, IkeVersion, Toggle};
+use charon_types::identity::Identity;
+use charon_types::lifetime::Limit;
+use vici::Message;
+
+use super::*;
+
+fn available() -> AvailableAlgorithms {
+    AvailableAlgorithms {
+        encryption: vec![
+            (EncryptionId::AES_CBC, 128),
+            (EncryptionId::AES_CBC, 256),
+            (EncryptionId::AES_GCM_16, 128),
+            (EncryptionId::AES_GCM_16, 256),
+        ],
+        integrity: vec![IntegrityId::HMAC_SHA2_256_128],
+        prf: vec![PrfId::HMAC_SHA2_256],
+        ke: vec![KeMethod::CURVE_25519, KeMethod::ECP_256],
+    }
+}
+
+fn read(message: &Message) -> Result<Parsed, Refusal> {
+    let environment = Environment {
+        available: &available(),
+        names: &ServiceNames::builtin(),
+        certificate: &|bytes| bytes.strip_prefix(b"cert:").map(Arc::from),
+        file: &|path| (path == Path::new("/etc/gw.pem")).then(|| b"cert:from file".to_vec()),
+    };
+    parse("gw", message.root(), &environment)
+}
+
+fn connection(message: &Message) -> Connection {
+    match read(message) {
+        Ok(parsed) => parsed.connection,
+        Err(refusal) => panic!("{refusal}"),
+    }
+}
+
+fn errmsg(message: &Message) -> String {
+    match read(message) {
+        Ok(_) => panic!("accepted"),
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+fn child(child: &Message) -> Message {
+    Message::new().with_section("children", &Message::new().with_section("c", child))
+}
+
+#[test]
+fn the_empty_connection_has_the_defaults() {
+    let connection = connection(&Message::new());
+    assert_eq!(connection.ike.version, IkeVersion::Any);
+    assert_eq!((connection.local.len(), connection.remote.len()), (1, 1));
+    assert_eq!(connection.local[0].method, AuthMethod::Unspecified);
+    assert_eq!(connection.ike.lifetime.rekey_time, Duration::from_secs(14_400));
+    assert_eq!(connection.ike.lifetime.over_time, Duration::from_secs(1440));
+    assert_eq!(connection.ike.lifetime.rand_time, Duration::from_secs(1440));
+    assert!(connection.ike.proposals.iter().all(|proposal| !proposal.transforms.is_empty()));
+    assert!(!connection.ike.proposals.is_empty());
+}
+
+#[test]
+fn a_tunnel_with_pre_shared_keys_is_read_as_configured() {
+    let child = Message::new()
+        .with_list("local_ts", ["10.1.0.0/16"])
+        .with_list("remote_ts", ["10.2.0.0/16[tcp/ssh]"])
+        .with_list("esp_proposals", ["aes256gcm16-x25519", "aes128-sha256"])
+        .with("start_action", "start");
+    let side = |id| Message::new().with("auth", "psk").with("id", id);
+    let connection = connection(
+        &Message::new()
+            .with("version", "2")
+            .with_list("local_addrs", ["192.0.2.1"])
+            .with_list("remote_addrs", ["192.0.2.2"])
+            .with_list("proposals", ["aes256-sha256-prfsha256-x25519", "aes128gcm16-prfsha256-ecp256"])
+            .with("mobike", "FALSE")
+            .with("dpd_delay", "30 s")
+            .with_section("local", &side("moon.example.org"))
+            .with_section("remote", &side("sun.example.org"))
+            .with_section("children", &Message::new().with_section("net", &child)),
+    );
+    assert_eq!(&*connection.name, "gw");
+    assert_eq!(connection.ike.proposals.len(), 2);
+    assert_eq!(connection.ike.mobike, Toggle::Disabled);
+    assert_eq!(connection.ike.dpd_delay, Duration::from_secs(30));
+    assert_eq!(connection.local[0].id, Some(Identity::Fqdn("moon.example.org".to_owned())));
+    assert_eq!(connection.remote[0].method, AuthMethod::Psk);
+    assert_eq!(connection.remote[0].order, [AuthRule::Class, AuthRule::Id]);
+    let child = connection.child("net").unwrap();
+    assert!(child.start_action.start);
+    assert_eq!(child.proposals.len(), 2);
+    assert_eq!(child.remote_ts[0].display(&ServiceNames::builtin()).to_string(), "10.2.0.0/16[tcp/ssh]");
+    assert_eq!(child.lifetime.time, Limit { rekey: 3600, life: 3960, jitter: 360 });
+}
+
+#[test]
+fn certificates_come_as_blobs_or_from_files() {
+    let side = Message::new()
+        .with_list("certs", ["cert:blob"])
+        .with_section("cert1", &Message::new().with("file", "/etc/gw.pem"))
+        .with_section("cacert-x", &Message::new().with("file", "/etc/gw.pem"));
+    let auth = connection(&Message::new().with_section("local", &side)).local.remove(0);
+    let certificates: Vec<&[u8]> = auth.certs.iter().map(|cert| &**cert).collect();
+    assert_eq!(certificates, [b"blob".as_slice(), b"from file"]);
+    assert_eq!(auth.cacerts.len(), 1);
+
+    let refused = |side| errmsg(&Message::new().with_section("local", &side));
+    let section = |content| Message::new().with_section("cert1", &content);
+    assert_eq!(refused(section(Message::new())), "handle or file path missing: cert1");
+    let both = Message::new().with("file", "x").with("handle", "y");
+    assert_eq!(refused(section(both)), "handle and file path given: cert1");
+    assert_eq!(refused(section(Message::new().with("file", "/none"))), "unable to load certificate: cert1");
+    let blob = Message::new().with_list("certs", ["none"]);
+    assert_eq!(refused(blob), "invalid value for: certs, config discarded");
+}
+
+#[test]
+fn unknown_and_invalid_keys_are_refused_in_the_known_words() {
+    let list = Message::new().with_list("nosuch", ["1"]);
+    for unknown in [Message::new().with("nosuch", "1"), list] {
+        assert_eq!(errmsg(&unknown), "unknown option: nosuch, config discarded");
+        assert_eq!(errmsg(&child(&unknown)), "unknown option: nosuch, config discarded");
+        let side = Message::new().with_section("remote-2", &unknown);
+        assert_eq!(errmsg(&side), "unknown option: nosuch, config discarded");
+    }
+    let swapped = Message::new().with_list("version", ["2"]);
+    assert_eq!(errmsg(&swapped), "unknown option: version, config discarded");
+    let swapped = Message::new().with("proposals", "aes128-sha256-x25519");
+    assert_eq!(errmsg(&swapped), "unknown option: proposals, config discarded");
+    let section = Message::new().with_section("foo", &Message::new().with("a", "b"));
+    assert_eq!(errmsg(&section), "invalid section: foo");
+    for (key, value) in [
+        ("rekey_time", "abc"),
+        ("version", "3"),
+        ("mobike", "maybe"),
+        ("unique", "x"),
+        ("local_port", "65536"),
+    ] {
+        assert_eq!(
+            errmsg(&Message::new().with(key, value)),
+            format!("invalid value for: {key}, config discarded")
+        );
+    }
+    let bad = Message::new().with_list("proposals", ["aes99-foo"]);
+    assert_eq!(errmsg(&bad), "invalid value for: proposals, config discarded");
+    let bad = Message::new().with_section("local", &Message::new().with("id", "möön"));
+    assert_eq!(errmsg(&bad), "invalid value for: id, config discarded");
+    let bad = Message::new().with_section("local", &Message::new().with("auth", "bogus"));
+    assert_eq!(errmsg(&bad), "invalid value for: auth, config discarded");
+}
+
+#[test]
+fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
+    let ike = [
+        ("version", "1", "2"),
+        ("aggressive", "yes", "no"),
+        ("pull", "no", "yes"),
+        ("dscp", "101000", "000000"),
+        ("ocsp", "both", "reply"),
+        ("ppk_id", "x", ""),
+        ("ppk_required", "yes", "no"),
+        ("if_id_in", "%unique", "0"),
+    ];
+    for (key, value, default) in ike {
+        let refused = errmsg(&Message::new().with(key, value));
+        assert!(refused.starts_with(&format!("unsupported value for: {key}, ")), "{refused}");
+        assert!(read(&Message::new().with(key, default)).is_ok(), "{key}");
+    }
+    let in_child = [
+        ("mode", "transport", "tunnel"),
+        ("mode", "pass", "Tunnel"),
+        ("start_action", "trap|start", "none"),
+        ("dpd_action", "trap", "restart"),
+        ("updown", "/usr/bin/updown", ""),
+        ("hostaccess", "yes", "no"),
+        ("sha256_96", "1", "0"),
+        ("policies_fwd_out", "yes", "no"),
+        ("ipcomp", "yes", "no"),
+        ("mark_in", "%unique", "0/0xffffffff"),
+        ("mark_out", "0x2a", "0"),
+        ("set_mark_in", "1/0xff", "0"),
+        ("set_mark_out", "%same", "0/0"),
+        ("mark_in_sa", "yes", "no"),
+        ("if_id_out", "7", "0"),
+        ("label", "x", ""),
+        ("label_mode", "selinux", "system"),
+        ("tfc_padding", "mtu", "0"),
+        ("per_cpu_sas", "encap", "no"),
+        ("hw_offload", "crypto", "auto"),
+        ("copy_df", "no", "yes"),
+        ("copy_ecn", "no", "yes"),
+        ("copy_dscp", "in", "out"),
+        ("icmp", "yes", "no"),
+        ("reqid", "7", "0"),
+        ("priority", "77", "0"),
+        ("interface", "eth7", ""),
+    ];
+    for (key, value, default) in in_child {
+        let refused = errmsg(&child(&Message::new().with(key, value)));
+        assert!(refused.starts_with(&format!("unsupported value for: {key}, ")), "{key}: {refused}");
+        let accepted = read(&child(&Message::new().with(key, default)));
+        assert!(accepted.is_ok(), "{key} = {default}");
+    }
+    let vips = Message::new().with_list("vips", ["0.0.0.0"]);
+    assert_eq!(errmsg(&vips), "unsupported value for: vips, virtual IPs are not built, config discarded");
+    assert!(read(&Message::new().with_list("vips", Vec::<&str>::new())).is_ok());
+    let unavailable = Message::new().with_list("proposals", ["camellia128-sha256-x25519"]);
+    assert!(errmsg(&unavailable).starts_with("unsupported value for: proposals, "));
+    let strict = Message::new().with_section("remote", &Message::new().with("revocation", "strict"));
+    assert!(errmsg(&strict).starts_with("unsupported value for: revocation, "));
+    let rounds =
+        Message::new().with_section("local-1", &Message::new()).with_section("local-2", &Message::new());
+    assert!(errmsg(&rounds).starts_with("unsupported value for: local, "));
+}
+
+#[test]
+fn lifetimes_are_kept_with_a_warning_that_rekeying_is_not_scheduled() {
+    let given = Message::new().with("reauth_time", "3h").with_section(
+        "children",
+        &Message::new().with_section(
+            "c",
+            &Message::new().with("rekey_bytes", "2 G").with("life_time", "1D").with("rekey_packets", "0x10"),
+        ),
+    );
+    let Ok(parsed) = read(&given) else { panic!("refused") };
+    assert_eq!(parsed.warnings, [ike::REKEYING_NOT_SCHEDULED]);
+    let lifetime = parsed.connection.ike.lifetime;
+    assert_eq!((lifetime.reauth_time, lifetime.rekey_time), (Duration::from_secs(10_800), Duration::ZERO));
+    assert_eq!(lifetime.rand_time, Duration::from_secs(1080));
+    let child = &parsed.connection.children[0].lifetime;
+    assert_eq!(child.time, Limit { rekey: 3600, life: 86_400, jitter: 3600 });
+    assert_eq!(child.bytes.rekey, 2_147_483_648);
+    assert_eq!(child.packets.rekey, 16);
+    let Ok(parsed) = read(&Message::new()) else { panic!("refused") };
+    assert!(parsed.warnings.is_empty());
+}
+
+#[test]
+fn the_last_of_several_values_counts_and_lists_add_up() {
+    let connection = connection(
+        &Message::new()
+            .with("dpd_delay", "1")
+            .with("dpd_delay", "2")
+            .with_list("local_addrs", ["192.0.2.1"])
+            .with_list("local_addrs", ["192.0.2.2"]),
+    );
+    assert_eq!(connection.ike.dpd_delay, Duration::from_secs(2));
+    assert_eq!(connection.ike.local_addrs.len(), 2);
+}

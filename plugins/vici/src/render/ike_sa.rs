@@ -1,0 +1,101 @@
+//! IKE_SAs as `list-sa`, `ike-updown` and `child-updown` show them.
+
+use charon_types::id::{IkeSpi, Role};
+use charon_types::services::ServiceNames;
+use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot, IkeSaState};
+use vici::Message;
+
+use super::child_sa;
+
+/// The section of an IKE_SA with those of its children.
+pub(crate) fn with_children<'c>(
+    message: &mut Message,
+    sa: &IkeSaSnapshot,
+    children: impl IntoIterator<Item = &'c ChildSaSnapshot>,
+    names: &ServiceNames,
+) {
+    message.nest(&sa.name, |section| {
+        push(section, sa);
+        section.nest("child-sas", |section| {
+            for child in children {
+                child_sa::push(section, child, names);
+            }
+        });
+    });
+}
+
+/// The section of an IKE_SA without its children.
+pub(crate) fn alone(message: &mut Message, sa: &IkeSaSnapshot) {
+    message.nest(&sa.name, |section| push(section, sa));
+}
+
+fn push(section: &mut Message, sa: &IkeSaSnapshot) {
+    section.push("uniqueid", sa.unique_id.to_string());
+    section.push("version", "2");
+    section.push("state", sa.state.name());
+    section.push("local-host", sa.path.local.ip().to_string());
+    section.push("local-port", sa.path.local.port().to_string());
+    section.push("local-id", sa.local_id.to_string());
+    section.push("remote-host", sa.path.remote.ip().to_string());
+    section.push("remote-port", sa.path.remote.port().to_string());
+    section.push("remote-id", sa.remote_id.to_string());
+    if sa.role == Role::Initiator {
+        section.push("initiator", "yes");
+    }
+    section.push("initiator-spi", spi(sa.spi_initiator));
+    section.push("responder-spi", spi(sa.spi_responder));
+    for (key, condition) in [
+        ("nat-local", sa.nat.local),
+        ("nat-remote", sa.nat.remote),
+        ("nat-fake", sa.nat.fake),
+        ("nat-any", sa.nat.any()),
+    ] {
+        if condition {
+            section.push(key, "yes");
+        }
+    }
+    if let Some(suite) = &sa.suite {
+        section.push("encr-alg", suite.encryption.to_string());
+        push_bits(section, suite.key_bits);
+        if let Some(integrity) = suite.integrity {
+            section.push("integ-alg", integrity.to_string());
+        }
+        section.push("prf-alg", suite.prf.to_string());
+        section.push("dh-group", suite.ke.to_string());
+    }
+    if sa.state == IkeSaState::Established {
+        if let Some(established) = sa.established {
+            section.push("established", established.as_secs().to_string());
+        }
+        for (key, seconds) in [("rekey-time", sa.rekey_in), ("reauth-time", sa.reauth_in)] {
+            if let Some(seconds) = seconds {
+                section.push(key, seconds.to_string());
+            }
+        }
+    }
+    for (key, addresses) in [("local-vips", &sa.local_vips), ("remote-vips", &sa.remote_vips)] {
+        if !addresses.is_empty() {
+            section.push_list(key, addresses.iter().map(ToString::to_string));
+        }
+    }
+    for (key, tasks) in [
+        ("tasks-queued", &sa.tasks_queued),
+        ("tasks-active", &sa.tasks_active),
+        ("tasks-passive", &sa.tasks_passive),
+    ] {
+        if !tasks.is_empty() {
+            section.push_list(key, tasks);
+        }
+    }
+}
+
+fn spi(spi: Option<IkeSpi>) -> String {
+    spi.map_or_else(|| "0".repeat(16), |spi| spi.to_string())
+}
+
+/// The key length, where the algorithm has several.
+pub(super) fn push_bits(section: &mut Message, bits: Option<u16>) {
+    if let Some(bits) = bits.filter(|bits| *bits != 0) {
+        section.push("encr-keysize", bits.to_string());
+    }
+}

@@ -1,0 +1,36 @@
+//! The one call into the C library that nothing safe wraps.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+
+/// A moment in the local calendar.
+pub(crate) struct LocalTime {
+    pub(crate) year: i64,
+    /// 0 is January.
+    pub(crate) month: usize,
+    pub(crate) day: i32,
+    pub(crate) hour: i32,
+    pub(crate) minute: i32,
+    pub(crate) second: i32,
+}
+
+/// The local time of a moment in seconds since 1970.
+pub(crate) fn local_time(seconds: u64) -> Option<LocalTime> {
+    let seconds = libc::time_t::try_from(seconds).ok()?;
+    let mut broken_down = MaybeUninit::<libc::tm>::uninit();
+    // SAFETY: both pointers are valid for the call, and on success the result is completely written.
+    let broken_down = unsafe {
+        if libc::localtime_r(&raw const seconds, broken_down.as_mut_ptr()).is_null() {
+            return None;
+        }
+        broken_down.assume_init()
+    };
+    Some(LocalTime {
+        year: i64::from(broken_down.tm_year) + 1900,
+        month: usize::try_from(broken_down.tm_mon).ok()?,
+        day: broken_down.tm_mday,
+        hour: broken_down.tm_hour,
+        minute: broken_down.tm_min,
+        second: broken_down.tm_sec,
+    })
+}
