@@ -6,12 +6,17 @@
 #![forbid(unsafe_code)]
 
 pub mod admission;
+pub mod auth;
+pub mod cookie;
 pub mod env;
 pub mod failure;
 pub mod ike_sa;
 pub mod job;
+pub mod keymat;
+pub mod natd;
 pub mod output;
 pub mod timer;
+pub mod wire;
 
 pub use env::{Env, Now, Settings};
 pub use failure::Failure;

@@ -1,0 +1,59 @@
+//! Configuration payload (RFC 7296 §3.15): type 1, reserved 3, attributes of type 2, length 2, value.
+
+use nom::Parser;
+use nom::bytes::complete::take;
+use nom::multi::{length_data, many0};
+use nom::number::complete::{be_u8, be_u16};
+
+use super::complete;
+
+/// Kind of configuration payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConfigKind(pub u8);
+
+impl ConfigKind {
+    /// 1
+    pub const REQUEST: Self = Self(1);
+    /// 2
+    pub const REPLY: Self = Self(2);
+}
+
+/// Configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Request, reply ...
+    pub kind: ConfigKind,
+    /// Attributes, in order.
+    pub attributes: Vec<ConfigAttribute>,
+}
+
+/// One attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigAttribute {
+    /// Type, 15 bits.
+    pub kind: u16,
+    /// Value.
+    pub value: Vec<u8>,
+}
+
+impl Config {
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        complete(body, |input| {
+            let attribute = (be_u16, length_data(be_u16)).map(|(kind, value): (u16, &[u8])| {
+                ConfigAttribute { kind: kind & 0x7fff, value: value.to_vec() }
+            });
+            (be_u8, take(3_usize), many0(attribute))
+                .map(|(kind, _, attributes): (u8, &[u8], _)| Self { kind: ConfigKind(kind), attributes })
+                .parse(input)
+        })
+    }
+
+    pub(super) fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.kind.0, 0, 0, 0]);
+        for attribute in &self.attributes {
+            out.extend_from_slice(&attribute.kind.to_be_bytes());
+            out.extend_from_slice(&u16::try_from(attribute.value.len()).unwrap_or(u16::MAX).to_be_bytes());
+            out.extend_from_slice(&attribute.value);
+        }
+    }
+}
