@@ -313,7 +313,7 @@ impl Control {
             let (Some(installed), Some(active)) = (&state.installed, state.active()) else { continue };
             let PolicyAction::Protect { spi, .. } = active.action else { continue };
             let named = sas.iter().rev().find(|sa| Some(sa.key().spi) == spi);
-            installed.set_target(match named.or(sas.last()) {
+            installed.set_target(match named.or_else(|| sas.last()) {
                 Some(sa) => Target::Sa(Arc::clone(sa)),
                 None => Target::NoSa,
             });

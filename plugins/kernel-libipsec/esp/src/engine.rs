@@ -198,4 +198,4 @@ struct Run {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

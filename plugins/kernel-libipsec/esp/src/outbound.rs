@@ -128,7 +128,9 @@ impl OutboundSa {
             Some(6) => NextHeader::IPV6,
             _ => NextHeader::IPV4,
         };
-        self.codec.seal(sequence, next, plain_len, packet).expect("the buffer has the length for this packet");
+        self.codec
+            .seal(sequence, next, plain_len, packet)
+            .expect("the buffer has the length for this packet");
         Ok(())
     }
 
@@ -167,3 +169,6 @@ impl std::fmt::Debug for OutboundSa {
         write!(f, "OutboundSa({} {})", self.spi, self.path().remote)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,8 +140,7 @@ impl Codec {
         let aad = Aad::new(self, header, halves(sequence).0);
         self.key.open(aad.octets(), iv, payload, aad.suffix()).map_err(|_| PacketError::Forged)?;
         let plain = payload.get(..icv_at).ok_or(PacketError::Short)?;
-        let (body, &[pad_len, next]) =
-            plain.split_last_chunk::<TRAILER_LEN>().ok_or(PacketError::Padding)?;
+        let (body, &[pad_len, next]) = plain.split_last_chunk::<TRAILER_LEN>().ok_or(PacketError::Padding)?;
         let inner_len = body.len().checked_sub(usize::from(pad_len)).ok_or(PacketError::Padding)?;
         if body.get(inner_len..) != PADDING.get(..usize::from(pad_len)) {
             return Err(PacketError::Padding);
@@ -224,3 +223,6 @@ fn packet_key(sa: &AddSa, crypto: &CryptoProvider) -> Result<PacketKey, KernelEr
     let bits = bits.filter(|bits| *bits != 0);
     crypto.packet_key((encryption, bits, secret), integrity).map_err(|_| KernelError::KeyLength)
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,8 +92,11 @@ struct Shape {
     /// No policy of this shape has a smaller priority.
     best: u32,
     count: usize,
-    entries: Arc<SnapshotMap<(u128, u128), Arc<[Arc<OutboundPolicy>]>>>,
+    entries: Arc<SnapshotMap<(u128, u128), Bucket>>,
 }
+
+/// Policies of one shape between the same two networks, the best first.
+type Bucket = Arc<[Arc<OutboundPolicy>]>;
 
 /// All outbound policies. Lookups take no lock; the caller sees to it that one thread changes it at a time.
 pub(crate) struct PolicyTable {
