@@ -4,6 +4,8 @@
 //! the tables freeze into a [`CryptoProvider`], which protocol code borrows. Nothing here implements an algorithm.
 #![forbid(unsafe_code)]
 
+mod algorithm;
+mod builder;
 pub mod cipher;
 pub mod hash;
 pub mod kex;
@@ -11,9 +13,13 @@ pub mod packet_key;
 pub mod prf;
 pub mod provider;
 pub mod random;
+pub mod selftest;
+mod shared_key;
 pub mod signature;
 
-pub use provider::{Algorithm, CryptoProvider, ProviderBuilder};
+pub use algorithm::{Algorithm, AlgorithmName};
+pub use builder::{Order, ProviderBuilder, Rank, Refused};
+pub use provider::CryptoProvider;
 
 /// Why a cryptographic operation failed. Deliberately without detail: detail here would be an oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

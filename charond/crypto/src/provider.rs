@@ -6,48 +6,26 @@ use charon_types::Secret;
 use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
 
 use crate::CryptoError;
+pub use crate::algorithm::{Algorithm, AlgorithmName};
+pub use crate::builder::{Order, ProviderBuilder, Rank, Refused};
 use crate::cipher::{Aead, Cipher, Mac};
 use crate::hash::{HashAlgorithm, Hasher};
 use crate::kex::KeyExchange;
 use crate::packet_key::PacketKey;
 use crate::prf::Prf;
 use crate::random::Random;
+use crate::shared_key::SharedKey;
 use crate::signature::{KeyKind, PrivateKey, PrivateKeyDer, SignatureProvider, SignatureScheme};
-
-/// One algorithm as a plugin offers it.
-#[derive(Clone)]
-pub enum Algorithm {
-    /// Combined mode at one key length.
-    Aead(Arc<dyn Aead>),
-    /// Cipher at one key length.
-    Cipher(Arc<dyn Cipher>),
-    /// Integrity.
-    Mac(Arc<dyn Mac>),
-    /// Pseudo-random function.
-    Prf(Arc<dyn Prf>),
-    /// Key exchange.
-    KeyExchange(Arc<dyn KeyExchange>),
-    /// Hash.
-    Hasher(Arc<dyn Hasher>),
-    /// Signatures.
-    Signature(Arc<dyn SignatureProvider>),
-    /// Randomness.
-    Random(Arc<dyn Random>),
-}
 
 /// An algorithm and the plugin that offers it.
 #[derive(Clone)]
 pub struct Offered<T: ?Sized> {
     /// Name of the plugin.
     pub plugin: &'static str,
+    /// How it compares with others.
+    pub rank: Rank,
     /// The algorithm.
     pub algorithm: Arc<T>,
-}
-
-/// Collects algorithms, then freezes.
-#[derive(Default)]
-pub struct ProviderBuilder {
-    provider: CryptoProvider,
 }
 
 /// Frozen tables. The first entry of an algorithm serves it; the others are there for differential tests and listings.
@@ -69,29 +47,6 @@ pub struct CryptoProvider {
     pub signatures: Vec<Offered<dyn SignatureProvider>>,
     /// Randomness.
     pub randoms: Vec<Offered<dyn Random>>,
-}
-
-impl ProviderBuilder {
-    /// Adds an algorithm behind those already there.
-    pub fn add(&mut self, plugin: &'static str, algorithm: Algorithm) {
-        let tables = &mut self.provider;
-        match algorithm {
-            Algorithm::Aead(algorithm) => tables.aeads.push(Offered { plugin, algorithm }),
-            Algorithm::Cipher(algorithm) => tables.ciphers.push(Offered { plugin, algorithm }),
-            Algorithm::Mac(algorithm) => tables.macs.push(Offered { plugin, algorithm }),
-            Algorithm::Prf(algorithm) => tables.prfs.push(Offered { plugin, algorithm }),
-            Algorithm::KeyExchange(algorithm) => tables.key_exchanges.push(Offered { plugin, algorithm }),
-            Algorithm::Hasher(algorithm) => tables.hashers.push(Offered { plugin, algorithm }),
-            Algorithm::Signature(algorithm) => tables.signatures.push(Offered { plugin, algorithm }),
-            Algorithm::Random(algorithm) => tables.randoms.push(Offered { plugin, algorithm }),
-        }
-    }
-
-    /// No more additions.
-    #[must_use]
-    pub fn freeze(self) -> CryptoProvider {
-        self.provider
-    }
 }
 
 impl CryptoProvider {
@@ -197,12 +152,24 @@ impl CryptoProvider {
         Ok(PacketKey::composed(Some(cipher_key), mac_key, cipher.iv_len(), cipher.block_len(), mac.icv_len()))
     }
 
-    /// A usable private key, from the first provider that takes it.
+    /// A usable private key. Each scheme is signed by the first provider that serves it.
     ///
     /// # Errors
     /// [`CryptoError::Unsupported`] if nobody serves its kind, [`CryptoError::InvalidKey`] if it is malformed.
     pub fn load_private_key(&self, key: &PrivateKeyDer) -> Result<Arc<dyn PrivateKey>, CryptoError> {
-        self.first_supported(|provider| provider.load(key))
+        let mut taken = Vec::new();
+        let mut failure = CryptoError::Unsupported;
+        for offered in &self.signatures {
+            match offered.algorithm.load(key) {
+                Ok(key) => taken.push(key),
+                Err(CryptoError::Unsupported) => {}
+                Err(error) => failure = error,
+            }
+        }
+        if taken.len() > 1 {
+            return Ok(Arc::new(SharedKey::new(taken)));
+        }
+        taken.pop().ok_or(failure)
     }
 
     /// Checks a signature, by the first provider that serves the key and scheme.

@@ -35,7 +35,9 @@ impl SignatureProvider for Signatures {
         };
         let kind = usable_kind(&pkey)?;
         let public_key_info = pkey.public_key_info()?;
-        Ok(Arc::new(Key { kind, bits: pkey.bits(), public_key_info, pkey }))
+        // The library counts the bits of the group's order for Ed25519; everyone else those of the field.
+        let bits = if kind == KeyKind::Ed25519 { 256 } else { pkey.bits() };
+        Ok(Arc::new(Key { kind, bits, public_key_info, pkey }))
     }
 
     fn verify(

@@ -9,7 +9,7 @@ use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod};
 fn provider() -> CryptoProvider {
     let mut builder = ProviderBuilder::default();
     for algorithm in crate::algorithms() {
-        builder.add(crate::NAME, algorithm);
+        builder.add(crate::NAME, algorithm).unwrap();
     }
     builder.freeze()
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use charon_conf::{Settings, View};
-use charon_crypto::{Algorithm, CryptoProvider, ProviderBuilder};
+use charon_crypto::{Algorithm, CryptoProvider, ProviderBuilder, Rank};
 use parking_lot::RwLock;
+use tracing::error;
 
 use super::component::{Declared, Feature, LoadError, ServiceId};
 use crate::bus::Bus;
@@ -99,10 +100,20 @@ impl LoadContext {
     /// # Errors
     /// [`LoadError::Undeclared`] if the component did not declare algorithms.
     pub fn add_algorithm(&mut self, algorithm: Algorithm) -> Result<(), LoadError> {
+        self.add_ranked_algorithm(Rank::default(), algorithm)
+    }
+
+    /// As [`LoadContext::add_algorithm`], saying how it compares with the same algorithm of other plugins.
+    ///
+    /// # Errors
+    /// As [`LoadContext::add_algorithm`].
+    pub fn add_ranked_algorithm(&mut self, rank: Rank, algorithm: Algorithm) -> Result<(), LoadError> {
         if !self.component.provides.contains(&Feature::Algorithms) {
             return Err(LoadError::Undeclared(Feature::Algorithms));
         }
-        self.algorithms.add(self.component.plugin, algorithm);
+        if let Err(refused) = self.algorithms.add_ranked(self.component.plugin, rank, algorithm) {
+            error!(target: "LIB", "{refused}");
+        }
         Ok(())
     }
 

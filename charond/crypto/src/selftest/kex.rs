@@ -1,0 +1,139 @@
+//! RFC 7748 §6.1 (X25519), RFC 5903 §8 (NIST curves); powers of 3 in the groups of RFC 3526, computed independently.
+
+use charon_types::algorithm::KeMethod;
+
+use super::hex::octets;
+use super::{SelfTestError, answered, tried};
+use crate::CryptoError;
+use crate::kex::KeyExchange;
+
+struct Vector {
+    source: &'static str,
+    private: String,
+    peer_public: Vec<u8>,
+    secret: Known,
+}
+
+/// How much of the secret is known.
+enum Known {
+    Whole(&'static str),
+    /// The first and last octets of a long one.
+    Ends(&'static str, &'static str),
+}
+
+pub(super) fn run(method: &dyn KeyExchange) -> Result<(), SelfTestError> {
+    if let Some(vector) = vector(method.method()) {
+        known_answer(method, &vector)?;
+    }
+    consistency(method)
+}
+
+fn known_answer(method: &dyn KeyExchange, vector: &Vector) -> Result<(), SelfTestError> {
+    let secret = match method.secret_from(&octets(&vector.private), &vector.peer_public) {
+        // A provider that makes its own private values only.
+        Err(CryptoError::Unsupported) => return Ok(()),
+        result => tried("agreement", result)?,
+    };
+    let secret = secret.expose();
+    match vector.secret {
+        Known::Whole(expected) => answered(vector.source, &octets(expected), secret),
+        Known::Ends(first, last) => {
+            let (first, last) = (octets(first), octets(last));
+            if secret.len() == vector.peer_public.len()
+                && secret.starts_with(&first)
+                && secret.ends_with(&last)
+            {
+                Ok(())
+            } else {
+                Err(SelfTestError::WrongAnswer { vector: vector.source })
+            }
+        }
+    }
+}
+
+/// Both ends reach the same secret, new for every exchange; a value of the wrong length is refused.
+fn consistency(method: &dyn KeyExchange) -> Result<(), SelfTestError> {
+    let initiator = tried("key generation", method.initiate())?;
+    let public = initiator.public().to_vec();
+    let response = tried("response", method.respond(&public))?;
+    let secret = tried("agreement", initiator.finish(&response.public))?;
+    if secret != response.secret || secret.expose().iter().all(|&octet| octet == 0) {
+        return Err(SelfTestError::Inconsistent { what: "agreement" });
+    }
+    let again = tried("response", method.respond(&public))?;
+    if again.public == response.public || again.secret == response.secret {
+        return Err(SelfTestError::Inconsistent { what: "key generation" });
+    }
+    for wrong in [&public[..public.len() - 1], &[]] {
+        if !matches!(method.respond(wrong), Err(CryptoError::InvalidPublicValue)) {
+            return Err(SelfTestError::Lenient { what: "a public value of the wrong length" });
+        }
+    }
+    Ok(())
+}
+
+fn vector(method: KeMethod) -> Option<Vector> {
+    let modp = |octet_count: usize, first, last| {
+        let mut peer_public = vec![0; octet_count];
+        peer_public[octet_count - 1] = 3;
+        let private = format!("c0ffee{}", "5a".repeat(29));
+        Some(Vector { source: "RFC 3526, 3^x", private, peer_public, secret: Known::Ends(first, last) })
+    };
+    let curve = |source, private: &str, peer_public, secret| {
+        Some(Vector {
+            source,
+            private: private.into(),
+            peer_public: octets(peer_public),
+            secret: Known::Whole(secret),
+        })
+    };
+    match method {
+        KeMethod::CURVE_25519 => curve(
+            "RFC 7748 §6.1",
+            "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+            "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+            "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
+        ),
+        KeMethod::ECP_256 => curve(
+            "RFC 5903 §8.1",
+            "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+            "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63\
+             56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
+            "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de",
+        ),
+        KeMethod::ECP_384 => curve(
+            "RFC 5903 §8.2",
+            "099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655e35b538041e649ee3faef896783ab194",
+            "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d0d1ac43a0336def96fda41d0774a3571\
+             dcfbec7aacf3196472169e838430367f66eebe3c6e70c416dd5f0c68759dd1fff83fa40142209dff5eaad96db9e6386c",
+            "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4d603135569b9e9d09cf5d4a270f59746",
+        ),
+        KeMethod::ECP_521 => curve(
+            "RFC 5903 §8.3",
+            "0037ade9319a89f4dabdb3ef411aaccca5123c61acab57b5393dce47608172a095aa\
+             85a30fe1c2952c6771d937ba9777f5957b2639bab072462f68c27a57382d4a52",
+            "00d0b3975ac4b799f5bea16d5e13e9af971d5e9b984c9f39728b5e5739735a219b97\
+             c356436adc6e95bb0352f6be64a6c2912d4ef2d0433ced2b6171640012d9460f\
+             015c68226383956e3bd066e797b623c27ce0eac2f551a10c2c724d9852077b87220b\
+             6536c5c408a1d2aebb8e86d678ae49cb57091f4732296579ab44fcd17f0fc56a",
+            "01144c7d79ae6956bc8edb8e7c787c4521cb086fa64407f97894e5e6b2d79b04d142\
+             7e73ca4baa240a34786859810c06b3c715a3a8cc3151f2bee417996d19f3ddea",
+        ),
+        KeMethod::MODP_2048 => {
+            modp(256, "ee78b97923ad9f70685ac958796b1e6b", "24c185d797abaa3c0c5aa28e2ab5e30e")
+        }
+        KeMethod::MODP_3072 => {
+            modp(384, "4d8e0333f9076e1588ab1f01b6b01896", "456ea012337774d0b94e754fa14a9d35")
+        }
+        KeMethod::MODP_4096 => {
+            modp(512, "0ad41a0e19da3894b85b26bd473ca54d", "304219d05280de11a04c3a1c559d7751")
+        }
+        KeMethod::MODP_6144 => {
+            modp(768, "61fed1b570625880535a0ca783ba7eb9", "94e1b990f85eb0a55fc71b297f917e69")
+        }
+        KeMethod::MODP_8192 => {
+            modp(1024, "032134d26e6d58205da7f6d6c6eb1a99", "6efb97836b46429e1731054007fd2964")
+        }
+        _ => None,
+    }
+}
