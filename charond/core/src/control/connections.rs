@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use charon_pki::Certificate;
 use charon_types::connection::{ChildConfig, Connection};
 use tracing::info;
 
@@ -31,6 +32,7 @@ impl Control {
     /// Loads a connection: new, or in place of the one of its name. What did not change keeps its SAs. Children that start
     /// by themselves are begun, not waited for.
     pub fn load_connection(&self, connection: Connection) {
+        self.keep_certificates(&connection);
         let name = Arc::clone(&connection.name);
         let old = match self.connections.load(connection) {
             Loading::Unchanged => return,
@@ -61,6 +63,17 @@ impl Control {
         self.connections.unload(name).ok_or_else(|| UnloadError::NotFound(name.to_owned()))?;
         info!(target: "CFG", "removed vici connection: {name}");
         Ok(())
+    }
+
+    /// The certificates that a connection brings are known to all, as if they had been loaded by themselves.
+    fn keep_certificates(&self, connection: &Connection) {
+        for auth in connection.local.iter().chain(&connection.remote) {
+            for der in auth.certs.iter().chain(&auth.cacerts) {
+                if let Ok(certificate) = Certificate::from_der(der) {
+                    self.credentials.add_certificate(certificate);
+                }
+            }
+        }
     }
 
     fn start(&self, connection: &Arc<Connection>, child: &Arc<ChildConfig>) {

@@ -1,6 +1,7 @@
 //! What an operator can ask for, whatever it was asked through. Transports parse and render; nothing is decided there.
 
 mod connections;
+mod credentials;
 mod initiate;
 mod terminate;
 
@@ -16,6 +17,7 @@ use crate::log::LogHub;
 use crate::service::{BoxFuture, IkeEngine};
 
 pub use connections::UnloadError;
+pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyError, X509Flag};
 pub use initiate::{InitiateError, InitiateRequest, Kind};
 pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
 

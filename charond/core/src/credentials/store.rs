@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use charon_crypto::signature::PrivateKey;
+use charon_pki::{Certificate, Crl, PublicKey};
 use charon_types::identity::Identity;
 use charon_types::secret::Secret;
 use parking_lot::Mutex;
@@ -59,6 +60,14 @@ pub struct CredentialSnapshot {
     pub shared: Vec<SharedKey>,
     /// Private keys in load order.
     pub keys: Vec<LoadedKey>,
+    /// Certificates of end entities, in load order.
+    pub certificates: Vec<Certificate>,
+    /// Certificates of authorities, in load order.
+    pub authorities: Vec<Certificate>,
+    /// Revocation lists, one for each issuer.
+    pub crls: Vec<Crl>,
+    /// Public keys without a certificate, in load order.
+    pub public_keys: Vec<PublicKey>,
 }
 
 impl CredentialSnapshot {
@@ -131,6 +140,40 @@ impl Credentials {
             credentials.keys.retain(|loaded| loaded.id != *id);
             credentials.keys.len() < before
         })
+    }
+
+    /// Adds a certificate, as one of an authority if it says that it is; the same twice is one.
+    pub fn add_certificate(&self, certificate: Certificate) {
+        self.change(|credentials| {
+            let list = if certificate.is_ca() {
+                &mut credentials.authorities
+            } else {
+                &mut credentials.certificates
+            };
+            if !list.contains(&certificate) {
+                list.push(certificate);
+            }
+        });
+    }
+
+    /// Adds a revocation list, in place of one of the same issuer that is not newer.
+    pub fn add_crl(&self, crl: Crl) {
+        self.change(|credentials| {
+            match credentials.crls.iter_mut().find(|old| old.issuer().is_equivalent(crl.issuer())) {
+                Some(old) if old.this_update() > crl.this_update() => {}
+                Some(old) => *old = crl,
+                None => credentials.crls.push(crl),
+            }
+        });
+    }
+
+    /// Adds a public key; the same twice is one.
+    pub fn add_public_key(&self, key: PublicKey) {
+        self.change(|credentials| {
+            if !credentials.public_keys.contains(&key) {
+                credentials.public_keys.push(key);
+            }
+        });
     }
 
     /// Removes everything.

@@ -5,9 +5,12 @@ mod get_conns;
 mod get_keys;
 mod get_shared;
 mod initiate;
+mod list_certs;
 mod list_conns;
 mod list_sas;
+mod load_cert;
 mod load_conn;
+mod load_key;
 mod load_shared;
 mod reload_settings;
 mod running;
@@ -42,11 +45,14 @@ pub(crate) async fn run(
         "terminate" => terminate::run(server, request, emitter).await?,
         "list-sas" => list_sas::run(server, request, emitter).await?,
         "list-conns" => list_conns::run(server, request, emitter).await?,
+        "list-certs" => list_certs::run(server, request, emitter).await?,
         "get-conns" => get_conns::run(server),
         "get-keys" => get_keys::run(server),
         "get-shared" => get_shared::run(server),
         "load-conn" => load_conn::run(server, request),
         "unload-conn" => unload_conn::run(server, request),
+        "load-cert" => load_cert::run(server, request),
+        "load-key" => load_key::run(server, request),
         "unload-key" => unload_key::run(server, request),
         "load-shared" => load_shared::run(server, request),
         "unload-shared" => unload_shared::run(server, request),
