@@ -8,6 +8,8 @@ mod config;
 mod convert;
 mod credentials;
 mod failure;
+#[cfg(test)]
+mod manual;
 mod render;
 mod session;
 mod stage;

@@ -2,13 +2,17 @@
 //!
 //! Defaults, the notices at start, the manual page and the reference page all come from here.
 
+mod configured;
 mod ike;
 mod logging;
 mod network;
 mod plugins;
 mod process;
+pub mod swanctl_conf;
 
 use std::fmt;
+
+pub use configured::Configured;
 
 /// A key of strongswan.conf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
