@@ -252,8 +252,9 @@ impl Search<'_> {
         }
         for issuer in issuers {
             if let Err(failure) = self.check_issuer(&last, &issuer) {
+                let exhausted = failure == PathError::TooComplex;
                 self.note(failure);
-                if self.checks_left == 0 {
+                if exhausted {
                     return false;
                 }
                 continue;
