@@ -130,6 +130,9 @@ pub enum LocalFault {
     /// No certificate and private key to authenticate with.
     #[error("no private key found")]
     NoPrivateKey,
+    /// More than one authentication round is configured.
+    #[error("several authentication rounds are not supported")]
+    MultipleAuthentication,
     /// Nothing that providers and kernel can do is configured.
     #[error("no usable proposal is configured")]
     NoUsableProposal,

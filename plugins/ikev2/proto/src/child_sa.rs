@@ -1,0 +1,252 @@
+//! A CHILD_SA: what was negotiated and how it gets into the kernel and out of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use charon_types::Secret;
+use charon_types::connection::ChildConfig;
+use charon_types::endpoint::Path;
+use charon_types::id::{EspSpi, Reqid, UniqueId};
+use charon_types::kernel_op::{
+    AddSa, Direction, Encap, KernelOp, Mode, Policy, PolicyAction, PolicyDirection, SaKey, SaLimit, SaLimits, SaUsage,
+};
+use charon_types::lifetime::Limit;
+use charon_types::proposal::ChildSuite;
+use charon_types::selector::TrafficSelector;
+use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, InstalledSa};
+
+use crate::output::CommandToken;
+
+/// A CHILD_SA whose peer agreed.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildSa {
+    pub(crate) config: Arc<ChildConfig>,
+    pub(crate) unique_id: UniqueId,
+    pub(crate) reqid: Reqid,
+    pub(crate) state: ChildSaState,
+    pub(crate) suite: ChildSuite,
+    pub(crate) mode: Mode,
+    pub(crate) encap: Encap,
+    pub(crate) path: Path,
+    pub(crate) spi_in: EspSpi,
+    pub(crate) spi_out: EspSpi,
+    pub(crate) local_ts: Vec<TrafficSelector>,
+    pub(crate) remote_ts: Vec<TrafficSelector>,
+    pub(crate) installed_at: Instant,
+    pub(crate) rekey_at: Option<Instant>,
+    pub(crate) dies_at: Option<Instant>,
+    pub(crate) usage_in: SaUsage,
+    pub(crate) usage_out: SaUsage,
+    /// Waits for its end.
+    pub(crate) terminator: Option<CommandToken>,
+}
+
+/// Keys of both directions, seen from here.
+#[derive(Clone, Debug)]
+pub(crate) struct DirectedKeys {
+    pub(crate) inbound: SaKeys,
+    pub(crate) outbound: SaKeys,
+}
+
+/// Keys of one direction.
+#[derive(Clone, Debug)]
+pub(crate) struct SaKeys {
+    pub(crate) encryption: Secret,
+    pub(crate) integrity: Secret,
+}
+
+/// Soft and hard limits with the random part decided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifespan {
+    limits: SaLimits,
+}
+
+impl Lifespan {
+    /// Draws the random parts: `random` per measure.
+    pub(crate) fn draw(config: &ChildConfig, random: impl Fn() -> u64) -> Self {
+        let soft = |limit: &Limit| {
+            if limit.rekey == 0 {
+                return 0;
+            }
+            // At least one unit stays: 0 would mean "never".
+            limit.rekey.saturating_sub(random() % limit.jitter.saturating_add(1).max(1)).max(1)
+        };
+        let lifetime = &config.lifetime;
+        Self {
+            limits: SaLimits {
+                soft: SaLimit {
+                    time: Duration::from_secs(soft(&lifetime.time)),
+                    bytes: soft(&lifetime.bytes),
+                    packets: soft(&lifetime.packets),
+                },
+                hard: SaLimit {
+                    time: Duration::from_secs(lifetime.time.life),
+                    bytes: lifetime.bytes.life,
+                    packets: lifetime.packets.life,
+                },
+            },
+        }
+    }
+
+    /// When it is rekeyed.
+    pub(crate) fn rekey_at(&self, from: Instant) -> Option<Instant> {
+        after(from, self.limits.soft.time)
+    }
+
+    /// When it dies.
+    pub(crate) fn dies_at(&self, from: Instant) -> Option<Instant> {
+        after(from, self.limits.hard.time)
+    }
+}
+
+fn after(from: Instant, delay: Duration) -> Option<Instant> {
+    if delay.is_zero() { None } else { from.checked_add(delay) }
+}
+
+impl ChildSa {
+    /// The inbound SA's key in the kernel.
+    pub(crate) fn key_in(&self) -> SaKey {
+        SaKey { destination: self.path.local.ip(), protocol: self.suite.protocol, spi: self.spi_in }
+    }
+
+    /// The outbound SA's key in the kernel.
+    pub(crate) fn key_out(&self) -> SaKey {
+        SaKey { destination: self.path.remote.ip(), protocol: self.suite.protocol, spi: self.spi_out }
+    }
+
+    /// Operations that install it: inbound SA first, so that nothing the peer sends early is lost; policies last, so that
+    /// nothing we send finds a policy without an SA.
+    pub(crate) fn install_ops(&self, keys: &DirectedKeys, lifespan: &Lifespan, replay_window: u32) -> Vec<KernelOp> {
+        let mut ops = vec![
+            self.add_sa(Direction::Inbound, &keys.inbound, lifespan, replay_window),
+            self.add_sa(Direction::Outbound, &keys.outbound, lifespan, 0),
+        ];
+        ops.extend(self.policies().into_iter().map(|policy| KernelOp::AddPolicy(Box::new(policy))));
+        ops
+    }
+
+    /// Operations that remove it, in the opposite order.
+    pub(crate) fn remove_ops(&self) -> Vec<KernelOp> {
+        let policies = self.policies().into_iter().rev().map(|policy| KernelOp::DeletePolicy(Box::new(policy)));
+        let sas = [KernelOp::DeleteSa(self.key_out()), KernelOp::DeleteSa(self.key_in())];
+        policies.chain(sas).collect()
+    }
+
+    fn add_sa(&self, direction: Direction, keys: &SaKeys, lifespan: &Lifespan, replay_window: u32) -> KernelOp {
+        let (source, destination): (SocketAddr, SocketAddr);
+        let (spi, source_ts, destination_ts, mark, if_id);
+        match direction {
+            Direction::Inbound => {
+                (source, destination) = (self.path.remote, self.path.local);
+                (spi, source_ts, destination_ts) = (self.spi_in, &self.remote_ts, &self.local_ts);
+                (mark, if_id) = (self.config.mark_in, self.config.if_id_in);
+            }
+            Direction::Outbound => {
+                (source, destination) = (self.path.local, self.path.remote);
+                (spi, source_ts, destination_ts) = (self.spi_out, &self.local_ts, &self.remote_ts);
+                (mark, if_id) = (self.config.mark_out, self.config.if_id_out);
+            }
+        }
+        KernelOp::AddSa(Box::new(AddSa {
+            source,
+            destination,
+            protocol: self.suite.protocol,
+            spi,
+            direction,
+            mode: self.mode,
+            reqid: self.reqid,
+            encryption: self.suite.encryption.map(|id| (id, keys.encryption.clone())),
+            integrity: self.suite.integrity.map(|id| (id, keys.integrity.clone())),
+            encap: self.encap,
+            esn: self.suite.esn,
+            replay_window,
+            limits: lifespan.limits,
+            source_ts: source_ts.clone(),
+            destination_ts: destination_ts.clone(),
+            mark,
+            if_id,
+        }))
+    }
+
+    fn policies(&self) -> Vec<Policy> {
+        if !self.config.policies.is_enabled() {
+            return Vec::new();
+        }
+        let mut policies = Vec::new();
+        for local in &self.local_ts {
+            for remote in self.remote_ts.iter().filter(|remote| pairs_with(local, remote)) {
+                policies.push(self.policy(PolicyDirection::In, remote, local));
+                if self.mode == Mode::Tunnel {
+                    policies.push(self.policy(PolicyDirection::Forward, remote, local));
+                }
+                policies.push(self.policy(PolicyDirection::Out, local, remote));
+            }
+        }
+        policies
+    }
+
+    fn policy(&self, direction: PolicyDirection, source: &TrafficSelector, destination: &TrafficSelector) -> Policy {
+        let outbound = direction == PolicyDirection::Out;
+        let (from, to) = if outbound { (self.path.local, self.path.remote) } else { (self.path.remote, self.path.local) };
+        let protocol = if source.protocol == 0 { destination.protocol } else { source.protocol };
+        Policy {
+            direction,
+            source: TrafficSelector { protocol, ..*source },
+            destination: TrafficSelector { protocol, ..*destination },
+            action: PolicyAction::Protect {
+                source: from.ip(),
+                destination: to.ip(),
+                protocol: self.suite.protocol,
+                mode: self.mode,
+                reqid: self.reqid,
+                spi: outbound.then_some(self.spi_out),
+            },
+            priority: self.config.priority,
+            mark: if outbound { self.config.mark_out } else { self.config.mark_in },
+            if_id: if outbound { self.config.if_id_out } else { self.config.if_id_in },
+            interface: self.config.interface.clone(),
+        }
+    }
+
+    /// As listings show it.
+    pub(crate) fn snapshot(&self, now: Instant) -> ChildSaSnapshot {
+        ChildSaSnapshot {
+            name: Arc::clone(&self.config.name),
+            unique_id: self.unique_id,
+            reqid: Some(self.reqid),
+            state: self.state,
+            mode: self.mode,
+            installed: Some(InstalledSa {
+                suite: self.suite,
+                encap: self.encap,
+                spi_in: self.spi_in,
+                spi_out: self.spi_out,
+                mark_in: self.config.mark_in,
+                mark_out: self.config.mark_out,
+                if_id_in: self.config.if_id_in,
+                if_id_out: self.config.if_id_out,
+                usage_in: self.usage_in,
+                usage_out: self.usage_out,
+                rekey_in: self.rekey_at.map(|at| seconds_until(now, at)),
+                life_in: self.dies_at.map(|at| seconds_until(now, at)),
+                age: now.saturating_duration_since(self.installed_at),
+            }),
+            local_ts: self.local_ts.clone(),
+            remote_ts: self.remote_ts.clone(),
+        }
+    }
+}
+
+/// Whether a policy can be made of the two: one family, no contradicting protocols.
+fn pairs_with(local: &TrafficSelector, remote: &TrafficSelector) -> bool {
+    local.start.is_ipv4() == remote.start.is_ipv4()
+        && (local.protocol == remote.protocol || local.protocol == 0 || remote.protocol == 0)
+}
+
+/// Whole seconds from `now` until `at`, negative when past.
+pub(crate) fn seconds_until(now: Instant, at: Instant) -> i64 {
+    let ahead = at.saturating_duration_since(now).as_secs();
+    let behind = now.saturating_duration_since(at).as_secs();
+    i64::try_from(ahead).unwrap_or(i64::MAX) - i64::try_from(behind).unwrap_or(i64::MAX)
+}

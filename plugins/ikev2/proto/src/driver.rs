@@ -1,0 +1,476 @@
+//! Which input goes to which state, and what follows from what the state returns.
+
+use charon_types::endpoint::Path;
+use charon_types::id::Role;
+use charon_types::kernel_op::{Expiry, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey};
+use charon_types::snapshot::ChildSaState;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exchange::create_child::initiator::{self, Active};
+use crate::exchange::create_child::responder::{self, Passive};
+use crate::exchange::informational::{self, Informed};
+use crate::failure::{Failure, Incompatibility, Refusal, notify_for};
+use crate::ike_sa::{Command, Force, IkeSa};
+use crate::job::JobResult;
+use crate::output::{CloseReason, CommandSuccess, IkeEvent, JobId, OpId, Output};
+use crate::sa::{Cx, Sa};
+use crate::state::State;
+use crate::task::Task;
+use crate::timer::Timer;
+use crate::wire::{ExchangeType, Message, NotifyType, Payload};
+
+impl IkeSa {
+    /// A state's step is over: the next state, or the end.
+    pub(crate) fn settle(&mut self, cx: Cx<'_>, next: Result<State, Failure>) {
+        match next {
+            Ok(state) => self.state = state,
+            Err(failure) => self.fail(cx, &failure),
+        }
+    }
+
+    /// Tells the peer, if it waits for an answer or must know, and closes.
+    fn fail(&mut self, cx: Cx<'_>, failure: &Failure) {
+        tracing::info!(target: "IKE", "{failure}");
+        if self.sa.processing.is_some() {
+            // The answer may itself fail to be sealed; the IKE_SA ends either way.
+            if let Err(error) = self.sa.send_error(cx, notify_for(failure)) {
+                tracing::info!(target: "IKE", "no answer sent: {error}");
+            }
+        } else if self.sa.role == Role::Initiator && distrusts(failure) && self.sa.outstanding.is_none() {
+            let notify = vec![Payload::status(NotifyType::AUTHENTICATION_FAILED)];
+            if let Err(error) = self.sa.send_request(cx, ExchangeType::INFORMATIONAL, notify) {
+                tracing::info!(target: "IKE", "peer not told: {error}");
+            }
+        }
+        self.close(cx, &CloseReason::Failed(failure.clone()));
+    }
+
+    /// The end: children and reservations leave the kernel, waiting commands hear of it, nothing is awaited any more.
+    pub(crate) fn close(&mut self, cx: Cx<'_>, reason: &CloseReason) {
+        let was = self.state();
+        let state = std::mem::replace(&mut self.state, State::Finished);
+        if matches!(state, State::Finished) && self.sa.is_closed() {
+            return;
+        }
+        let mut waiting: Vec<_> = state.abandon(&mut self.sa, cx).into_iter().collect();
+        waiting.extend(self.sa.handshake_token.take());
+        let failure = match reason {
+            CloseReason::Failed(failure) => failure.clone(),
+            CloseReason::PeerDead => Failure::Unreachable,
+            CloseReason::Command
+            | CloseReason::Peer
+            | CloseReason::Expired
+            | CloseReason::Inactive
+            | CloseReason::HalfOpen => Refusal::Closing.into(),
+        };
+        let queue = std::mem::take(&mut self.sa.queue);
+        for task in queue {
+            match task {
+                Task::DeleteChild(_, _, token) | Task::DeleteIke(_, token) => {
+                    self.sa.done(token, Ok(CommandSuccess::Terminated));
+                }
+                Task::CreateChild(..) | Task::DisownChild(..) | Task::Liveness => waiting.extend(task.token()),
+            }
+        }
+        for token in waiting {
+            self.sa.done(Some(token), Err(failure.clone()));
+        }
+        let children: Vec<_> = self.sa.children.iter().map(|child| child.unique_id).collect();
+        for unique_id in children {
+            self.sa.remove_child(cx, unique_id, reason);
+        }
+        self.sa.release_spis();
+        self.sa.close();
+        let mut snapshot = self.sa.snapshot(cx.now.mono);
+        snapshot.state = was;
+        let connection = self.sa.connection.clone();
+        let (sa, reason) = (Arc::new(snapshot), reason.clone());
+        self.sa.output(Output::Event(IkeEvent::Closed { sa, reason, connection }));
+    }
+
+    /// See [`IkeSa::handle_completion`].
+    pub(crate) fn on_completion(&mut self, cx: Cx<'_>, id: JobId, result: JobResult) {
+        if let State::Established { active, passive } = &mut self.state {
+            if active.as_ref().and_then(Active::awaits_job) == Some(id) {
+                *active = active.take().and_then(|active| active.handle_job(&mut self.sa, cx, result));
+            } else if passive.as_ref().and_then(Passive::awaits_job) == Some(id)
+                && let Some(taken) = passive.take()
+            {
+                let next = taken.handle_job(&mut self.sa, cx, result);
+                self.settle_passive(cx, next);
+            }
+            return;
+        }
+        if self.state.awaits_job() != Some(id) {
+            return;
+        }
+        let sa = &mut self.sa;
+        let next = match (std::mem::replace(&mut self.state, State::Finished), result) {
+            (State::InitAwaitKeyPair(state), JobResult::KeGenerate(key)) => state.handle(sa, cx, key),
+            (State::InitAwaitSecret(state), JobResult::KeFinish(secret)) => state.handle(sa, cx, secret),
+            (State::InitAwaitResponse(state), JobResult::KeRespond(response)) => state.handle(sa, cx, response),
+            (State::AuthAwaitSignature(state), JobResult::Sign(signature)) => state.handle(sa, cx, signature),
+            (State::AuthAwaitOwnSignature(state), JobResult::Sign(signature)) => {
+                state.handle(sa, cx, signature)
+            }
+            (State::AuthAwaitTrust(state), JobResult::Verify(verdict)) => state.handle(sa, cx, verdict),
+            (State::AuthAwaitPeerTrust(state), JobResult::Verify(verdict)) => state.handle(sa, cx, verdict),
+            (state, _) => Ok(state),
+        };
+        self.settle(cx, next);
+    }
+
+    /// See [`IkeSa::handle_kernel`].
+    pub(crate) fn on_kernel(&mut self, cx: Cx<'_>, op: OpId, results: &[KernelResult]) {
+        self.sa.kernel_answered(op);
+        if self.sa.liveness_query == Some(op) {
+            self.sa.liveness_query = None;
+            self.sa.note_replies(cx.now.mono, results);
+            self.sa.check_liveness(cx);
+            return;
+        }
+        if let State::Established { active, passive } = &mut self.state {
+            if active.as_ref().and_then(Active::awaits_op) == Some(op) {
+                *active = active.take().and_then(|active| active.handle_kernel(&mut self.sa, cx, results));
+                self.take_deferred(cx);
+                return;
+            }
+            if passive.as_ref().and_then(Passive::awaits_op) == Some(op) {
+                if let Some(taken) = passive.take() {
+                    let next = taken.handle_kernel(&mut self.sa, cx, results);
+                    self.settle_passive(cx, next);
+                }
+                return;
+            }
+        }
+        if self.state.awaits_op() == Some(op) {
+            let sa = &mut self.sa;
+            let next = match std::mem::replace(&mut self.state, State::Finished) {
+                State::AuthAwaitSpi(state) => state.handle(sa, cx, results),
+                State::AuthAwaitChildSpi(state) => state.handle(sa, cx, results),
+                State::AuthAwaitInstall(state) => state.handle(sa, cx, results),
+                state => Ok(state),
+            };
+            self.settle(cx, next);
+            return;
+        }
+        self.give_back(op, results);
+    }
+
+    /// Nobody waits for this any more: an SPI that arrives too late goes back.
+    fn give_back(&mut self, _op: OpId, results: &[KernelResult]) {
+        let local = self.sa.path.local.ip();
+        for result in results {
+            if let Ok(KernelReply::Spi(spi)) = result {
+                let key = SaKey { destination: local, protocol: charon_types::proposal::Protocol::Esp, spi: *spi };
+                self.sa.kernel(vec![KernelOp::DeleteSa(key)]);
+            }
+        }
+    }
+
+    fn settle_passive(&mut self, cx: Cx<'_>, next: Result<Option<Passive>, Failure>) {
+        match next {
+            Ok(next) => {
+                if let State::Established { passive, .. } = &mut self.state {
+                    *passive = next;
+                }
+            }
+            Err(failure) => self.refuse(cx, &failure),
+        }
+    }
+
+    /// Answers the peer's request with an error; the IKE_SA stays.
+    fn refuse(&mut self, cx: Cx<'_>, failure: &Failure) {
+        tracing::info!(target: "IKE", "{failure}");
+        if self.sa.processing.is_some()
+            && let Err(error) = self.sa.send_error(cx, notify_for(failure))
+        {
+            self.fail(cx, &error);
+        }
+    }
+
+    /// See [`IkeSa::handle_command`].
+    pub(crate) fn on_command(&mut self, cx: Cx<'_>, command: Command) {
+        if self.sa.is_closed() {
+            let (Command::InitiateChild { token, .. }
+            | Command::TerminateChild { token, .. }
+            | Command::TerminateIke { token, .. }) = command;
+            self.sa.done(token, Err(Refusal::Closing.into()));
+            return;
+        }
+        match command {
+            Command::InitiateChild { child, token } => self.sa.queue_task(Task::CreateChild(child, token)),
+            Command::TerminateChild { child, token } => {
+                if self.sa.child_mut(child).is_some() {
+                    self.sa.queue_task(Task::DeleteChild(child, CloseReason::Command, token));
+                } else {
+                    self.sa.done(token, Err(Refusal::ChildNotFound.into()));
+                }
+            }
+            Command::TerminateIke { force, token } => self.terminate(cx, force, token),
+        }
+    }
+
+    fn terminate(&mut self, cx: Cx<'_>, force: Force, token: Option<crate::output::CommandToken>) {
+        let established = matches!(self.state, State::Established { .. });
+        if established && force == Force::Polite {
+            self.sa.queue.push_front(Task::DeleteIke(CloseReason::Command, token));
+            return;
+        }
+        if established {
+            self.sa.answered();
+            if let Err(failure) = informational::delete_ike(&mut self.sa, cx) {
+                tracing::info!(target: "IKE", "DELETE not sent: {failure}");
+            }
+        } else {
+            tracing::info!(target: "IKE", "destroying IKE_SA in state CONNECTING without notification");
+        }
+        self.close(cx, &CloseReason::Command);
+        self.sa.done(token, Ok(CommandSuccess::Terminated));
+    }
+
+    /// See [`IkeSa::handle_kernel_event`].
+    pub(crate) fn on_kernel_event(&mut self, cx: Cx<'_>, event: &KernelEvent) {
+        match event {
+            KernelEvent::Expire { sa, expiry: Expiry::Hard } => {
+                let child = self.sa.child_by_spi_in(sa.spi).or_else(|| self.sa.child_by_spi_out(sa.spi));
+                let Some(child) = child.filter(|child| child.state == ChildSaState::Installed) else { return };
+                let task = Task::DeleteChild(child.unique_id, CloseReason::Expired, None);
+                self.sa.queue_task(task);
+            }
+            KernelEvent::Mapping { sa, remote } if self.sa.child_by_spi_in(sa.spi).is_some() => {
+                let path = Path { remote: *remote, ..self.sa.path };
+                self.sa.move_to(cx, path);
+            }
+            KernelEvent::Expire { expiry: Expiry::Soft, .. }
+            | KernelEvent::Mapping { .. }
+            | KernelEvent::Acquire { .. } => {}
+        }
+    }
+
+    /// A timer fired.
+    pub(crate) fn on_timer(&mut self, cx: Cx<'_>, timer: Timer) {
+        match timer {
+            Timer::Retransmit => self.on_silence(cx),
+            Timer::HalfOpen => {
+                tracing::info!(target: "JOB", "deleting half open IKE_SA with {} after timeout", self.sa.path.remote.ip());
+                self.close(cx, &CloseReason::HalfOpen);
+            }
+            Timer::Dpd => self.sa.query_before_liveness(cx),
+            Timer::Keepalive => self.sa.keepalive(cx),
+            Timer::Lifetime => {
+                tracing::info!(target: "IKE", "IKE_SA {}[{}] expired", self.sa.name(), self.sa.unique_id);
+                self.sa.queue.push_front(Task::DeleteIke(CloseReason::Expired, None));
+            }
+            Timer::Inactivity => {}
+        }
+    }
+
+    /// Our request was not answered in time.
+    fn on_silence(&mut self, cx: Cx<'_>) {
+        match self.sa.retransmit(cx) {
+            Ok(()) => {}
+            Err(failure) => match std::mem::replace(&mut self.state, State::Finished) {
+                State::InitExpectInit(state) => {
+                    let next = state.handle_silence(&mut self.sa, cx);
+                    self.settle(cx, next);
+                }
+                State::Established { active: Some(Active::DeleteIke(reason, token)), passive } => {
+                    self.state = State::Established { active: None, passive };
+                    self.close(cx, &reason);
+                    self.sa.done(token, Ok(CommandSuccess::Terminated));
+                }
+                state @ State::Established { .. } => {
+                    self.state = state;
+                    self.close(cx, &CloseReason::PeerDead);
+                }
+                state => {
+                    self.state = state;
+                    self.close(cx, &CloseReason::Failed(failure));
+                }
+            },
+        }
+    }
+
+    /// Begins what waits, if nothing of ours is under way.
+    pub(crate) fn start_next_task(&mut self, cx: Cx<'_>) {
+        while let State::Established { active: None, .. } = &self.state {
+            if self.sa.outstanding.is_some() {
+                return;
+            }
+            let Some(task) = self.sa.queue.pop_front() else { return };
+            let started = self.start(cx, task);
+            if let State::Established { active, .. } = &mut self.state {
+                *active = started;
+            }
+        }
+    }
+
+    fn start(&mut self, cx: Cx<'_>, task: Task) -> Option<Active> {
+        let sa = &mut self.sa;
+        let token = task.token();
+        let started = match task {
+            Task::CreateChild(config, token) => initiator::begin(sa, cx, config, token),
+            Task::DeleteChild(child, reason, token) => informational::delete_our_child(sa, cx, child)
+                .map(|()| Active::DeleteChild(child, reason, token)),
+            Task::DisownChild(protocol, spi) => {
+                informational::disown_child(sa, cx, protocol, spi).map(|()| Active::DisownChild)
+            }
+            Task::DeleteIke(reason, token) => {
+                informational::delete_ike(sa, cx).map(|()| Active::DeleteIke(reason, token))
+            }
+            Task::Liveness => {
+                tracing::info!(target: "IKE", "sending DPD request");
+                sa.send_request(cx, ExchangeType::INFORMATIONAL, Vec::new()).map(|()| Active::Liveness)
+            }
+        };
+        started
+            .inspect_err(|failure| {
+                tracing::info!(target: "IKE", "{failure}");
+                sa.done(token, Err(failure.clone()));
+            })
+            .ok()
+    }
+
+    /// An authenticated request with the next message id.
+    pub(crate) fn on_request(&mut self, cx: Cx<'_>, request: Message) {
+        if let Some(unknown) = request.unknown_critical() {
+            return self.refuse(cx, &Incompatibility::CriticalPayload(unknown).into());
+        }
+        let exchange = request.header.exchange;
+        match std::mem::replace(&mut self.state, State::Finished) {
+            State::AuthExpectRequest(state) if exchange == ExchangeType::IKE_AUTH => {
+                let next = state.handle(&mut self.sa, cx, request);
+                self.settle(cx, next);
+            }
+            State::Established { active, passive } => {
+                self.state = State::Established { active, passive };
+                self.on_established_request(cx, request);
+            }
+            state => {
+                self.state = state;
+                tracing::info!(target: "IKE", "unexpected {exchange} request ignored");
+                self.sa.processing = None;
+            }
+        }
+    }
+
+    fn on_established_request(&mut self, cx: Cx<'_>, request: Message) {
+        let State::Established { active, .. } = &self.state else { return };
+        match request.header.exchange {
+            ExchangeType::INFORMATIONAL if matches!(active, Some(Active::Install(_))) => {
+                // It may be about the child that the kernel is busy with: the answer waits for the kernel.
+                self.sa.deferred = Some(Box::new(request));
+            }
+            ExchangeType::INFORMATIONAL => self.on_informational(cx, &request),
+            ExchangeType::CREATE_CHILD_SA => {
+                let begun = if matches!(active, Some(Active::DeleteIke(..))) {
+                    Err(Refusal::Temporary.into())
+                } else {
+                    responder::begin(&mut self.sa, cx, &request)
+                };
+                self.settle_passive(cx, begun.map(Some));
+            }
+            exchange => {
+                tracing::info!(target: "IKE", "unexpected {exchange} request");
+                self.refuse(cx, &crate::failure::Misbehaviour::InvalidSyntax.into());
+            }
+        }
+    }
+
+    fn take_deferred(&mut self, cx: Cx<'_>) {
+        if let Some(request) = self.sa.deferred.take() {
+            self.on_established_request(cx, *request);
+        }
+    }
+
+    fn on_informational(&mut self, cx: Cx<'_>, request: &Message) {
+        match informational::handle_request(&mut self.sa, cx, request) {
+            Informed::Answer(payloads) => {
+                if let Err(failure) = self.sa.send_response(cx, payloads) {
+                    self.fail(cx, &failure);
+                }
+            }
+            Informed::Close(reason) => {
+                let answered = self.sa.send_response(cx, Vec::new());
+                if let Err(failure) = answered {
+                    tracing::info!(target: "IKE", "no answer sent: {failure}");
+                }
+                self.finish_deletion(cx, &reason);
+            }
+        }
+    }
+
+    /// The IKE_SA ends by DELETE; if we were deleting it as well, our command succeeded.
+    fn finish_deletion(&mut self, cx: Cx<'_>, reason: &CloseReason) {
+        tracing::error!(target: "IKE", "IKE_SA deleted");
+        if let State::Established { active, .. } = &mut self.state
+            && let Some(Active::DeleteIke(ours, token)) = active.take_if(|active| matches!(active, Active::DeleteIke(..)))
+        {
+            self.close(cx, &ours);
+            self.sa.done(token, Ok(CommandSuccess::Terminated));
+            return;
+        }
+        self.close(cx, reason);
+    }
+
+    /// An authenticated response to our outstanding request.
+    pub(crate) fn on_response(&mut self, cx: Cx<'_>, response: Message) {
+        let critical = response.unknown_critical();
+        if let Some(unknown) = critical {
+            return self.fail(cx, &Incompatibility::CriticalPayload(unknown).into());
+        }
+        match std::mem::replace(&mut self.state, State::Finished) {
+            State::AuthExpectAnswer(state) => {
+                let next = state.handle(&mut self.sa, cx, response);
+                self.settle(cx, next);
+            }
+            State::Established { active: Some(active), passive } => {
+                self.state = State::Established { active: None, passive };
+                self.on_active_response(cx, active, response);
+            }
+            state => self.state = state,
+        }
+    }
+
+    fn on_active_response(&mut self, cx: Cx<'_>, exchange: Active, response: Message) {
+        let next = match exchange {
+            Active::ExpectAnswer(state) => state.handle(&mut self.sa, cx, response),
+            Active::DeleteChild(child, reason, token) => {
+                for spi in response.deletes().flat_map(|delete| &delete.spis) {
+                    tracing::info!(target: "IKE", "received DELETE for ESP CHILD_SA with SPI {spi}");
+                }
+                if self.sa.remove_child(cx, child, &reason).is_some() {
+                    tracing::info!(target: "IKE", "CHILD_SA closed");
+                }
+                self.sa.done(token, Ok(CommandSuccess::Terminated));
+                None
+            }
+            Active::DeleteIke(reason, token) => {
+                tracing::error!(target: "IKE", "IKE_SA deleted");
+                self.close(cx, &reason);
+                self.sa.done(token, Ok(CommandSuccess::Terminated));
+                return;
+            }
+            Active::DisownChild | Active::Liveness => None,
+            waiting @ (Active::AwaitSpi(_)
+            | Active::AwaitKeyPair(_)
+            | Active::AwaitSecret(_)
+            | Active::Install(_)) => Some(waiting),
+        };
+        if let State::Established { active, .. } = &mut self.state {
+            *active = next;
+        }
+    }
+}
+
+/// Failures after which the peer, who believes the IKE_SA established, must be told (RFC 7296 §2.21.2).
+fn distrusts(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Refused(
+            Refusal::AuthenticationFailed | Refusal::Untrusted(_) | Refusal::IdentityMismatch | Refusal::AuthMethod
+        )
+    )
+}

@@ -1,0 +1,7 @@
+//! CREATE_CHILD_SA (RFC 7296 §1.3) and the child negotiation that it shares with IKE_AUTH.
+
+pub(crate) mod answer;
+pub(crate) mod initiator;
+pub(crate) mod install;
+pub(crate) mod offer;
+pub(crate) mod responder;

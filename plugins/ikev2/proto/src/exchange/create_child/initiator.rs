@@ -1,0 +1,303 @@
+//! The exchanges that we begin under an established IKE_SA. A new child runs through
+//! `AwaitSpi [-> AwaitKeyPair] -> ExpectAnswer [-> AwaitSecret] -> Install`; INVALID_KE_PAYLOAD leads back.
+
+use std::sync::Arc;
+
+use charon_crypto::CryptoError;
+use charon_crypto::kex::KeyInitiator;
+use charon_types::Secret;
+use charon_types::algorithm::KeMethod;
+use charon_types::connection::ChildConfig;
+use charon_types::id::{EspSpi, Role, UniqueId};
+use charon_types::kernel_op::KernelResult;
+
+use super::install::{Installing, KeySource};
+use super::offer::{ChildOffer, OwnKe};
+use crate::exchange::ike_auth::initiator::reserved;
+use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
+use crate::failure::{Failure, LocalFault, Misbehaviour};
+use crate::job::{Job, JobResult};
+use crate::output::{CloseReason, CommandToken, JobId, OpId};
+use crate::proposal::ke_methods;
+use crate::sa::{Cx, Sa};
+use crate::task::Task;
+use crate::wire::{ExchangeType, Ke, Message, NotifyType, Payload, PayloadType};
+
+/// An exchange of ours under way.
+pub(crate) enum Active {
+    /// A new child, our SPI being reserved.
+    AwaitSpi(Box<AwaitSpi>),
+    /// A new child, our key pair being made.
+    AwaitKeyPair(Box<AwaitKeyPair>),
+    /// A new child, offered.
+    ExpectAnswer(Box<ExpectAnswer>),
+    /// A new child, the shared secret being computed.
+    AwaitSecret(Box<AwaitSecret>),
+    /// A new child, on its way into the kernel.
+    Install(Box<Installing>),
+    /// A child being deleted.
+    DeleteChild(UniqueId, CloseReason, Option<CommandToken>),
+    /// A child being disowned.
+    DisownChild,
+    /// The IKE_SA being deleted.
+    DeleteIke(CloseReason, Option<CommandToken>),
+    /// A liveness check.
+    Liveness,
+}
+
+/// See [`Active::AwaitSpi`].
+pub(crate) struct AwaitSpi {
+    op: OpId,
+    offer: ChildOffer,
+}
+
+/// A child with our SPI.
+struct Plan {
+    offer: ChildOffer,
+    spi: EspSpi,
+    methods_tried: Vec<KeMethod>,
+}
+
+/// See [`Active::AwaitKeyPair`].
+pub(crate) struct AwaitKeyPair {
+    job: JobId,
+    plan: Plan,
+}
+
+/// See [`Active::ExpectAnswer`].
+pub(crate) struct ExpectAnswer {
+    plan: Plan,
+    nonce: Vec<u8>,
+    key: Option<Box<dyn KeyInitiator>>,
+}
+
+/// See [`Active::AwaitSecret`].
+pub(crate) struct AwaitSecret {
+    job: JobId,
+    plan: Plan,
+    nonce_i: Vec<u8>,
+    answer: Box<Message>,
+}
+
+/// Begins a new child.
+pub(crate) fn begin(
+    sa: &mut Sa,
+    cx: Cx<'_>,
+    config: Arc<ChildConfig>,
+    token: Option<CommandToken>,
+) -> Result<Active, Failure> {
+    let offer = ChildOffer::new(sa, cx, config, token, OwnKe::AsConfigured)?;
+    let op = sa.kernel(vec![offer.reserve(sa, cx)]);
+    Ok(Active::AwaitSpi(Box::new(AwaitSpi { op, offer })))
+}
+
+impl Active {
+    /// The job it waits for.
+    pub(crate) fn awaits_job(&self) -> Option<JobId> {
+        match self {
+            Self::AwaitKeyPair(state) => Some(state.job),
+            Self::AwaitSecret(state) => Some(state.job),
+            Self::AwaitSpi(_)
+            | Self::ExpectAnswer(_)
+            | Self::Install(_)
+            | Self::DeleteChild(..)
+            | Self::DisownChild
+            | Self::DeleteIke(..)
+            | Self::Liveness => None,
+        }
+    }
+
+    /// The kernel batch it waits for.
+    pub(crate) fn awaits_op(&self) -> Option<OpId> {
+        match self {
+            Self::AwaitSpi(state) => Some(state.op),
+            Self::Install(state) => Some(state.op),
+            Self::AwaitKeyPair(_)
+            | Self::ExpectAnswer(_)
+            | Self::AwaitSecret(_)
+            | Self::DeleteChild(..)
+            | Self::DisownChild
+            | Self::DeleteIke(..)
+            | Self::Liveness => None,
+        }
+    }
+
+    /// strongSwan's name.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::AwaitSpi(_)
+            | Self::AwaitKeyPair(_)
+            | Self::ExpectAnswer(_)
+            | Self::AwaitSecret(_)
+            | Self::Install(_) => "CHILD_CREATE",
+            Self::DeleteChild(..) | Self::DisownChild => "CHILD_DELETE",
+            Self::DeleteIke(..) => "IKE_DELETE",
+            Self::Liveness => "IKE_DPD",
+        }
+    }
+
+    /// A job is done. `None`: the exchange is over.
+    pub(crate) fn handle_job(self, sa: &mut Sa, cx: Cx<'_>, result: JobResult) -> Option<Self> {
+        match (self, result) {
+            (Self::AwaitKeyPair(state), JobResult::KeGenerate(key)) => match key {
+                Ok(key) => state.plan.send(sa, cx, Some(key)),
+                Err(error) => state.plan.fail(sa, LocalFault::Crypto(error).into()),
+            },
+            (Self::AwaitSecret(state), JobResult::KeFinish(secret)) => state.handle(sa, cx, secret),
+            (active, _) => Some(active),
+        }
+    }
+
+    /// The kernel answered. `None`: the exchange is over.
+    pub(crate) fn handle_kernel(self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) -> Option<Self> {
+        match self {
+            Self::AwaitSpi(state) => match reserved(sa, state.offer.protocol(), results) {
+                Ok(spi) => Plan { offer: state.offer, spi, methods_tried: Vec::new() }.begin(sa, cx),
+                Err(failure) => {
+                    tracing::info!(target: "IKE", "unable to allocate SPI from kernel: {failure}");
+                    sa.done(state.offer.token, Err(failure));
+                    None
+                }
+            },
+            Self::Install(installing) => {
+                let (protocol, spi, token) = (installing.protocol(), installing.spi_in(), installing.token());
+                if let Err(failure) = installing.finish(sa, cx, results) {
+                    sa.queue.push_front(Task::DisownChild(protocol, spi));
+                    sa.done(token, Err(failure));
+                }
+                None
+            }
+            active => Some(active),
+        }
+    }
+
+    /// The IKE_SA ends: takes out of the kernel what was on its way in. Returns who waits for the outcome.
+    pub(crate) fn abandon(self, sa: &mut Sa, cx: Cx<'_>) -> Option<CommandToken> {
+        match self {
+            Self::AwaitSpi(state) => state.offer.token,
+            Self::AwaitKeyPair(state) => state.plan.offer.token,
+            Self::ExpectAnswer(state) => state.plan.offer.token,
+            Self::AwaitSecret(state) => state.plan.offer.token,
+            Self::Install(installing) => {
+                installing.abandon(sa, cx);
+                installing.token()
+            }
+            Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => token,
+            Self::DisownChild | Self::Liveness => None,
+        }
+    }
+}
+
+impl Plan {
+    fn begin(self, sa: &mut Sa, cx: Cx<'_>) -> Option<Active> {
+        match ke_methods(self.offer.proposals()).first() {
+            Some(method) => self.begin_with(sa, cx, *method),
+            None => self.send(sa, cx, None),
+        }
+    }
+
+    fn begin_with(mut self, sa: &mut Sa, cx: Cx<'_>, method: KeMethod) -> Option<Active> {
+        let Some(exchange) = cx.env.crypto.key_exchange(method) else {
+            return self.fail(sa, LocalFault::NoUsableProposal.into());
+        };
+        self.methods_tried.push(method);
+        let job = sa.job(Job::KeGenerate(Arc::clone(exchange)));
+        Some(Active::AwaitKeyPair(Box::new(AwaitKeyPair { job, plan: self })))
+    }
+
+    fn send(self, sa: &mut Sa, cx: Cx<'_>, key: Option<Box<dyn KeyInitiator>>) -> Option<Active> {
+        let mut nonce = vec![0; NONCE_LEN];
+        cx.env.crypto.random().fill(&mut nonce);
+        let mut between = vec![Payload::Nonce(nonce.clone())];
+        if let (Some(key), Some(method)) = (&key, self.methods_tried.last()) {
+            between.push(Payload::Ke(Ke { method: *method, data: key.public().to_vec() }));
+        }
+        let (name, unique_id) = (&self.offer.config.name, self.offer.unique_id);
+        tracing::error!(target: "IKE", "establishing CHILD_SA {name}{{{unique_id}}}");
+        let payloads = self.offer.payloads(self.spi, between);
+        match sa.send_request(cx, ExchangeType::CREATE_CHILD_SA, payloads) {
+            Ok(()) => Some(Active::ExpectAnswer(Box::new(ExpectAnswer { plan: self, nonce, key }))),
+            Err(failure) => self.fail(sa, failure),
+        }
+    }
+
+    fn fail(self, sa: &mut Sa, failure: Failure) -> Option<Active> {
+        tracing::info!(target: "IKE", "failed to establish CHILD_SA, keeping IKE_SA: {failure}");
+        sa.release_spi(self.spi);
+        sa.done(self.offer.token, Err(failure));
+        None
+    }
+
+    /// The peer believes in a child that we do not take.
+    fn disown(self, sa: &mut Sa, failure: Failure) -> Option<Active> {
+        sa.queue.push_front(Task::DisownChild(self.offer.protocol(), self.spi));
+        self.fail(sa, failure)
+    }
+
+    fn install(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        answer: &Message,
+        nonce_i: &[u8],
+        shared: Option<&Secret>,
+    ) -> Option<Active> {
+        let Some(nonce_r) = answer.nonce() else {
+            return self.disown(sa, Misbehaviour::MissingPayload(PayloadType::NONCE.0).into());
+        };
+        let source = KeySource { role: Role::Initiator, nonce_i, nonce_r, shared };
+        let agreed = self.offer.clone().accept(sa, self.spi, answer).and_then(|agreed| {
+            if agreed.suite.ke.is_some() != shared.is_some() {
+                return Err(Misbehaviour::UnofferedProposal.into());
+            }
+            tracing::info!(target: "CFG", "selected proposal: {}", agreed.suite);
+            agreed.install(sa, cx, &source)
+        });
+        match agreed {
+            Ok(installing) => Some(Active::Install(Box::new(installing))),
+            Err(failure) => self.disown(sa, failure),
+        }
+    }
+}
+
+impl ExpectAnswer {
+    /// The peer's answer. `None`: the exchange is over.
+    pub(crate) fn handle(self, sa: &mut Sa, cx: Cx<'_>, answer: Message) -> Option<Active> {
+        let Self { plan, nonce, key } = self;
+        if let Some(wanted) = answer.notify(NotifyType::INVALID_KE_PAYLOAD) {
+            let number = <[u8; 2]>::try_from(&*wanted.data).map(u16::from_be_bytes);
+            let method = number.map_or(KeMethod::NONE, KeMethod);
+            let offered = ke_methods(plan.offer.proposals()).contains(&method);
+            if !offered || plan.methods_tried.contains(&method) {
+                return plan.fail(sa, Misbehaviour::UnofferedKeMethod(method).into());
+            }
+            tracing::info!(target: "IKE", "peer didn't accept our key exchange method, it requested {method}");
+            return plan.begin_with(sa, cx, method);
+        }
+        if let Some(error) = answer.first_error() {
+            tracing::info!(target: "IKE", "received {error} notify, no CHILD_SA built");
+            return plan.fail(sa, Failure::Rejected(error.0));
+        }
+        match (key, answer.ke()) {
+            (Some(key), Some(ke)) if plan.methods_tried.last() == Some(&ke.method) => {
+                let job = sa.job(Job::KeFinish(key, ke.data.clone()));
+                let answer = Box::new(answer);
+                Some(Active::AwaitSecret(Box::new(AwaitSecret { job, plan, nonce_i: nonce, answer })))
+            }
+            (None, Some(_)) => plan.disown(sa, Misbehaviour::UnofferedProposal.into()),
+            (_, None) | (Some(_), Some(_)) => plan.install(sa, cx, &answer, &nonce, None),
+        }
+    }
+}
+
+impl AwaitSecret {
+    fn handle(self, sa: &mut Sa, cx: Cx<'_>, secret: Result<Secret, CryptoError>) -> Option<Active> {
+        match secret {
+            Ok(secret) => self.plan.install(sa, cx, &self.answer, &self.nonce_i, Some(&secret)),
+            Err(CryptoError::InvalidPublicValue) => {
+                self.plan.disown(sa, Misbehaviour::InvalidPublicValue.into())
+            }
+            Err(error) => self.plan.disown(sa, LocalFault::Crypto(error).into()),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! From agreement to traffic: keys, kernel operations, events.
+
+use std::sync::Arc;
+
+use charon_types::Secret;
+use charon_types::connection::ChildConfig;
+use charon_types::endpoint::Path;
+use charon_types::id::{EspSpi, Reqid, Role, UniqueId};
+use charon_types::kernel_op::{Encap, KernelResult, Mode, SaUsage};
+use charon_types::proposal::{ChildSuite, Protocol};
+use charon_types::selector::TrafficSelector;
+use charon_types::snapshot::ChildSaState;
+
+use crate::child_sa::{ChildSa, DirectedKeys, Lifespan, SaKeys};
+use crate::env::ReqidKey;
+use crate::failure::{Failure, LocalFault};
+use crate::keymat;
+use crate::output::{CommandSuccess, CommandToken, OpId};
+use crate::sa::{Cx, Sa};
+
+/// What both sides agreed on.
+#[derive(Clone, Debug)]
+pub(crate) struct Agreed {
+    pub(crate) config: Arc<ChildConfig>,
+    pub(crate) unique_id: UniqueId,
+    pub(crate) token: Option<CommandToken>,
+    pub(crate) suite: ChildSuite,
+    pub(crate) mode: Mode,
+    pub(crate) path: Path,
+    pub(crate) spi_in: EspSpi,
+    pub(crate) spi_out: EspSpi,
+    pub(crate) local_ts: Vec<TrafficSelector>,
+    pub(crate) remote_ts: Vec<TrafficSelector>,
+}
+
+/// What the child's keys come from (RFC 7296 §2.17).
+pub(crate) struct KeySource<'a> {
+    /// Whoever began the exchange: its keys come first.
+    pub(crate) role: Role,
+    /// Of the exchange that creates the child.
+    pub(crate) nonce_i: &'a [u8],
+    /// See `nonce_i`.
+    pub(crate) nonce_r: &'a [u8],
+    /// Of the child's own key exchange.
+    pub(crate) shared: Option<&'a Secret>,
+}
+
+/// A child that the kernel is busy with.
+#[derive(Debug)]
+pub(crate) struct Installing {
+    pub(crate) op: OpId,
+    child: ChildSa,
+    token: Option<CommandToken>,
+}
+
+impl Agreed {
+    /// Derives the keys and submits the child to the kernel.
+    pub(crate) fn install(self, sa: &mut Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<Installing, Failure> {
+        let keys = self.keys(sa, cx, source)?;
+        let config = &self.config;
+        let reqid = cx.env.ids.acquire_reqid(&ReqidKey {
+            fixed: std::num::NonZeroU32::new(config.reqid).map(Reqid),
+            local_ts: &self.local_ts,
+            remote_ts: &self.remote_ts,
+            mark_in: config.mark_in,
+            mark_out: config.mark_out,
+            if_id_in: config.if_id_in,
+            if_id_out: config.if_id_out,
+        });
+        let random = cx.env.crypto.random();
+        let lifespan = Lifespan::draw(config, || random.u64());
+        let now = cx.now.mono;
+        let replay_window = config.replay_window.unwrap_or(cx.env.settings.replay_window);
+        let child = ChildSa {
+            unique_id: self.unique_id,
+            reqid,
+            state: ChildSaState::Installing,
+            suite: self.suite,
+            mode: self.mode,
+            encap: if sa.nat.any() { Encap::Udp } else { Encap::None },
+            path: self.path,
+            spi_in: self.spi_in,
+            spi_out: self.spi_out,
+            local_ts: self.local_ts,
+            remote_ts: self.remote_ts,
+            installed_at: now,
+            rekey_at: lifespan.rekey_at(now),
+            dies_at: lifespan.dies_at(now),
+            usage_in: SaUsage::default(),
+            usage_out: SaUsage::default(),
+            terminator: None,
+            config: self.config,
+        };
+        sa.use_spi(child.spi_in);
+        let op = sa.kernel(child.install_ops(&keys, &lifespan, replay_window));
+        Ok(Installing { op, child, token: self.token })
+    }
+
+    fn keys(&self, sa: &Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<DirectedKeys, Failure> {
+        let ike = sa.keys.as_ref().ok_or(LocalFault::Crypto(charon_crypto::CryptoError::InvalidKey))?;
+        let pair = keymat::child_keys(cx.env.crypto, ike, &self.suite, source.nonce_i, source.nonce_r, source.shared)
+            .map_err(LocalFault::Crypto)?;
+        let initiator = SaKeys { encryption: pair.initiator.encryption, integrity: pair.initiator.integrity };
+        let responder = SaKeys { encryption: pair.responder.encryption, integrity: pair.responder.integrity };
+        Ok(match source.role {
+            Role::Initiator => DirectedKeys { inbound: responder, outbound: initiator },
+            Role::Responder => DirectedKeys { inbound: initiator, outbound: responder },
+        })
+    }
+}
+
+impl Installing {
+    /// The kernel answered: the child becomes one of the IKE_SA's, or all traces are removed.
+    pub(crate) fn finish(mut self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) -> Result<(), Failure> {
+        if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
+            let error = error.clone();
+            self.abandon(sa, cx);
+            tracing::info!(target: "IKE", "unable to install IPsec SA and policies in kernel: {error}");
+            return Err(LocalFault::Kernel(error).into());
+        }
+        self.child.state = ChildSaState::Installed;
+        let child = &self.child;
+        tracing::error!(
+            target: "IKE",
+            "CHILD_SA {}{{{}}} established with SPIs {}_i {}_o and TS {} === {}",
+            child.config.name,
+            child.unique_id,
+            child.spi_in,
+            child.spi_out,
+            crate::text::selectors(&child.local_ts),
+            crate::text::selectors(&child.remote_ts),
+        );
+        let unique_id = child.unique_id;
+        sa.add_child(cx, self.child);
+        sa.done(self.token, Ok(CommandSuccess::ChildInstalled(unique_id)));
+        Ok(())
+    }
+
+    /// Takes the child out of the kernel again.
+    pub(crate) fn abandon(&self, sa: &mut Sa, cx: Cx<'_>) {
+        sa.kernel(self.child.remove_ops());
+        cx.env.ids.release_reqid(self.child.reqid);
+    }
+
+    /// The inbound SPI, to be named in a DELETE if the kernel refused.
+    pub(crate) fn spi_in(&self) -> EspSpi {
+        self.child.spi_in
+    }
+
+    /// ESP or AH.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.child.suite.protocol
+    }
+
+    /// Who waits for it.
+    pub(crate) fn token(&self) -> Option<CommandToken> {
+        self.token
+    }
+}

@@ -1,0 +1,156 @@
+//! Our half of a CHILD_SA's negotiation: what we offer, and what becomes of the answer. IKE_AUTH and CREATE_CHILD_SA share it.
+
+use std::sync::Arc;
+
+use charon_types::connection::ChildConfig;
+use charon_types::id::{EspSpi, UniqueId};
+use charon_types::kernel_op::{KernelOp, Mode};
+use charon_types::proposal::{ChildSuite, Offer, Proposal, Protocol, Selected, accept_answer};
+use charon_types::selector::{TrafficSelector, covers};
+
+use super::install::Agreed;
+use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour};
+use crate::ike_sa::CHILDREN_MAX;
+use crate::output::CommandToken;
+use crate::proposal::usable_for_child;
+use crate::sa::{Cx, Sa};
+use crate::wire::{Message, NotifyType, Payload, PayloadType};
+
+/// A child that we want.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildOffer {
+    pub(crate) config: Arc<ChildConfig>,
+    pub(crate) unique_id: UniqueId,
+    pub(crate) token: Option<CommandToken>,
+    proposals: Vec<Proposal>,
+    local_ts: Vec<TrafficSelector>,
+    remote_ts: Vec<TrafficSelector>,
+}
+
+/// Whether the exchange negotiates a key exchange of the child's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnKe {
+    /// IKE_AUTH: never.
+    Never,
+    /// CREATE_CHILD_SA: if configured.
+    AsConfigured,
+}
+
+impl ChildOffer {
+    /// What to offer for `config`.
+    pub(crate) fn new(
+        sa: &Sa,
+        cx: Cx<'_>,
+        config: Arc<ChildConfig>,
+        token: Option<CommandToken>,
+        own_ke: OwnKe,
+    ) -> Result<Self, Failure> {
+        if sa.children.len() >= CHILDREN_MAX {
+            return Err(LocalFault::TooManyChildren.into());
+        }
+        let mut proposals = usable_for_child(&config.proposals, cx.env.crypto, cx.env.kernel);
+        if own_ke == OwnKe::Never {
+            proposals = proposals.iter().map(Proposal::without_ke).collect();
+        }
+        if proposals.is_empty() || !cx.env.kernel.modes.contains(&config.mode) {
+            return Err(LocalFault::NoUsableProposal.into());
+        }
+        Ok(Self {
+            unique_id: cx.env.ids.child_unique_id(),
+            token,
+            proposals,
+            local_ts: config.local_ts.iter().map(|ts| ts.resolve(sa.path.local.ip())).collect(),
+            remote_ts: config.remote_ts.iter().map(|ts| ts.resolve(sa.path.remote.ip())).collect(),
+            config,
+        })
+    }
+
+    /// The proposals, in the order of their numbers.
+    pub(crate) fn proposals(&self) -> &[Proposal] {
+        &self.proposals
+    }
+
+    /// ESP or AH: that of the first proposal; a configuration has one or the other.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.proposals.first().map_or(Protocol::Esp, |proposal| proposal.protocol)
+    }
+
+    /// Asks the kernel for our SPI.
+    pub(crate) fn reserve(&self, sa: &Sa, cx: Cx<'_>) -> KernelOp {
+        reserve_op(sa, cx, self.protocol())
+    }
+
+    /// SA, TSi and TSr payloads, and the mode; nonce and KE payload stand between SA and TSi.
+    pub(crate) fn payloads(&self, spi: EspSpi, between: Vec<Payload>) -> Vec<Payload> {
+        let mut payloads = Vec::new();
+        if self.config.mode == Mode::Transport {
+            payloads.push(Payload::status(NotifyType::USE_TRANSPORT_MODE));
+        }
+        let numbered = (1..=u8::MAX).zip(&self.proposals);
+        payloads.push(Payload::Sa(
+            numbered
+                .map(|(number, proposal)| Offer {
+                    number,
+                    spi: spi.to_be_bytes().to_vec(),
+                    proposal: proposal.clone(),
+                })
+                .collect(),
+        ));
+        payloads.extend(between);
+        payloads.push(Payload::TsI(self.local_ts.clone()));
+        payloads.push(Payload::TsR(self.remote_ts.clone()));
+        payloads
+    }
+
+    /// What the peer's answer makes of it. An error notify, or an answer that we did not allow, fails.
+    pub(crate) fn accept(self, sa: &Sa, spi: EspSpi, answer: &Message) -> Result<Agreed, Failure> {
+        let [chosen] = answer.sa().ok_or(Misbehaviour::MissingPayload(PayloadType::SA.0))? else {
+            return Err(Misbehaviour::UnofferedProposal.into());
+        };
+        let selected: Selected<ChildSuite> =
+            accept_answer(&self.proposals, chosen).ok_or(Misbehaviour::UnofferedProposal)?;
+        let spi_out = esp_spi(&selected.spi).ok_or(Misbehaviour::InvalidSyntax)?;
+        let local_ts = answer.ts_i().ok_or(Misbehaviour::MissingPayload(PayloadType::TS_I.0))?;
+        let remote_ts = answer.ts_r().ok_or(Misbehaviour::MissingPayload(PayloadType::TS_R.0))?;
+        if local_ts.is_empty() || remote_ts.is_empty() {
+            return Err(Incompatibility::TrafficSelectors.into());
+        }
+        if !covers(&self.local_ts, local_ts) || !covers(&self.remote_ts, remote_ts) {
+            return Err(Misbehaviour::WiderSelectors.into());
+        }
+        let transport = answer.has_notify(NotifyType::USE_TRANSPORT_MODE);
+        let mode = match self.config.mode {
+            Mode::Transport if !transport => Mode::Tunnel,
+            mode => mode,
+        };
+        Ok(Agreed {
+            config: self.config,
+            unique_id: self.unique_id,
+            token: self.token,
+            suite: selected.suite,
+            mode,
+            path: sa.path,
+            spi_in: spi,
+            spi_out,
+            local_ts: local_ts.to_vec(),
+            remote_ts: remote_ts.to_vec(),
+        })
+    }
+}
+
+/// Asks the kernel for an inbound SPI.
+pub(super) fn reserve_op(sa: &Sa, cx: Cx<'_>, protocol: Protocol) -> KernelOp {
+    let settings = cx.env.settings;
+    KernelOp::AllocSpi {
+        source: sa.path.remote.ip(),
+        destination: sa.path.local.ip(),
+        protocol,
+        min: settings.spi_min,
+        max: settings.spi_max,
+    }
+}
+
+/// An SPI of ESP or AH: four octets, none of the reserved values (RFC 4303 §2.1).
+pub(super) fn esp_spi(octets: &[u8]) -> Option<EspSpi> {
+    EspSpi::from_be_bytes(octets.try_into().ok()?).filter(|spi| spi.get() > 255)
+}

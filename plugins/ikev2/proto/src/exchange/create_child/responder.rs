@@ -1,0 +1,192 @@
+//! A child that the peer asks for under an established IKE_SA: `AwaitSpi [-> AwaitSecret] -> AwaitInstall -> answered`.
+
+use std::sync::Arc;
+
+use charon_crypto::CryptoError;
+use charon_crypto::kex::KeyResponse;
+use charon_types::Secret;
+use charon_types::id::{EspSpi, Role};
+use charon_types::kernel_op::KernelResult;
+use charon_types::proposal::Protocol;
+
+use super::answer::ChildChoice;
+use super::install::{Installing, KeySource};
+use super::offer::OwnKe;
+use crate::exchange::ike_auth::initiator::reserved;
+use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
+use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour, Refusal};
+use crate::job::{Job, JobResult};
+use crate::output::{JobId, OpId};
+use crate::sa::{Cx, Sa};
+use crate::wire::{Ke, Message, NotifyType, Payload, PayloadType};
+
+/// A request of the peer under way.
+pub(crate) enum Passive {
+    /// Our SPI is being reserved.
+    AwaitSpi(Box<AwaitSpi>),
+    /// The key exchange is being answered.
+    AwaitSecret(Box<AwaitSecret>),
+    /// The kernel installs it.
+    AwaitInstall(Box<AwaitInstall>),
+}
+
+/// See [`Passive::AwaitSpi`].
+pub(crate) struct AwaitSpi {
+    op: OpId,
+    plan: Plan,
+}
+
+/// See [`Passive::AwaitSecret`].
+pub(crate) struct AwaitSecret {
+    job: JobId,
+    plan: Plan,
+    spi: EspSpi,
+}
+
+/// See [`Passive::AwaitInstall`].
+pub(crate) struct AwaitInstall {
+    installing: Installing,
+    payloads: Vec<Payload>,
+}
+
+struct Plan {
+    choice: ChildChoice,
+    nonce_i: Vec<u8>,
+    ke: Option<Ke>,
+}
+
+/// Takes up a CREATE_CHILD_SA request. Rekeying is refused (RFC 7296 §1.3, NO_ADDITIONAL_SAS).
+pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passive, Failure> {
+    let of_ike = request.sa().is_some_and(|offers| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike));
+    if of_ike || request.has_notify(NotifyType::REKEY_SA) {
+        return Err(Refusal::NoAdditionalSas.into());
+    }
+    let connection = sa.connection.clone().ok_or(Refusal::NoConnection)?;
+    let nonce_i = request.nonce().ok_or(Misbehaviour::MissingPayload(PayloadType::NONCE.0))?.to_vec();
+    let choice = ChildChoice::select(sa, cx, &connection, request, OwnKe::AsConfigured)?;
+    let ke = match (choice.selected.suite.ke, request.ke()) {
+        (None, _) => None,
+        (Some(method), Some(ke)) if ke.method == method => Some(ke.clone()),
+        (Some(method), _) => return Err(Incompatibility::KeMethod(method).into()),
+    };
+    let op = sa.kernel(vec![choice.reserve(sa, cx)]);
+    Ok(Passive::AwaitSpi(Box::new(AwaitSpi { op, plan: Plan { choice, nonce_i, ke } })))
+}
+
+impl Passive {
+    /// The job it waits for.
+    pub(crate) fn awaits_job(&self) -> Option<JobId> {
+        match self {
+            Self::AwaitSecret(state) => Some(state.job),
+            Self::AwaitSpi(_) | Self::AwaitInstall(_) => None,
+        }
+    }
+
+    /// The kernel batch it waits for.
+    pub(crate) fn awaits_op(&self) -> Option<OpId> {
+        match self {
+            Self::AwaitSpi(state) => Some(state.op),
+            Self::AwaitInstall(state) => Some(state.installing.op),
+            Self::AwaitSecret(_) => None,
+        }
+    }
+
+    /// A job is done.
+    pub(crate) fn handle_job(self, sa: &mut Sa, cx: Cx<'_>, result: JobResult) -> Result<Option<Self>, Failure> {
+        match (self, result) {
+            (Self::AwaitSecret(state), JobResult::KeRespond(response)) => {
+                state.handle(sa, cx, response).map(Some)
+            }
+            (passive, _) => Ok(Some(passive)),
+        }
+    }
+
+    /// The kernel answered. `None`: the request is answered. A failure is the answer.
+    pub(crate) fn handle_kernel(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        results: &[KernelResult],
+    ) -> Result<Option<Self>, Failure> {
+        match self {
+            Self::AwaitSpi(state) => {
+                let spi = reserved(sa, state.plan.choice.selected.suite.protocol, results)?;
+                state.plan.begin(sa, cx, spi).map(Some)
+            }
+            Self::AwaitInstall(state) => {
+                let AwaitInstall { installing, payloads } = *state;
+                if results.iter().all(Result::is_ok) {
+                    sa.send_response(cx, payloads)?;
+                }
+                installing.finish(sa, cx, results).map(|()| None)
+            }
+            Self::AwaitSecret(_) => Ok(Some(self)),
+        }
+    }
+
+    /// The IKE_SA ends: takes out of the kernel what was on its way in.
+    pub(crate) fn abandon(self, sa: &mut Sa, cx: Cx<'_>) {
+        match self {
+            Self::AwaitSpi(_) | Self::AwaitSecret(_) => {}
+            Self::AwaitInstall(state) => state.installing.abandon(sa, cx),
+        }
+    }
+}
+
+impl Plan {
+    fn begin(mut self, sa: &mut Sa, cx: Cx<'_>, spi: EspSpi) -> Result<Passive, Failure> {
+        let Some(ke) = self.ke.take() else { return self.install(sa, cx, spi, None) };
+        let Some(exchange) = cx.env.crypto.key_exchange(ke.method) else {
+            sa.release_spi(spi);
+            return Err(LocalFault::NoUsableProposal.into());
+        };
+        let job = sa.job(Job::KeRespond(Arc::clone(exchange), ke.data.clone()));
+        self.ke = Some(ke);
+        Ok(Passive::AwaitSecret(Box::new(AwaitSecret { job, plan: self, spi })))
+    }
+
+    fn install(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        spi: EspSpi,
+        own: Option<(Ke, &Secret)>,
+    ) -> Result<Passive, Failure> {
+        let mut nonce_r = vec![0; NONCE_LEN];
+        cx.env.crypto.random().fill(&mut nonce_r);
+        let mut between = vec![Payload::Nonce(nonce_r.clone())];
+        let (ke, shared) = own.unzip();
+        between.extend(ke.map(Payload::Ke));
+        let payloads = self.choice.payloads(spi, between);
+        let source =
+            KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &nonce_r, shared };
+        let agreed = self.choice.clone().agree(sa, cx, spi);
+        let installing = agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(spi))?;
+        Ok(Passive::AwaitInstall(Box::new(AwaitInstall { installing, payloads })))
+    }
+}
+
+impl AwaitSecret {
+    fn handle(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        response: Result<KeyResponse, CryptoError>,
+    ) -> Result<Passive, Failure> {
+        let Self { plan, spi, .. } = self;
+        match (response, plan.choice.selected.suite.ke) {
+            (Ok(KeyResponse { public, secret }), Some(method)) => {
+                plan.install(sa, cx, spi, Some((Ke { method, data: public }, &secret)))
+            }
+            (Err(CryptoError::InvalidPublicValue), _) => {
+                sa.release_spi(spi);
+                Err(Misbehaviour::InvalidPublicValue.into())
+            }
+            (Err(error), _) => {
+                sa.release_spi(spi);
+                Err(LocalFault::Crypto(error).into())
+            }
+            (Ok(_), None) => Err(LocalFault::NoUsableProposal.into()),
+        }
+    }
+}

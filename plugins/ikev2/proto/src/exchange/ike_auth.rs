@@ -1,0 +1,83 @@
+//! IKE_AUTH (RFC 7296 §1.2, §2.15, §2.16): what both roles do alike.
+
+pub(crate) mod initiator;
+pub(crate) mod own;
+pub(crate) mod peer;
+pub(crate) mod responder;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use charon_types::id::Role;
+
+use self::peer::PeerAuthenticated;
+use super::ike_sa_init::Handshake;
+use crate::auth;
+use crate::failure::{Failure, LocalFault};
+use crate::output::{InitialContact, IkeEvent, Output};
+use crate::sa::{Cx, Sa};
+use crate::timer::Timer;
+use crate::wire::Id;
+
+/// The octets that `signer` signs (RFC 7296 §2.15).
+fn signed_octets(sa: &Sa, cx: Cx<'_>, handshake: &Handshake, signer: Role, id: &Id) -> Result<Vec<u8>, Failure> {
+    let (Some(keys), Some(suite)) = (&sa.keys, &sa.suite) else {
+        return Err(LocalFault::Crypto(charon_crypto::CryptoError::InvalidKey).into());
+    };
+    let octets = auth::signed_octets(
+        cx.env.crypto,
+        suite.prf,
+        handshake.sent(signer),
+        handshake.nonce(signer.peer()),
+        keys.sk_p(signer),
+        &id.body(),
+    );
+    Ok(octets.map_err(LocalFault::Crypto)?)
+}
+
+/// Both sides are authenticated: the IKE_SA is established. Returns its hard end for the log's sake.
+fn establish(sa: &mut Sa, cx: Cx<'_>, _proof: PeerAuthenticated, initial_contact: InitialContact) {
+    let Some(connection) = sa.connection.clone() else { return };
+    let now = cx.now.mono;
+    sa.clock.established = Some(now);
+    sa.timers.stop(Timer::HalfOpen);
+    tracing::error!(
+        target: "IKE",
+        "IKE_SA {}[{}] established between {}[{}]...{}[{}]",
+        sa.name(),
+        sa.unique_id,
+        sa.path.local.ip(),
+        sa.local_id,
+        sa.path.remote.ip(),
+        sa.remote_id,
+    );
+    let lifetime = &connection.ike.lifetime;
+    let random = cx.env.crypto.random().u64();
+    let less = |time: Duration| {
+        let range = lifetime.rand_time.as_secs().saturating_add(1);
+        time.saturating_sub(Duration::from_secs(random % range))
+    };
+    let due = |time: Duration| if time.is_zero() { None } else { now.checked_add(less(time)) };
+    sa.clock.rekey_at = due(lifetime.rekey_time);
+    sa.clock.reauth_at = due(lifetime.reauth_time);
+    let in_seconds = |at: Instant| at.saturating_duration_since(now).as_secs();
+    if let Some(at) = sa.clock.rekey_at {
+        tracing::info!(target: "IKE", "scheduling rekeying in {}s", in_seconds(at));
+    }
+    if let Some(at) = sa.clock.reauth_at {
+        tracing::info!(target: "IKE", "scheduling reauthentication in {}s", in_seconds(at));
+    }
+    let soft = [sa.clock.rekey_at, sa.clock.reauth_at].into_iter().flatten().min();
+    if let Some(end) = soft.and_then(|soft| soft.checked_add(lifetime.over_time)) {
+        tracing::info!(target: "IKE", "maximum IKE_SA lifetime {}s", in_seconds(end));
+        sa.timers.set(Timer::Lifetime, end);
+    }
+    if !connection.ike.dpd_delay.is_zero() {
+        sa.timers.set(Timer::Dpd, now + connection.ike.dpd_delay);
+    }
+    if sa.nat.local && !cx.env.settings.keep_alive.is_zero() {
+        sa.timers.set(Timer::Keepalive, now + cx.env.settings.keep_alive);
+    }
+    let snapshot = Arc::new(sa.snapshot(now));
+    sa.output(Output::Event(IkeEvent::Established { sa: snapshot, connection, initial_contact }));
+}

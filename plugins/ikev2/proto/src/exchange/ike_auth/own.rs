@@ -1,0 +1,154 @@
+//! How we prove who we are.
+
+use std::sync::Arc;
+
+use charon_crypto::signature::{PrivateKey, SignatureScheme};
+use charon_types::Secret;
+use charon_types::connection::{AuthConfig, AuthMethod, Connection, SendCert};
+use charon_types::identity::Identity;
+
+use crate::auth::{self, AuthMethodId};
+use crate::env::OwnCredential;
+use crate::failure::{Failure, LocalFault};
+use crate::job::Job;
+use crate::sa::{Cx, Sa};
+use crate::wire::{Auth, Cert, CertEncoding, Payload};
+
+/// What we prove it with.
+pub(crate) enum OwnProof {
+    /// A shared key.
+    Psk(Secret),
+    /// A private key, in the way that the peer can check.
+    Signature {
+        /// The key.
+        key: Arc<dyn PrivateKey>,
+        /// AUTH payload's method.
+        method: AuthMethodId,
+        /// How to sign.
+        scheme: SignatureScheme,
+        /// Certificates for the peer, the end entity's first.
+        chain: Vec<Arc<[u8]>>,
+        /// Their subjects.
+        subjects: Vec<Identity>,
+    },
+}
+
+/// Our identity and the means to prove it. `wanted` is what the peer calls us (IDr), if it said so.
+pub(crate) fn prepare(
+    sa: &Sa,
+    cx: Cx<'_>,
+    connection: &Connection,
+    remote: &Identity,
+    wanted: Option<&Identity>,
+) -> Result<(Identity, OwnProof), Failure> {
+    let rules = connection.local.first().ok_or(LocalFault::NoPrivateKey)?;
+    if connection.local.len() > 1 || connection.remote.len() > 1 {
+        return Err(LocalFault::MultipleAuthentication.into());
+    }
+    let named = rules.id.as_ref().filter(|id| !id.is_pattern()).or_else(|| wanted.filter(|id| !id.is_pattern()));
+    match &rules.method {
+        AuthMethod::Psk => {
+            let identity = named.cloned().unwrap_or(Identity::Address(sa.path.local.ip()));
+            let Some(secret) = cx.env.credentials.shared_keys(&identity, remote).into_iter().next() else {
+                tracing::info!(target: "IKE", "no shared key found for '{identity}' - '{remote}'");
+                return Err(LocalFault::NoSharedKey.into());
+            };
+            Ok((identity, OwnProof::Psk(secret)))
+        }
+        AuthMethod::Unspecified | AuthMethod::PublicKey(_) => {
+            let rules = AuthConfig { id: named.cloned(), ..rules.clone() };
+            let requested = sa.peer.authorities.as_deref().unwrap_or_default();
+            let Some(credential) = cx.env.credentials.own_credential(&rules, requested) else {
+                tracing::info!(
+                    target: "IKE",
+                    "no private key found for '{}'",
+                    named.unwrap_or(&Identity::Any)
+                );
+                return Err(LocalFault::NoPrivateKey.into());
+            };
+            with_credential(sa, cx, connection, &rules, credential)
+        }
+    }
+}
+
+fn with_credential(
+    sa: &Sa,
+    cx: Cx<'_>,
+    connection: &Connection,
+    rules: &AuthConfig,
+    credential: OwnCredential,
+) -> Result<(Identity, OwnProof), Failure> {
+    let OwnCredential { identity, chain, subjects, key } = credential;
+    let identity = rules.id.clone().unwrap_or(identity);
+    let constraints = match &rules.method {
+        AuthMethod::PublicKey(constraints) => &constraints.ike[..],
+        AuthMethod::Unspecified | AuthMethod::Psk => &[],
+    };
+    let (method, scheme) =
+        auth::signature::choose(&*key, &sa.peer.hashes, constraints, cx.env.settings.rsa_pss.is_enabled())
+            .ok_or(LocalFault::NoPrivateKey)?;
+    let asked = sa.peer.authorities.is_some();
+    let send = match connection.ike.send_cert {
+        SendCert::Always => true,
+        SendCert::IfAsked => asked,
+        SendCert::Never => false,
+    };
+    let (chain, subjects) = if send { (chain, subjects) } else { (Vec::new(), Vec::new()) };
+    Ok((identity, OwnProof::Signature { key, method, scheme, chain, subjects }))
+}
+
+impl OwnProof {
+    /// CERT payloads.
+    pub(crate) fn certificates(&self) -> Vec<Payload> {
+        let Self::Signature { chain, subjects, .. } = self else { return Vec::new() };
+        for (position, subject) in subjects.iter().enumerate() {
+            let kind = if position == 0 { "end entity" } else { "issuer" };
+            tracing::info!(target: "IKE", "sending {kind} cert \"{subject}\"");
+        }
+        let payload = |der: &Arc<[u8]>| {
+            Payload::Cert(Cert { encoding: CertEncoding::X509_SIGNATURE, data: der.to_vec() })
+        };
+        chain.iter().map(payload).collect()
+    }
+
+    /// The AUTH payload if it is to be had at once, else the job that signs.
+    pub(crate) fn prove(&self, sa: &Sa, cx: Cx<'_>, octets: Vec<u8>) -> Result<Proving, Failure> {
+        match self {
+            Self::Psk(secret) => {
+                let prf = sa.suite.ok_or(LocalFault::NoSharedKey)?.prf;
+                let mac = auth::psk::mac(cx.env.crypto, prf, secret, &octets).map_err(LocalFault::Crypto)?;
+                tracing::info!(
+                    target: "IKE",
+                    "authentication of '{}' (myself) with pre-shared key",
+                    sa.local_id
+                );
+                Ok(Proving::Done(Auth { method: AuthMethodId::SHARED_KEY, data: mac }))
+            }
+            Self::Signature { key, scheme, .. } => {
+                Ok(Proving::Job(Job::Sign { key: Arc::clone(key), scheme: *scheme, octets }))
+            }
+        }
+    }
+
+    /// The AUTH payload that a signature makes.
+    pub(crate) fn signed(
+        &self,
+        sa: &Sa,
+        signature: Result<Vec<u8>, charon_crypto::CryptoError>,
+    ) -> Result<Auth, Failure> {
+        let Self::Signature { method, scheme, .. } = self else { return Err(LocalFault::NoPrivateKey.into()) };
+        let how = auth::signature::name(*scheme);
+        let result = if signature.is_ok() { "successful" } else { "failed" };
+        tracing::info!(target: "IKE", "authentication of '{}' (myself) with {how} {result}", sa.local_id);
+        let signature = signature.map_err(LocalFault::Crypto)?;
+        Ok(auth::signature::payload(*method, *scheme, &signature))
+    }
+}
+
+/// See [`OwnProof::prove`].
+pub(crate) enum Proving {
+    /// At once.
+    Done(Auth),
+    /// By a job.
+    Job(Job),
+}

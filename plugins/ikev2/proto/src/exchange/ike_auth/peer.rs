@@ -1,0 +1,122 @@
+//! How the peer proves who it is.
+
+use std::sync::Arc;
+
+use charon_types::Secret;
+use charon_types::connection::{AuthConfig, AuthMethod, SignatureConstraint};
+use charon_types::identity::Identity;
+
+use crate::auth::{self, AuthMethodId};
+use crate::env::{TrustRequest, TrustedKey};
+use crate::failure::{Failure, LocalFault, Refusal};
+use crate::job::{Job, Verify, VerifyFailure};
+use crate::sa::{Cx, Sa};
+use crate::wire::{Auth, CertEncoding, Message};
+
+/// The peer proved its identity. Made here only.
+#[derive(Debug)]
+pub(crate) struct PeerAuthenticated(());
+
+/// Most certificates of a peer that are looked at.
+const CHAIN_MAX: usize = 16;
+
+/// Checks a MAC by any of the keys that we share with the peer.
+pub(crate) fn verify_psk(
+    sa: &Sa,
+    cx: Cx<'_>,
+    local: &Identity,
+    remote: &Identity,
+    octets: &[u8],
+    auth: &Auth,
+) -> Result<PeerAuthenticated, Failure> {
+    let keys: Vec<Secret> = cx.env.credentials.shared_keys(local, remote);
+    let prf = sa.suite.ok_or(LocalFault::NoSharedKey)?.prf;
+    for key in &keys {
+        if auth::psk::verify(cx.env.crypto, prf, key, octets, &auth.data).map_err(LocalFault::Crypto)? {
+            tracing::info!(target: "IKE", "authentication of '{remote}' with pre-shared key successful");
+            return Ok(PeerAuthenticated(()));
+        }
+    }
+    if keys.is_empty() {
+        tracing::info!(target: "IKE", "no shared key found for '{local}' - '{remote}'");
+    } else {
+        let plural = if keys.len() == 1 { "" } else { "s" };
+        tracing::info!(
+            target: "IKE",
+            "tried {} shared key{plural} for '{local}' - '{remote}', but MAC mismatched",
+            keys.len()
+        );
+    }
+    Err(Refusal::AuthenticationFailed.into())
+}
+
+/// The job that checks a signature by a trusted key.
+pub(crate) fn verify_job(
+    cx: Cx<'_>,
+    remote: &Identity,
+    rules: &AuthConfig,
+    message: &Message,
+    octets: Vec<u8>,
+    auth: &Auth,
+) -> Result<Job, Failure> {
+    let (scheme, signature) = auth::signature::parse(auth).map_err(|_| Refusal::AuthMethod)?;
+    let chain = message.certs().filter(|cert| cert.encoding == CertEncoding::X509_SIGNATURE);
+    Ok(Job::Verify(Box::new(Verify {
+        crypto: Arc::clone(cx.env.crypto),
+        verifier: cx.env.credentials.verifier(),
+        trust: TrustRequest {
+            chain: chain.take(CHAIN_MAX).map(|cert| cert.data.clone()).collect(),
+            identity: remote.clone(),
+            rules: rules.clone(),
+            wall: cx.now.wall,
+        },
+        scheme,
+        octets,
+        signature: signature.to_vec(),
+    })))
+}
+
+/// What the job found; `rules` may demand more of the signature.
+pub(crate) fn verified(
+    remote: &Identity,
+    rules: &AuthConfig,
+    auth: &Auth,
+    result: Result<TrustedKey, VerifyFailure>,
+) -> Result<PeerAuthenticated, Failure> {
+    let (scheme, _) = auth::signature::parse(auth).map_err(|_| Refusal::AuthMethod)?;
+    let name = auth::signature::name(scheme);
+    let key = result.map_err(|failure| match failure {
+        VerifyFailure::Untrusted(why) => {
+            tracing::info!(target: "IKE", "no trusted public key found for '{remote}': {why}");
+            Failure::from(Refusal::Untrusted(why))
+        }
+        VerifyFailure::Signature(_) => {
+            tracing::info!(target: "IKE", "signature validation failed, looking for another key");
+            Refusal::AuthenticationFailed.into()
+        }
+    })?;
+    let constraints: &[SignatureConstraint] = match &rules.method {
+        AuthMethod::PublicKey(constraints) if !constraints.ike.is_empty() => &constraints.ike,
+        AuthMethod::PublicKey(constraints) => &constraints.chain,
+        AuthMethod::Unspecified | AuthMethod::Psk => &[],
+    };
+    if !constraints.is_empty() && !constraints.iter().any(|rule| auth::signature::meets(rule, &key, scheme)) {
+        tracing::info!(target: "IKE", "authentication of '{remote}' with {name} does not meet the constraints");
+        return Err(Refusal::AuthMethod.into());
+    }
+    tracing::info!(target: "IKE", "authentication of '{remote}' with {name} successful");
+    Ok(PeerAuthenticated(()))
+}
+
+/// Whether `rules` allow that AUTH method at all.
+pub(crate) fn allows(rules: &AuthConfig, method: AuthMethodId) -> bool {
+    match rules.method {
+        AuthMethod::Psk => method == AuthMethodId::SHARED_KEY,
+        AuthMethod::Unspecified | AuthMethod::PublicKey(_) => auth::signature::is_signature(method),
+    }
+}
+
+/// Whether `rules` allow that identity.
+pub(crate) fn names(rules: &AuthConfig, identity: &Identity) -> bool {
+    rules.id.as_ref().is_none_or(|pattern| identity.matches(pattern).is_some())
+}

@@ -1,0 +1,303 @@
+//! What an IKE_SA has in every state: identity, keys, windows, children, outputs.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use charon_types::algorithm::HashId;
+use charon_types::connection::{Connection, Fragmentation};
+use charon_types::endpoint::Path;
+use charon_types::id::{EspSpi, IkeSpi, MessageId, Role, UniqueId};
+use charon_types::identity::Identity;
+use charon_types::kernel_op::{KernelOp, SaKey};
+use charon_types::proposal::{IkeSuite, Protocol};
+use charon_types::snapshot::NatConditions;
+
+use crate::child_sa::ChildSa;
+use crate::env::{AuthorityKeyId, Env, Now};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::keymat::IkeKeys;
+use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, JobId, OpId, Output};
+use crate::retransmit::Outstanding;
+use crate::task::Task;
+use crate::timer::TimerTable;
+use crate::window::{Digest, Inbound};
+use crate::wire::ExchangeType;
+
+/// Tasks that wait, at most: commands beyond that fail at once.
+pub(crate) const QUEUE_MAX: usize = 256;
+
+/// One input's surroundings.
+#[derive(Clone, Copy)]
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Now,
+    pub(crate) env: &'a Env<'a>,
+}
+
+/// See the module.
+pub(crate) struct Sa {
+    pub(crate) unique_id: UniqueId,
+    pub(crate) role: Role,
+    pub(crate) local_spi: IkeSpi,
+    pub(crate) remote_spi: Option<IkeSpi>,
+    pub(crate) path: Path,
+    pub(crate) connection: Option<Arc<Connection>>,
+    pub(crate) local_id: Identity,
+    pub(crate) remote_id: Identity,
+    pub(crate) nat: NatConditions,
+    pub(crate) suite: Option<IkeSuite>,
+    pub(crate) keys: Option<IkeKeys>,
+    pub(crate) peer: PeerAbilities,
+    pub(crate) children: Vec<ChildSa>,
+    pub(crate) clock: SaClock,
+    pub(crate) timers: TimerTable,
+    pub(crate) inbound: Inbound,
+    pub(crate) outstanding: Option<Outstanding>,
+    pub(crate) next_request: MessageId,
+    /// The peer's request that is being worked on.
+    pub(crate) processing: Option<Processing>,
+    /// What we will do when the exchange under way is over.
+    pub(crate) queue: VecDeque<Task>,
+    next_job: u64,
+    next_op: u64,
+    /// Who waits for the handshake.
+    pub(crate) handshake_token: Option<CommandToken>,
+    /// SPI reservations whose answers have not come.
+    reservations: Vec<OpId>,
+    /// Reserved SPIs that no child uses yet.
+    spare_spis: Vec<SaKey>,
+    outputs: VecDeque<Output>,
+}
+
+/// What the peer said it can do or wants.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PeerAbilities {
+    /// RFC 7383.
+    pub(crate) fragmentation: bool,
+    /// RFC 6023.
+    pub(crate) childless: bool,
+    /// SIGNATURE_HASH_ALGORITHMS; empty: no RFC 7427.
+    pub(crate) hashes: Vec<HashId>,
+    /// From its CERTREQ payloads; `None`: it sent none.
+    pub(crate) authorities: Option<Vec<AuthorityKeyId>>,
+}
+
+/// Times of an IKE_SA.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SaClock {
+    pub(crate) established: Option<Instant>,
+    pub(crate) rekey_at: Option<Instant>,
+    pub(crate) reauth_at: Option<Instant>,
+    /// When the peer was last heard: IKE, or ESP in UDP.
+    pub(crate) heard: Instant,
+    /// When we last sent.
+    pub(crate) sent: Instant,
+}
+
+/// A peer's request, from its arrival to its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Processing {
+    pub(crate) id: MessageId,
+    pub(crate) exchange: ExchangeType,
+    pub(crate) digest: Digest,
+}
+
+impl Sa {
+    /// A new IKE_SA.
+    pub(crate) fn new(now: Now, role: Role, unique_id: UniqueId, local_spi: IkeSpi, path: Path) -> Self {
+        Self {
+            unique_id,
+            role,
+            local_spi,
+            remote_spi: None,
+            path,
+            connection: None,
+            local_id: Identity::Any,
+            remote_id: Identity::Any,
+            nat: NatConditions::default(),
+            suite: None,
+            keys: None,
+            peer: PeerAbilities::default(),
+            children: Vec::new(),
+            clock: SaClock {
+                established: None,
+                rekey_at: None,
+                reauth_at: None,
+                heard: now.mono,
+                sent: now.mono,
+            },
+            timers: TimerTable::default(),
+            inbound: Inbound::default(),
+            outstanding: None,
+            next_request: MessageId::default(),
+            processing: None,
+            queue: VecDeque::new(),
+            next_job: 0,
+            next_op: 0,
+            handshake_token: None,
+            reservations: Vec::new(),
+            spare_spis: Vec::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Name of its connection.
+    pub(crate) fn name(&self) -> &str {
+        self.connection.as_ref().map_or("(unnamed)", |connection| &connection.name)
+    }
+
+    /// The initiator's SPI.
+    pub(crate) fn spi_initiator(&self) -> Option<IkeSpi> {
+        match self.role {
+            Role::Initiator => Some(self.local_spi),
+            Role::Responder => self.remote_spi,
+        }
+    }
+
+    /// The responder's SPI.
+    pub(crate) fn spi_responder(&self) -> Option<IkeSpi> {
+        match self.role {
+            Role::Initiator => self.remote_spi,
+            Role::Responder => Some(self.local_spi),
+        }
+    }
+
+    /// Hands out a job.
+    pub(crate) fn job(&mut self, job: Job) -> JobId {
+        self.next_job += 1;
+        let id = JobId(self.next_job);
+        self.outputs.push_back(Output::Job { id, cost: job.cost(), job });
+        id
+    }
+
+    /// Submits a batch to the kernel.
+    pub(crate) fn kernel(&mut self, ops: Vec<KernelOp>) -> OpId {
+        self.next_op += 1;
+        let op = OpId(self.next_op);
+        if ops.iter().any(|op| matches!(op, KernelOp::AllocSpi { .. })) {
+            self.reservations.push(op);
+        }
+        self.outputs.push_back(Output::Kernel { op, ops });
+        op
+    }
+
+    /// A batch was answered.
+    pub(crate) fn kernel_answered(&mut self, op: OpId) {
+        self.reservations.retain(|reserved| *reserved != op);
+    }
+
+    /// Whether an SPI may yet arrive that has to be given back.
+    pub(crate) fn awaits_reservation(&self) -> bool {
+        !self.reservations.is_empty()
+    }
+
+    /// The kernel reserved an SPI for us.
+    pub(crate) fn keep_spi(&mut self, protocol: Protocol, spi: EspSpi) {
+        self.spare_spis.push(SaKey { destination: self.path.local.ip(), protocol, spi });
+    }
+
+    /// A child uses a reserved SPI.
+    pub(crate) fn use_spi(&mut self, spi: EspSpi) {
+        self.spare_spis.retain(|spare| spare.spi != spi);
+    }
+
+    /// Gives a reserved SPI back.
+    pub(crate) fn release_spi(&mut self, spi: EspSpi) {
+        let released: Vec<_> = self.spare_spis.extract_if(.., |spare| spare.spi == spi).collect();
+        if !released.is_empty() {
+            self.kernel(released.into_iter().map(KernelOp::DeleteSa).collect());
+        }
+    }
+
+    /// Gives all reserved SPIs back.
+    pub(crate) fn release_spis(&mut self) {
+        let released = std::mem::take(&mut self.spare_spis);
+        if !released.is_empty() {
+            self.kernel(released.into_iter().map(KernelOp::DeleteSa).collect());
+        }
+    }
+
+    /// Queues an output.
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Takes an output.
+    pub(crate) fn take_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Tells whoever gave a command how it ended.
+    pub(crate) fn done(&mut self, token: Option<CommandToken>, outcome: Result<CommandSuccess, Failure>) {
+        if let Some(token) = token {
+            self.output(Output::Event(IkeEvent::CommandDone { token, outcome }));
+        }
+    }
+
+    /// Queues a task behind the others. A full queue fails it at once.
+    pub(crate) fn queue_task(&mut self, task: Task) {
+        if self.queue.len() < QUEUE_MAX {
+            self.queue.push_back(task);
+        } else {
+            self.done(task.token(), Err(crate::failure::Refusal::Temporary.into()));
+        }
+    }
+
+    /// The child with that number.
+    pub(crate) fn child_mut(&mut self, unique_id: UniqueId) -> Option<&mut ChildSa> {
+        self.children.iter_mut().find(|child| child.unique_id == unique_id)
+    }
+
+    /// The child that we receive on `spi`.
+    pub(crate) fn child_by_spi_in(&self, spi: EspSpi) -> Option<&ChildSa> {
+        self.children.iter().find(|child| child.spi_in == spi)
+    }
+
+    /// The child that the peer receives on `spi`.
+    pub(crate) fn child_by_spi_out(&self, spi: EspSpi) -> Option<&ChildSa> {
+        self.children.iter().find(|child| child.spi_out == spi)
+    }
+
+    /// An installed child becomes one of ours.
+    pub(crate) fn add_child(&mut self, cx: Cx<'_>, child: ChildSa) {
+        let snapshot = Arc::new(child.snapshot(cx.now.mono));
+        self.children.push(child);
+        let sa = Arc::new(self.snapshot_of(cx.now.mono, std::slice::from_ref(&snapshot)));
+        self.output(Output::Event(IkeEvent::ChildInstalled { sa, child: snapshot }));
+    }
+
+    /// Takes a child out of the kernel and out of the list, and tells it.
+    pub(crate) fn remove_child(&mut self, cx: Cx<'_>, unique_id: UniqueId, reason: &CloseReason) -> Option<ChildSa> {
+        let at = self.children.iter().position(|child| child.unique_id == unique_id)?;
+        let child = self.children.remove(at);
+        self.kernel(child.remove_ops());
+        cx.env.ids.release_reqid(child.reqid);
+        let snapshot = Arc::new(child.snapshot(cx.now.mono));
+        let sa = Arc::new(self.snapshot_of(cx.now.mono, std::slice::from_ref(&snapshot)));
+        let config = Arc::clone(&child.config);
+        let reason = reason.clone();
+        self.output(Output::Event(IkeEvent::ChildRemoved { sa, child: snapshot, config, reason }));
+        Some(child)
+    }
+
+    /// Longest datagram that we send, if messages are to be fragmented (RFC 7383).
+    pub(crate) fn fragment_len_max(&self, cx: Cx<'_>) -> Option<usize> {
+        const UDP_LEN: usize = 8;
+        const NON_ESP_MARKER_LEN: usize = 4;
+        let wanted = self.connection.as_ref().is_some_and(|connection| {
+            matches!(connection.ike.fragmentation, Fragmentation::Yes | Fragmentation::Force)
+        });
+        if !wanted || !self.peer.fragmentation {
+            return None;
+        }
+        let settings = cx.env.settings;
+        let (packet, ip_len) = match self.path.remote.ip() {
+            IpAddr::V4(_) => (settings.fragment_size_v4, 20),
+            IpAddr::V6(_) => (settings.fragment_size_v6, 40),
+        };
+        let marker = if self.path.local.port() == settings.port { 0 } else { NON_ESP_MARKER_LEN };
+        Some(usize::from(packet).saturating_sub(ip_len + UDP_LEN + marker))
+    }
+}

@@ -1,0 +1,44 @@
+//! What waits until the exchange under way is over.
+
+use std::sync::Arc;
+
+use charon_types::connection::ChildConfig;
+use charon_types::id::{EspSpi, UniqueId};
+use charon_types::proposal::Protocol;
+
+use crate::output::{CloseReason, CommandToken};
+
+/// A task. One exchange each.
+#[derive(Clone, Debug)]
+pub(crate) enum Task {
+    /// Create a further child.
+    CreateChild(Arc<ChildConfig>, Option<CommandToken>),
+    /// Delete a child.
+    DeleteChild(UniqueId, CloseReason, Option<CommandToken>),
+    /// Tell the peer that a child which it believes in does not exist here.
+    DisownChild(Protocol, EspSpi),
+    /// Delete the IKE_SA.
+    DeleteIke(CloseReason, Option<CommandToken>),
+    /// Ask whether the peer lives.
+    Liveness,
+}
+
+impl Task {
+    /// Who waits for it.
+    pub(crate) fn token(&self) -> Option<CommandToken> {
+        match self {
+            Self::CreateChild(_, token) | Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => *token,
+            Self::DisownChild(..) | Self::Liveness => None,
+        }
+    }
+
+    /// strongSwan's name.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::CreateChild(..) => "CHILD_CREATE",
+            Self::DeleteChild(..) | Self::DisownChild(..) => "CHILD_DELETE",
+            Self::DeleteIke(..) => "IKE_DELETE",
+            Self::Liveness => "IKE_DPD",
+        }
+    }
+}
