@@ -1,0 +1,207 @@
+//! The engine: commands to shards, listings from them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use charon_core::service::BoxFuture;
+use charon_core::service::ike_engine::{
+    EngineError, IkeEngine, IkeSaCounts, Initiate, SaFilter, Terminate, TerminateWait,
+};
+use charon_types::IkeSpi;
+use charon_types::connection::Connection;
+use charon_types::endpoint::{EndpointPattern, Path};
+use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
+use ikev2_proto::ike_sa::Force;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, error, info};
+
+use crate::kernel_queue;
+use crate::shard::{Ask, Input, Order};
+use crate::shared::Shared;
+
+/// Snapshots in one chunk of a listing.
+const CHUNK: usize = 256;
+/// Chunks that a listing may be ahead of its reader.
+const CHUNKS_AHEAD: usize = 2;
+
+/// The engine.
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl IkeEngine for Engine {
+    fn initiate(&self, request: Initiate) -> BoxFuture<'static, Result<(), EngineError>> {
+        let (done, outcome) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(initiate(shared, request, done).in_current_span());
+        Box::pin(async move { outcome.await.unwrap_or(Err(EngineError::Failed)) })
+    }
+
+    fn terminate(&self, request: Terminate) -> BoxFuture<'static, Result<(), EngineError>> {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(terminate(shared, request));
+        Box::pin(async move { task.await.unwrap_or(Err(EngineError::ShuttingDown)) })
+    }
+
+    fn list(&self, filter: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
+        let (chunks, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        tokio::spawn(list(Arc::clone(&self.shared), filter, chunks));
+        receiver
+    }
+
+    fn counts(&self) -> IkeSaCounts {
+        let half_open = usize::try_from(self.shared.half_open.total()).unwrap_or(usize::MAX);
+        IkeSaCounts { total: self.shared.peers.len(), half_open }
+    }
+}
+
+async fn initiate(shared: Arc<Shared>, request: Initiate, done: oneshot::Sender<Result<(), EngineError>>) {
+    let Initiate { connection, child, tap } = request;
+    let order = Order { done: Some(done), tap };
+    // A child joins an IKE_SA of its connection if there is one (`reuse_ikesa`).
+    if let Some(child) = &child
+        && shared.settings.reuse_ikesa.is_enabled()
+        && let Some(peer) = shared.peers.of_connection(&connection.name).into_iter().next()
+    {
+        let input = Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child)), order };
+        return shared.send(peer.spi, input).await;
+    }
+    let Some(path) = resolve(&shared, &connection).await else {
+        return order.fail(EngineError::Failed);
+    };
+    shared.send_any(Input::Initiate { connection, child, path, order }).await;
+}
+
+/// Where to send: the first remote address that is one, and the local address that the route to it asks for.
+async fn resolve(shared: &Shared, connection: &Connection) -> Option<Path> {
+    let ike = &connection.ike;
+    let Some(remote) = first_destination(&ike.remote_addrs).await else {
+        error!(target: "IKE", "unable to resolve remote address of '{}', initiate aborted", connection.name);
+        return None;
+    };
+    let local = match first_local(&ike.local_addrs, remote).await {
+        Some(local) => local,
+        None => match shared.net.next_hop(remote, None).await {
+            Ok(hop) => hop.source,
+            Err(error) => {
+                error!(target: "IKE", "no local address leads to {remote}, initiate aborted: {error}");
+                return None;
+            }
+        },
+    };
+    let (port, _) = shared.sockets.ports();
+    let local_port = if ike.local_port == charon_types::endpoint::PORT_IKE { port } else { ike.local_port };
+    Some(Path { local: SocketAddr::new(local, local_port), remote: SocketAddr::new(remote, ike.remote_port) })
+}
+
+async fn first_destination(patterns: &[EndpointPattern]) -> Option<IpAddr> {
+    for pattern in patterns.iter().filter(|pattern| pattern.is_destination()) {
+        match pattern {
+            EndpointPattern::Address(address) => return Some(*address),
+            EndpointPattern::Name(name) => match tokio::net::lookup_host((name.as_str(), 0)).await {
+                Ok(mut found) => {
+                    if let Some(found) = found.next() {
+                        return Some(found.ip());
+                    }
+                }
+                Err(error) => info!(target: "IKE", "resolving '{name}' failed: {error}"),
+            },
+            EndpointPattern::Any
+            | EndpointPattern::AnyIpv4
+            | EndpointPattern::AnyIpv6
+            | EndpointPattern::Subnet(..)
+            | EndpointPattern::Range(..) => {}
+        }
+    }
+    None
+}
+
+async fn first_local(patterns: &[EndpointPattern], remote: IpAddr) -> Option<IpAddr> {
+    let mut family = Vec::new();
+    for pattern in patterns {
+        if let Some(address) = first_destination(std::slice::from_ref(pattern)).await
+            && address.is_ipv4() == remote.is_ipv4()
+        {
+            family.push(address);
+        }
+    }
+    family.first().copied()
+}
+
+async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), EngineError> {
+    let peer = shared.peers.by_id(request.ike).ok_or(EngineError::NotFound)?;
+    let ask = |force| match request.child {
+        Some(child) => Ask::TerminateChild(child),
+        None => Ask::TerminateIke(force),
+    };
+    let (done, mut outcome) = oneshot::channel();
+    let order = Order { done: Some(done), tap: request.tap };
+    shared.send(peer.spi, Input::Command { spi: peer.spi, ask: ask(Force::Polite), order }).await;
+    if let TerminateWait::ForceAfter(limit) = request.wait
+        && request.child.is_none()
+    {
+        match tokio::time::timeout(limit, &mut outcome).await {
+            Ok(result) => return result.unwrap_or(Err(EngineError::ShuttingDown)),
+            Err(_) => {
+                let input = Input::Command { spi: peer.spi, ask: ask(Force::Immediate), order: Order::default() };
+                shared.send(peer.spi, input).await;
+            }
+        }
+    }
+    outcome.await.unwrap_or(Err(EngineError::ShuttingDown))
+}
+
+async fn list(shared: Arc<Shared>, filter: SaFilter, chunks: mpsc::Sender<Vec<IkeSaSnapshot>>) {
+    for shard in 0..shared.shards() {
+        let (reply, spis) = oneshot::channel();
+        shared.send_to(shard, Input::Spis { reply }).await;
+        let Ok(spis) = spis.await else { continue };
+        for chunk in spis.chunks(CHUNK) {
+            let mut snapshots = snapshots(&shared, shard, chunk.to_vec()).await;
+            snapshots.retain(|sa| matches(&filter, sa));
+            for sa in &mut snapshots {
+                sa.children.retain(|child| matches_child(&filter, child));
+            }
+            add_usage(&shared, &mut snapshots).await;
+            if !snapshots.is_empty() && chunks.send(snapshots).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn snapshots(shared: &Shared, shard: usize, spis: Vec<IkeSpi>) -> Vec<IkeSaSnapshot> {
+    let (reply, snapshots) = oneshot::channel();
+    shared.send_to(shard, Input::Snapshots { spis, reply }).await;
+    snapshots.await.unwrap_or_default()
+}
+
+/// Reads the kernel's counters for everything in a chunk at once.
+async fn add_usage(shared: &Shared, snapshots: &mut [IkeSaSnapshot]) {
+    let query: Vec<_> =
+        snapshots.iter().flat_map(|sa| kernel_queue::usage_keys(&sa.path, &sa.children)).collect();
+    if query.is_empty() {
+        return;
+    }
+    let results = shared.kernel.submit(kernel_queue::usage_ops(&query)).await;
+    let installed = snapshots.iter_mut().flat_map(|sa| &mut sa.children).filter_map(|child| child.installed.as_mut());
+    for (installed, (inbound, outbound)) in installed.zip(kernel_queue::usages(&results)) {
+        installed.usage_in = inbound;
+        installed.usage_out = outbound;
+    }
+}
+
+fn matches(filter: &SaFilter, sa: &IkeSaSnapshot) -> bool {
+    filter.ike.as_deref().is_none_or(|name| name == &*sa.name) && filter.ike_id.is_none_or(|id| id == sa.unique_id)
+}
+
+fn matches_child(filter: &SaFilter, child: &ChildSaSnapshot) -> bool {
+    filter.child.as_deref().is_none_or(|name| name == &*child.name)
+        && filter.child_id.is_none_or(|id| id == child.unique_id)
+}

@@ -1,0 +1,60 @@
+//! What follows from an IKE_SA's events: the index, the bus, uniqueness.
+
+use std::sync::Arc;
+
+use charon_core::log::ike_sa_span;
+use charon_types::connection::Unique;
+use charon_types::event::{Change, Event};
+use charon_types::snapshot::IkeSaSnapshot;
+use ikev2_proto::ike_sa::Force;
+use ikev2_proto::output::{IkeEvent, InitialContact};
+use tracing::info;
+
+use crate::peers::Peer;
+use crate::shard::{Ask, Entry, Input, Order};
+use crate::shared::Shared;
+
+/// Acts on an event of an IKE_SA.
+pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent) {
+    match event {
+        IkeEvent::Established { sa, connection, initial_contact } => {
+            entry.half_open = None;
+            entry.span = ike_sa_span(&connection.name, sa.unique_id);
+            let unique = connection.ike.unique;
+            let replaces = match initial_contact {
+                InitialContact::Received => unique != Unique::Never,
+                InitialContact::Absent => unique == Unique::Replace,
+            };
+            if replaces {
+                replace_others(shared, &sa);
+            }
+            shared.peers.insert(Peer {
+                unique_id: sa.unique_id,
+                spi: entry.sa.local_spi(),
+                connection: Some(Arc::clone(&connection.name)),
+                identities: Some((sa.local_id.clone(), sa.remote_id.clone())),
+                path: sa.path,
+            });
+            shared.bus.publish(&Event::IkeUpDown(Change::Up, sa));
+        }
+        IkeEvent::ChildInstalled { sa, child } => shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child)),
+        IkeEvent::ChildRemoved { sa, child, .. } => {
+            shared.bus.publish(&Event::ChildUpDown(Change::Down, sa, child));
+        }
+        IkeEvent::Closed { sa, .. } => shared.bus.publish(&Event::IkeUpDown(Change::Down, sa)),
+        // Answered by the shard, which knows who asked; kinds that come later concern nobody here.
+        _ => {}
+    }
+}
+
+/// Deletes older IKE_SAs between the same identities.
+fn replace_others(shared: &Arc<Shared>, sa: &IkeSaSnapshot) {
+    for peer in shared.peers.between(&sa.local_id, &sa.remote_id) {
+        if peer.unique_id == sa.unique_id {
+            continue;
+        }
+        info!(target: "IKE", "destroying duplicate IKE_SA for peer '{}', uniqueness policy", sa.remote_id);
+        let input = Input::Command { spi: peer.spi, ask: Ask::TerminateIke(Force::Immediate), order: Order::default() };
+        shared.post(peer.spi, input);
+    }
+}

@@ -1,0 +1,109 @@
+//! Who is connected, across shards: by number, by connection, by pair of identities. Touched when IKE_SAs are created, established
+//! and closed, never on a packet's path.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use charon_types::endpoint::Path;
+use charon_types::{IkeSpi, Identity, UniqueId};
+use parking_lot::RwLock;
+
+/// An IKE_SA as the index knows it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its number.
+    pub unique_id: UniqueId,
+    /// Our SPI, which names its shard.
+    pub spi: IkeSpi,
+    /// Name of its connection, once known.
+    pub connection: Option<Arc<str>>,
+    /// The identities, once established.
+    pub identities: Option<(Identity, Identity)>,
+    /// Where it talks; as of the last change recorded here.
+    pub path: Path,
+}
+
+/// The index.
+#[derive(Debug, Default)]
+pub struct Peers {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_id: HashMap<UniqueId, Peer>,
+    by_connection: HashMap<Arc<str>, Vec<UniqueId>>,
+    by_identities: HashMap<(Identity, Identity), Vec<UniqueId>>,
+}
+
+impl Peers {
+    /// Adds an IKE_SA, or replaces what was known of it.
+    pub fn insert(&self, peer: Peer) {
+        let mut inner = self.inner.write();
+        inner.forget(peer.unique_id);
+        if let Some(connection) = &peer.connection {
+            inner.by_connection.entry(Arc::clone(connection)).or_default().push(peer.unique_id);
+        }
+        if let Some(identities) = &peer.identities {
+            inner.by_identities.entry(identities.clone()).or_default().push(peer.unique_id);
+        }
+        inner.by_id.insert(peer.unique_id, peer);
+    }
+
+    /// Forgets an IKE_SA.
+    pub fn remove(&self, unique_id: UniqueId) {
+        self.inner.write().forget(unique_id);
+    }
+
+    /// The IKE_SA of that number.
+    #[must_use]
+    pub fn by_id(&self, unique_id: UniqueId) -> Option<Peer> {
+        self.inner.read().by_id.get(&unique_id).cloned()
+    }
+
+    /// IKE_SAs of that connection, the oldest first.
+    #[must_use]
+    pub fn of_connection(&self, name: &str) -> Vec<Peer> {
+        let inner = self.inner.read();
+        inner.by_connection.get(name).map_or_else(Vec::new, |ids| inner.peers(ids))
+    }
+
+    /// Established IKE_SAs between that pair of identities, the oldest first.
+    #[must_use]
+    pub fn between(&self, local: &Identity, remote: &Identity) -> Vec<Peer> {
+        let inner = self.inner.read();
+        inner.by_identities.get(&(local.clone(), remote.clone())).map_or_else(Vec::new, |ids| inner.peers(ids))
+    }
+
+    /// Number of IKE_SAs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.read().by_id.len()
+    }
+}
+
+impl Inner {
+    fn peers(&self, ids: &[UniqueId]) -> Vec<Peer> {
+        ids.iter().filter_map(|id| self.by_id.get(id).cloned()).collect()
+    }
+
+    fn forget(&mut self, unique_id: UniqueId) {
+        let Some(peer) = self.by_id.remove(&unique_id) else { return };
+        if let Some(connection) = peer.connection {
+            take_out(&mut self.by_connection, &connection, unique_id);
+        }
+        if let Some(identities) = peer.identities {
+            take_out(&mut self.by_identities, &identities, unique_id);
+        }
+    }
+}
+
+/// Removes an id from a list in a map, and the list with its last id.
+fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<UniqueId>>, key: &K, unique_id: UniqueId) {
+    if let Some(ids) = map.get_mut(key) {
+        ids.retain(|id| *id != unique_id);
+        if ids.is_empty() {
+            map.remove(key);
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! A shard: IKE_SAs owned by one task, fed with whatever concerns them.
+//!
+//! No lock, no checkout: an IKE_SA is touched by its shard alone. Datagrams come through a channel that drops the newest when
+//! full (IKE retransmits); everything else through one whose senders wait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use charon_core::log::{LogTap, ike_sa_span};
+use charon_core::service::ike_engine::EngineError;
+use charon_types::connection::{ChildConfig, Connection};
+use charon_types::endpoint::Path;
+use charon_types::kernel_op::KernelResult;
+use charon_types::snapshot::IkeSaSnapshot;
+use charon_types::{IkeSpi, UniqueId};
+use ikev2_proto::admission::{Admission, InitRequest, Verdict};
+use ikev2_proto::env::{Env, Now};
+use ikev2_proto::ike_sa::{ChildUsage, Command, IkeSa, Initiate, Respond};
+use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId};
+use ikev2_proto::{JobResult, Output};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{Span, debug, warn};
+
+use crate::half_open::HalfOpenGuard;
+use crate::route::Destination;
+use crate::shared::{Shared, Views};
+use crate::timer_queue::TimerQueue;
+use crate::{events, jobs, kernel_queue};
+
+/// Inputs handled before timers and the other channel have a turn.
+const BATCH_MAX: usize = 64;
+
+/// An IKE message for a shard.
+pub(crate) struct Datagram {
+    pub(crate) path: Path,
+    pub(crate) destination: Destination,
+    pub(crate) message: Vec<u8>,
+}
+
+/// Anything else for a shard.
+pub(crate) enum Input {
+    /// Begin a handshake.
+    Initiate { connection: Arc<Connection>, child: Option<Arc<ChildConfig>>, path: Path, order: Order },
+    /// Ask something of an IKE_SA.
+    Command { spi: IkeSpi, ask: Ask, order: Order },
+    /// A job is done.
+    Completion { spi: IkeSpi, id: JobId, result: JobResult },
+    /// The kernel has answered.
+    Kernel { spi: IkeSpi, op: OpId, results: Vec<KernelResult> },
+    /// The kernel has told counters; a liveness check may be due after that.
+    Usage { spi: IkeSpi, usage: Vec<ChildUsage> },
+    /// Which IKE_SAs are here?
+    Spis { reply: oneshot::Sender<Vec<IkeSpi>> },
+    /// How do these look?
+    Snapshots { spis: Vec<IkeSpi>, reply: oneshot::Sender<Vec<IkeSaSnapshot>> },
+    /// Delete all, then end.
+    Stop,
+}
+
+/// A command without its token.
+pub(crate) enum Ask {
+    InitiateChild(Arc<ChildConfig>),
+    TerminateChild(UniqueId),
+    TerminateIke(ikev2_proto::ike_sa::Force),
+}
+
+/// Who is told how a command ends, and gets the log lines until then.
+#[derive(Default)]
+pub(crate) struct Order {
+    pub(crate) done: Option<oneshot::Sender<Result<(), EngineError>>>,
+    pub(crate) tap: Option<LogTap>,
+}
+
+/// An IKE_SA with what the shell keeps for it.
+pub(crate) struct Entry {
+    pub(crate) sa: IkeSa,
+    pub(crate) span: Span,
+    pub(crate) half_open: Option<HalfOpenGuard>,
+    init_digest: Option<u64>,
+    orders: Vec<(CommandToken, Order)>,
+}
+
+/// A shard.
+pub(crate) struct Shard {
+    index: usize,
+    shared: Arc<Shared>,
+    sas: HashMap<IkeSpi, Box<Entry>>,
+    inits: HashMap<u64, IkeSpi>,
+    timers: TimerQueue,
+    admission: Admission,
+    tokens: u64,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Shard {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, inputs: mpsc::Sender<Input>) -> Self {
+        let admission = Admission::new(shared.admission_limits);
+        Self {
+            index,
+            shared,
+            sas: HashMap::new(),
+            inits: HashMap::new(),
+            timers: TimerQueue::default(),
+            admission,
+            tokens: 0,
+            inputs,
+        }
+    }
+
+    /// Runs until [`Input::Stop`]. Aborting it loses its IKE_SAs without a word to the peers.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut datagrams: mpsc::Receiver<Datagram>) {
+        let (mut input_batch, mut datagram_batch) = (Vec::new(), Vec::new());
+        loop {
+            let wake = self.timers.next();
+            let timer = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = inputs.recv_many(&mut input_batch, BATCH_MAX) => {}
+                _ = datagrams.recv_many(&mut datagram_batch, BATCH_MAX) => {}
+                () = timer => {}
+            }
+            let shared = Arc::clone(&self.shared);
+            let views = Views::of(&shared);
+            let env = views.env();
+            let mut stopping = false;
+            for input in input_batch.drain(..) {
+                stopping |= matches!(input, Input::Stop);
+                self.handle_input(&env, input);
+            }
+            if stopping {
+                return self.stop(&env);
+            }
+            for datagram in datagram_batch.drain(..) {
+                self.handle_datagram(&env, datagram);
+            }
+            self.handle_timeouts(&env);
+        }
+    }
+
+    fn handle_input(&mut self, env: &Env<'_>, input: Input) {
+        match input {
+            Input::Initiate { connection, child, path, order } => self.initiate(env, connection, child, path, order),
+            Input::Command { spi, ask, order } => self.command(env, spi, ask, order),
+            Input::Completion { spi, id, result } => {
+                self.step(env, spi, |sa, now| sa.handle_completion(now, env, id, result));
+            }
+            Input::Kernel { spi, op, results } => {
+                self.step(env, spi, |sa, now| sa.handle_kernel(now, env, op, results));
+            }
+            Input::Usage { spi, usage } => self.step(env, spi, |sa, now| {
+                sa.handle_usage(now, &usage);
+                sa.handle_timeout(now, env);
+            }),
+            // Whoever asked and has gone needs no answer.
+            Input::Spis { reply } => drop(reply.send(self.sas.keys().copied().collect())),
+            Input::Snapshots { spis, reply } => {
+                let now = Instant::now();
+                let snapshots = spis.iter().filter_map(|spi| Some(self.sas.get(spi)?.sa.snapshot(now))).collect();
+                drop(reply.send(snapshots));
+            }
+            Input::Stop => {}
+        }
+    }
+
+    fn handle_datagram(&mut self, env: &Env<'_>, Datagram { path, destination, message }: Datagram) {
+        let spi = match destination {
+            Destination::Sa(spi) => Some(spi),
+            Destination::Init { digest } => self.inits.get(&digest).copied(),
+            Destination::Nowhere => return,
+        };
+        if let Some(spi) = spi {
+            if self.sas.contains_key(&spi) {
+                self.step(env, spi, |sa, now| sa.handle_datagram(now, env, path, &message));
+            } else {
+                self.shared.counters.count_unknown_spi();
+                debug!(target: "NET", "no IKE_SA has SPI {spi}, message from {} dropped", path.remote);
+            }
+            return;
+        }
+        let Destination::Init { digest } = destination else { return };
+        let half_open = self.shared.half_open.counts(path.remote.ip());
+        match self.admission.admit(Now::current(), env, &path, &message, half_open) {
+            Verdict::Accept(request) => self.respond(env, path, digest, *request),
+            Verdict::Answer(answer) => self.shared.sockets.send_ike(&path, &answer),
+            Verdict::Drop(reason) => {
+                self.shared.counters.count_refused();
+                debug!(target: "NET", "IKE_SA_INIT request from {} dropped: {reason}", path.remote);
+            }
+        }
+    }
+
+    fn handle_timeouts(&mut self, env: &Env<'_>) {
+        while let Some(spi) = self.timers.take_due(Instant::now()) {
+            let Some(entry) = self.sas.get(&spi) else { continue };
+            // ESP is a sign of life, too: ask the kernel for counters before the peer is bothered.
+            if let Some(query) = kernel_queue::liveness_query(&entry.sa, Instant::now()) {
+                let results = kernel_queue::query(&self.shared, query, spi, &self.inputs);
+                match results {
+                    Some(usage) => self.handle_input(env, Input::Usage { spi, usage }),
+                    None => self.timers.arm(spi, None),
+                }
+            } else {
+                self.step(env, spi, |sa, now| sa.handle_timeout(now, env));
+            }
+        }
+    }
+
+    fn initiate(
+        &mut self,
+        env: &Env<'_>,
+        connection: Arc<Connection>,
+        child: Option<Arc<ChildConfig>>,
+        path: Path,
+        order: Order,
+    ) {
+        let unique_id = self.shared.ids.ike_unique_id();
+        let spi = self.free_spi();
+        let span = ike_sa_span(&connection.name, unique_id);
+        if let Some(tap) = &order.tap {
+            tap.attach(unique_id);
+        }
+        let token = self.token();
+        self.shared.announce(unique_id, spi, Some(&connection), path);
+        let request = Initiate { unique_id, spi, connection, child, path, token: Some(token) };
+        let sa = span.in_scope(|| IkeSa::initiate(Now::current(), env, request));
+        let entry = Entry { sa, span, half_open: None, init_digest: None, orders: vec![(token, order)] };
+        self.sas.insert(spi, Box::new(entry));
+        self.settle(env, spi);
+    }
+
+    fn respond(&mut self, env: &Env<'_>, path: Path, digest: u64, request: InitRequest) {
+        let unique_id = self.shared.ids.ike_unique_id();
+        let spi = self.free_spi();
+        let span = ike_sa_span("", unique_id);
+        self.shared.announce(unique_id, spi, None, path);
+        let sa = span.in_scope(|| IkeSa::respond(Now::current(), env, Respond { unique_id, spi, path }, request));
+        let half_open = Some(self.shared.half_open.enter(path.remote.ip()));
+        self.inits.insert(digest, spi);
+        let entry = Entry { sa, span, half_open, init_digest: Some(digest), orders: Vec::new() };
+        self.sas.insert(spi, Box::new(entry));
+        self.settle(env, spi);
+    }
+
+    fn command(&mut self, env: &Env<'_>, spi: IkeSpi, ask: Ask, order: Order) {
+        let token = self.token();
+        let Some(entry) = self.sas.get_mut(&spi) else {
+            if let Some(done) = order.done {
+                drop(done.send(Err(EngineError::NotFound)));
+            }
+            return;
+        };
+        if let Some(tap) = &order.tap {
+            tap.attach(entry.sa.unique_id());
+        }
+        entry.orders.push((token, order));
+        let token = Some(token);
+        let command = match ask {
+            Ask::InitiateChild(child) => Command::InitiateChild { child, token },
+            Ask::TerminateChild(child) => Command::TerminateChild { child, token },
+            Ask::TerminateIke(force) => Command::TerminateIke { force, token },
+        };
+        self.step(env, spi, |sa, now| sa.handle_command(now, env, command));
+    }
+
+    /// Feeds one IKE_SA, then does what it wants done.
+    fn step(&mut self, env: &Env<'_>, spi: IkeSpi, feed: impl FnOnce(&mut IkeSa, Now)) {
+        if let Some(entry) = self.sas.get_mut(&spi) {
+            let Entry { sa, span, .. } = &mut **entry;
+            span.in_scope(|| feed(sa, Now::current()));
+            self.settle(env, spi);
+        }
+    }
+
+    /// Drains an IKE_SA's outputs, then re-arms its timer or lets it go.
+    fn settle(&mut self, env: &Env<'_>, spi: IkeSpi) {
+        let Some(mut entry) = self.sas.remove(&spi) else { return };
+        let span = entry.span.clone();
+        span.in_scope(|| self.drain(env, spi, &mut entry));
+        if entry.sa.is_finished() {
+            self.timers.arm(spi, None);
+            if let Some(digest) = entry.init_digest {
+                self.inits.remove(&digest);
+            }
+            self.shared.peers.remove(entry.sa.unique_id());
+            for (_, order) in entry.orders.drain(..) {
+                order.finish(Err(EngineError::Failed));
+            }
+        } else {
+            self.timers.arm(spi, entry.sa.poll_timeout().map(|deadline| deadline.at));
+            self.sas.insert(spi, entry);
+        }
+    }
+
+    fn drain(&mut self, env: &Env<'_>, spi: IkeSpi, entry: &mut Entry) {
+        while let Some(output) = entry.sa.poll_output() {
+            match output {
+                Output::Transmit { path, datagrams } => {
+                    datagrams.iter().for_each(|message| self.shared.sockets.send_ike(&path, message));
+                }
+                Output::Keepalive { path } => self.shared.sockets.send_keepalive(&path),
+                Output::Kernel { op, ops } => {
+                    if let Some(results) = kernel_queue::submit(&self.shared, ops, spi, op, &self.inputs) {
+                        entry.sa.handle_kernel(Now::current(), env, op, results);
+                    }
+                }
+                Output::Job { id, cost, job } => {
+                    if let Some(result) = jobs::run(&self.shared, cost, job, spi, id, &self.inputs) {
+                        entry.sa.handle_completion(Now::current(), env, id, result);
+                    }
+                }
+                Output::Event(IkeEvent::CommandDone { token, outcome }) => {
+                    if let Some(at) = entry.orders.iter().position(|(known, _)| *known == token) {
+                        let (_, order) = entry.orders.swap_remove(at);
+                        order.finish(outcome.map(drop).map_err(|_| EngineError::Failed));
+                    }
+                }
+                Output::Event(event) => {
+                    if matches!(event, IkeEvent::Established { .. })
+                        && let Some(digest) = entry.init_digest.take()
+                    {
+                        self.inits.remove(&digest);
+                    }
+                    events::on_event(&self.shared, entry, event);
+                }
+            }
+        }
+    }
+
+    /// Says goodbye to every peer and does not wait for answers.
+    fn stop(mut self, env: &Env<'_>) {
+        let spis: Vec<IkeSpi> = self.sas.keys().copied().collect();
+        for spi in spis {
+            let force = ikev2_proto::ike_sa::Force::Immediate;
+            self.command(env, spi, Ask::TerminateIke(force), Order::default());
+        }
+        if !self.sas.is_empty() {
+            warn!(target: "IKE", "{} IKE_SAs of shard {} did not end at once", self.sas.len(), self.index);
+        }
+    }
+
+    fn token(&mut self) -> CommandToken {
+        self.tokens += 1;
+        CommandToken(self.tokens)
+    }
+
+    fn free_spi(&self) -> IkeSpi {
+        loop {
+            let spi = self.shared.space.spi(self.index, self.shared.crypto.random().u64());
+            if !self.sas.contains_key(&spi) {
+                return spi;
+            }
+        }
+    }
+}
+
+impl Order {
+    /// Tells that it could not even begin.
+    pub(crate) fn fail(self, error: EngineError) {
+        self.finish(Err(error));
+    }
+
+    /// Tells the outcome. The tap goes first, so that the stream of lines has ended when the outcome is known.
+    fn finish(self, outcome: Result<(), EngineError>) {
+        drop(self.tap);
+        if let Some(done) = self.done {
+            // Whoever asked and has gone needs no answer.
+            drop(done.send(outcome));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What the shards share: read-only, or touched rarely.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use charon_core::bus::Bus;
+use charon_core::config::{Connections, ike_candidates, peer_candidates};
+use charon_core::credentials::Credentials;
+use charon_core::kernel::{PolicyKey, Reqids};
+use charon_core::service::{KernelIpsec, KernelNet};
+use charon_crypto::CryptoProvider;
+use charon_types::connection::{Connection, Unique};
+use charon_types::endpoint::Path;
+use charon_types::id::Reqid;
+use charon_types::{IkeSpi, Identity, UniqueId};
+use ikev2_proto::admission::AdmissionLimits;
+use ikev2_proto::env::{ConfigView, Env, IdSource, PeerView, ReqidKey, Settings};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::credential_view::Trust;
+use crate::half_open::HalfOpenTable;
+use crate::peers::{Peer, Peers};
+use crate::route::SpiSpace;
+use crate::shard::Input;
+use crate::socket::Sockets;
+
+/// What the shards share.
+pub(crate) struct Shared {
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) crypto: Arc<CryptoProvider>,
+    pub(crate) kernel: Arc<dyn KernelIpsec>,
+    pub(crate) net: Arc<dyn KernelNet>,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) peers: Peers,
+    pub(crate) half_open: Arc<HalfOpenTable>,
+    pub(crate) ids: Ids,
+    pub(crate) space: SpiSpace,
+    pub(crate) settings: Settings,
+    pub(crate) admission_limits: AdmissionLimits,
+    pub(crate) counters: Counters,
+    pub(crate) job_slots: Semaphore,
+    /// Sending ends of the shards, by index.
+    pub(crate) inputs: Vec<mpsc::Sender<Input>>,
+}
+
+/// Numbers that are unique within the daemon.
+pub(crate) struct Ids {
+    ike: AtomicU32,
+    child: AtomicU32,
+    reqids: Reqids,
+}
+
+/// Messages dropped, by reason.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    unknown_spi: AtomicU64,
+    refused: AtomicU64,
+    overload: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn count_unknown_spi(&self) {
+        self.unknown_spi.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_overload(&self) {
+        self.overload.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Ids {
+    pub(crate) const fn new(reqids: Reqids) -> Self {
+        Self { ike: AtomicU32::new(1), child: AtomicU32::new(1), reqids }
+    }
+
+    /// For a new IKE_SA.
+    pub(crate) fn ike_unique_id(&self) -> UniqueId {
+        UniqueId(self.ike.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl IdSource for Ids {
+    fn child_unique_id(&self) -> UniqueId {
+        UniqueId(self.child.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn acquire_reqid(&self, key: &ReqidKey<'_>) -> Reqid {
+        let policies = PolicyKey {
+            local_ts: key.local_ts.to_vec(),
+            remote_ts: key.remote_ts.to_vec(),
+            marks: (key.mark_in, key.mark_out),
+            if_ids: (key.if_id_in, key.if_id_out),
+        };
+        self.reqids.acquire(key.fixed, policies)
+    }
+
+    fn release_reqid(&self, reqid: Reqid) {
+        self.reqids.release(reqid);
+    }
+}
+
+impl Shared {
+    /// Makes a new IKE_SA known.
+    pub(crate) fn announce(&self, unique_id: UniqueId, spi: IkeSpi, connection: Option<&Connection>, path: Path) {
+        let connection = connection.map(|connection| Arc::clone(&connection.name));
+        self.peers.insert(Peer { unique_id, spi, connection, identities: None, path });
+    }
+}
+
+impl Shared {
+    /// Number of shards.
+    pub(crate) fn shards(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Hands an input to the shard of an IKE_SA, waiting while it is busy.
+    pub(crate) async fn send(&self, spi: IkeSpi, input: Input) {
+        self.send_to(self.space.shard(spi), input).await;
+    }
+
+    /// Hands an input to some shard.
+    pub(crate) async fn send_any(&self, input: Input) {
+        let shard = usize::try_from(self.crypto.random().u32()).unwrap_or(0) % self.shards();
+        self.send_to(shard, input).await;
+    }
+
+    /// Hands an input to a shard. One that has ended drops it, and with it whoever waits for an answer learns that.
+    pub(crate) async fn send_to(&self, shard: usize, input: Input) {
+        drop(self.inputs[shard].send(input).await);
+    }
+
+    /// Hands an input to the shard of an IKE_SA from within a shard, which must not wait.
+    pub(crate) fn post(self: &Arc<Self>, spi: IkeSpi, input: Input) {
+        let shared = Arc::clone(self);
+        tokio::spawn(async move { shared.send(spi, input).await });
+    }
+}
+
+impl PeerView for Shared {
+    fn connected(&self, local: &Identity, remote: &Identity, but: UniqueId) -> bool {
+        self.peers.between(local, remote).iter().any(|peer| peer.unique_id != but)
+    }
+
+    /// From the same address it is taken for a reauthentication.
+    fn refuses(&self, local: &Identity, remote: &Identity, path: &Path) -> bool {
+        self.peers.between(local, remote).iter().any(|peer| {
+            let policy = peer.connection.as_deref().and_then(|name| self.connections.by_name(name));
+            policy.is_some_and(|connection| connection.ike.unique == Unique::Keep)
+                && peer.path.remote.ip() != path.remote.ip()
+        })
+    }
+}
+
+/// Configuration and credentials as they are for one turn of a shard.
+pub(crate) struct Views<'a> {
+    shared: &'a Shared,
+    connections: ConnectionView,
+    trust: Trust,
+}
+
+struct ConnectionView(Arc<Vec<Arc<Connection>>>);
+
+impl<'a> Views<'a> {
+    /// Takes the snapshots.
+    pub(crate) fn of(shared: &'a Arc<Shared>) -> Self {
+        Self {
+            shared,
+            connections: ConnectionView(shared.connections.all()),
+            trust: Trust::new(shared.credentials.snapshot(), Arc::clone(&shared.crypto)),
+        }
+    }
+
+    /// What an IKE_SA may look at.
+    pub(crate) fn env(&self) -> Env<'_> {
+        Env {
+            crypto: &self.shared.crypto,
+            config: &self.connections,
+            credentials: &self.trust,
+            ids: &self.shared.ids,
+            peers: self.shared,
+            settings: &self.shared.settings,
+            kernel: self.shared.kernel.capabilities(),
+        }
+    }
+}
+
+impl ConfigView for ConnectionView {
+    fn ike_candidates(&self, path: &Path) -> Vec<Arc<Connection>> {
+        ike_candidates(&self.0, path)
+    }
+
+    fn peer_candidates(&self, path: &Path, local: Option<&Identity>, remote: &Identity) -> Vec<Arc<Connection>> {
+        peer_candidates(&self.0, path, local, remote)
+    }
+}

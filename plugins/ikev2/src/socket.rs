@@ -1,0 +1,304 @@
+//! UDP sockets of IKE: ports 500 and 4500, IPv4 and IPv6, in batches.
+//!
+//! On the NAT-T port IKE messages have four zero octets in front (RFC 3948 §2.2); what has not is ESP and goes to the
+//! [`EspReceiver`], what is one octet 0xFF is a keepalive and goes nowhere.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use charon_core::service::{EspReceiver, IkeSockets};
+use charon_types::endpoint::Path;
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
+
+/// Octets in front of an IKE message on the NAT-T port.
+const NON_ESP_MARKER: [u8; 4] = [0; 4];
+/// A NAT keepalive (RFC 3948 §2.3).
+const KEEPALIVE: [u8; 1] = [0xff];
+/// Largest UDP payload, and so the largest batch of coalesced datagrams.
+const BUFFER_LEN: usize = 65_535;
+/// Receive calls in a row before other tasks have a turn.
+const ROUNDS_MAX: usize = 32;
+/// Socket buffers asked for, octets.
+const SOCKET_BUFFER_LEN: usize = 4 << 20;
+
+/// Takes IKE messages, non-ESP marker removed. Must not block.
+pub trait IkeReceiver: Send + Sync {
+    /// One message.
+    fn receive(&self, path: Path, message: &[u8]);
+}
+
+/// What the sockets are opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketConfig {
+    /// `charon.port`
+    pub port: u16,
+    /// `charon.port_nat_t`
+    pub port_nat_t: u16,
+    /// Firewall mark of everything sent, 0 for none.
+    pub fwmark: u32,
+    /// `use_ipv4`
+    pub ipv4: charon_types::connection::Toggle,
+    /// `use_ipv6`
+    pub ipv6: charon_types::connection::Toggle,
+}
+
+/// What was dropped here, and why.
+#[derive(Debug, Default)]
+pub struct SocketCounters {
+    /// Datagrams without room for a header.
+    pub short: AtomicU64,
+    /// ESP packets while nothing takes them.
+    pub esp_unclaimed: AtomicU64,
+    /// Datagrams that could not be sent.
+    pub send_failed: AtomicU64,
+}
+
+/// The sockets.
+pub struct Sockets {
+    sockets: Vec<Arc<Udp>>,
+    esp: OnceLock<Arc<dyn EspReceiver>>,
+    /// What was dropped.
+    pub counters: SocketCounters,
+}
+
+/// What travels on a port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Port {
+    /// IKE alone.
+    Ike,
+    /// IKE behind the marker, ESP, keepalives.
+    NatT,
+}
+
+struct Udp {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+    port: Port,
+}
+
+impl Sockets {
+    /// Binds the ports. A family that the machine lacks is left out with a line in the log.
+    ///
+    /// # Errors
+    /// As the system says, with the port; also if no family is left.
+    pub fn bind(config: &SocketConfig) -> Result<Self, (SocketAddr, io::Error)> {
+        let mut sockets = Vec::new();
+        let families = [(IpAddr::V4(Ipv4Addr::UNSPECIFIED), config.ipv4), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), config.ipv6)];
+        for (any, _) in families.into_iter().filter(|(_, used)| used.is_enabled()) {
+            for (number, port) in [(config.port, Port::Ike), (config.port_nat_t, Port::NatT)] {
+                let address = SocketAddr::new(any, number);
+                match Udp::bind(address, port, config.fwmark) {
+                    Ok(udp) => sockets.push(Arc::new(udp)),
+                    Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+                        info!(target: "NET", "this machine has no {}, not listening there", family_name(any));
+                    }
+                    Err(error) => return Err((address, error)),
+                }
+            }
+        }
+        if sockets.is_empty() {
+            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), config.port);
+            return Err((address, io::Error::from(io::ErrorKind::AddrNotAvailable)));
+        }
+        Ok(Self { sockets, esp: OnceLock::new(), counters: SocketCounters::default() })
+    }
+
+    /// The port that IKE uses before a NAT is found, and the one after.
+    #[must_use]
+    pub fn ports(&self) -> (u16, u16) {
+        let number = |port| self.sockets.iter().find(|udp| udp.port == port).map_or(0, |udp| udp.address.port());
+        (number(Port::Ike), number(Port::NatT))
+    }
+
+    /// Starts receiving. The tasks end when the set is dropped; nothing is lost by that but datagrams.
+    pub fn start(self: &Arc<Self>, receiver: &Arc<dyn IkeReceiver>) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for udp in &self.sockets {
+            let (sockets, udp, receiver) = (Arc::clone(self), Arc::clone(udp), Arc::clone(receiver));
+            tasks.spawn(async move { sockets.receive(&udp, &*receiver).await });
+        }
+        tasks
+    }
+
+    /// Sends one IKE message, with the marker where it belongs. A full socket loses it: IKE retransmits.
+    pub fn send_ike(&self, path: &Path, message: &[u8]) {
+        let Some(udp) = self.socket_for(path.local) else { return };
+        if udp.port == Port::Ike {
+            self.send(udp, path, message, None);
+        } else {
+            let mut datagram = Vec::with_capacity(NON_ESP_MARKER.len() + message.len());
+            datagram.extend_from_slice(&NON_ESP_MARKER);
+            datagram.extend_from_slice(message);
+            self.send(udp, path, &datagram, None);
+        }
+    }
+
+    /// Sends a NAT keepalive.
+    pub fn send_keepalive(&self, path: &Path) {
+        if let Some(udp) = self.socket_for(path.local) {
+            self.send(udp, path, &KEEPALIVE, None);
+        }
+    }
+
+    fn socket_for(&self, local: SocketAddr) -> Option<&Udp> {
+        let of_family = || self.sockets.iter().filter(move |udp| udp.address.is_ipv4() == local.is_ipv4());
+        let found = of_family().find(|udp| udp.address.port() == local.port());
+        if found.is_none() {
+            warn!(target: "NET", "no socket is bound to port {} of {}", local.port(), family_name(local.ip()));
+        }
+        found.map(|udp| &**udp)
+    }
+
+    fn send(&self, udp: &Udp, path: &Path, contents: &[u8], segment: Option<usize>) {
+        if let Err(error) = udp.send(path, contents, segment) {
+            self.counters.send_failed.fetch_add(1, Ordering::Relaxed);
+            debug!(target: "NET", "sending from {} to {} failed: {error}", path.local, path.remote);
+        }
+    }
+
+    async fn receive(&self, udp: &Udp, receiver: &dyn IkeReceiver) {
+        let mut buffers = vec![vec![0; BUFFER_LEN]; BATCH_SIZE];
+        let mut rounds = 0;
+        loop {
+            let mut metas = [RecvMeta::default(); BATCH_SIZE];
+            let received = {
+                let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+                udp.socket.try_io(Interest::READABLE, || {
+                    udp.state.recv(UdpSockRef::from(&udp.socket), &mut slices, &mut metas)
+                })
+            };
+            match received {
+                Ok(count) => {
+                    for (buffer, meta) in buffers.iter_mut().zip(&metas[..count]) {
+                        self.dispatch(udp, meta, &mut buffer[..meta.len], receiver);
+                    }
+                    rounds += 1;
+                    if rounds < ROUNDS_MAX {
+                        continue;
+                    }
+                    self.flush_esp(udp);
+                    rounds = 0;
+                    tokio::task::yield_now().await;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.flush_esp(udp);
+                    rounds = 0;
+                    if let Err(error) = udp.socket.readable().await {
+                        warn!(target: "NET", "waiting on port {} failed: {error}", udp.address.port());
+                        return;
+                    }
+                }
+                // ICMP errors of earlier datagrams show up here; retransmission decides about the peer.
+                Err(error) => debug!(target: "NET", "receiving on port {} failed: {error}", udp.address.port()),
+            }
+        }
+    }
+
+    fn flush_esp(&self, udp: &Udp) {
+        if let (Port::NatT, Some(esp)) = (udp.port, self.esp.get()) {
+            esp.flush();
+        }
+    }
+
+    fn dispatch(&self, udp: &Udp, meta: &RecvMeta, datagrams: &mut [u8], receiver: &dyn IkeReceiver) {
+        let Some(local) = meta.dst_ip else { return };
+        let path = Path { local: SocketAddr::new(local, udp.address.port()), remote: meta.addr };
+        let stride = if meta.stride == 0 { datagrams.len() } else { meta.stride };
+        if stride == 0 {
+            self.counters.short.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if udp.port == Port::Ike {
+            datagrams.chunks(stride).for_each(|message| receiver.receive(path, message));
+            return;
+        }
+        // ESP comes in runs: hand on as many datagrams at once as possible.
+        let mut rest = datagrams;
+        while !rest.is_empty() {
+            let run = rest.chunks(stride).take_while(|datagram| is_esp(datagram)).map(<[u8]>::len).sum::<usize>();
+            let (esp, others) = std::mem::take(&mut rest).split_at_mut(run);
+            if !esp.is_empty() {
+                match self.esp.get() {
+                    Some(receiver) => receiver.receive(path, esp, stride),
+                    None => drop(self.counters.esp_unclaimed.fetch_add(1, Ordering::Relaxed)),
+                }
+            }
+            let (datagram, behind) = others.split_at_mut(stride.min(others.len()));
+            match datagram.strip_prefix(&NON_ESP_MARKER) {
+                Some(message) => receiver.receive(path, message),
+                None if *datagram == KEEPALIVE || datagram.is_empty() => {}
+                None => drop(self.counters.short.fetch_add(1, Ordering::Relaxed)),
+            }
+            rest = behind;
+        }
+    }
+}
+
+impl IkeSockets for Sockets {
+    fn attach_esp(&self, receiver: Arc<dyn EspReceiver>) {
+        if self.esp.set(receiver).is_err() {
+            warn!(target: "NET", "ESP packets have a receiver already");
+        }
+    }
+
+    fn send_esp(&self, path: Path, datagrams: &[u8], segment: usize) -> io::Result<()> {
+        let udp = self.socket_for(path.local).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        udp.send(&path, datagrams, Some(segment))
+    }
+}
+
+impl Udp {
+    fn bind(address: SocketAddr, port: Port, fwmark: u32) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if fwmark != 0 {
+            socket.set_mark(fwmark)?;
+        }
+        // The limits of the system apply; smaller buffers work as well, only worse under load.
+        drop(socket.set_recv_buffer_size(SOCKET_BUFFER_LEN));
+        drop(socket.set_send_buffer_size(SOCKET_BUFFER_LEN));
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        crate::sys::allow_fragments(&socket, address)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, state, address, port })
+    }
+
+    fn send(&self, path: &Path, contents: &[u8], segment: Option<usize>) -> io::Result<()> {
+        let most = segment.map_or(contents.len(), |segment| segment * self.state.max_gso_segments());
+        for contents in contents.chunks(most.max(1)) {
+            let transmit = Transmit {
+                destination: path.remote,
+                ecn: None,
+                contents,
+                segment_size: segment,
+                src_ip: Some(path.local.ip()),
+            };
+            self.socket.try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a datagram on the NAT-T port is ESP: longer than a keepalive, and not marked as IKE.
+fn is_esp(datagram: &[u8]) -> bool {
+    datagram.len() > NON_ESP_MARKER.len() && !datagram.starts_with(&NON_ESP_MARKER)
+}
+
+const fn family_name(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "IPv4",
+        IpAddr::V6(_) => "IPv6",
+    }
+}
