@@ -162,8 +162,10 @@ class Play:
         self.swanctls[on]("--terminate", *what)
 
     def do_rekey(self, on, ike=None, child=None):
-        """--rekey is accepted; `rekeyed` waits for the effect."""
-        self.swanctls[on]("--rekey", *(["--child", child] if child else ["--ike", ike or "gw"]))
+        """The daemon accepts to rekey; `rekeyed` waits for the effect."""
+        with self.daemons[on].vici() as client:
+            said = client.request("rekey", {"child": child} if child else {"ike": ike or "gw"})
+        assert said.get("success") == "yes", f"rekey on {on}: {said}"
 
     # What both ends hold.
 
