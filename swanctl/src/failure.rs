@@ -48,7 +48,11 @@ impl Failure {
             ClientError::Frame(FrameError::Io(error)) => errno(error),
             _ => Status::GARBLED,
         };
-        Self::Told { message: format!("{command} request failed: {error}"), status }
+        let reason = match error {
+            ClientError::Frame(FrameError::Io(error)) => words(error),
+            error => error.to_string(),
+        };
+        Self::Told { message: format!("{command} request failed: {reason}"), status }
     }
 
     /// A settings file that cannot be used.

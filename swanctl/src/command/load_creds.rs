@@ -156,17 +156,17 @@ fn private_key(
     content: Vec<u8>,
 ) -> Result<Option<String>, Failure> {
     let (name, request) = match KeyFile::read(&content) {
-        KeyFile::Encrypted(encrypted) => match decrypted(config, prompt, directory, path, &encrypted) {
-            Some(Decrypted { algorithm, der }) => {
-                let kind = algorithm.name().to_ascii_lowercase();
-                (algorithm.name(), Message::new().with("type", kind).with("data", der.as_slice()))
-            }
-            None => {
+        KeyFile::Encrypted(encrypted) => {
+            // A question comes after what was said before.
+            session.out.flush()?;
+            let Some(key) = decrypted(config, prompt, directory, path, &encrypted) else {
                 let told = format!("loading '{}' failed: no passphrase decrypts it", path.display());
                 session.complain(&told)?;
                 return Ok(None);
-            }
-        },
+            };
+            let kind = key.algorithm.name().to_ascii_lowercase();
+            (key.algorithm.name(), Message::new().with("type", kind).with("data", key.der.as_slice()))
+        }
         KeyFile::Plain(algorithm) => {
             let name = if prompt == Prompt::Ask { algorithm.name() } else { directory };
             (name, Message::new().with("type", kind).with("data", content))
@@ -270,6 +270,7 @@ fn token(
     }
     if section.value("pin").is_none()
         && prompt == Prompt::Ask
+        && session.out.flush().is_ok()
         && let Some(pin) = passphrase::ask(&format!("PIN for {name}: "))
     {
         request.push("pin", pin.as_str());

@@ -108,3 +108,58 @@ fn child(out: &mut dyn Write, name: &str, config: Section<'_>, dpd_delay: Option
 fn nonzero<'a>(section: Section<'a>, key: &str) -> Option<&'a str> {
     section.text(key).filter(|value| *value != "0")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vici::Message;
+
+    #[test]
+    fn ports_keys_for_quantum_computers_and_limits_of_traffic_have_their_place() {
+        let child = Message::new()
+            .with("mode", "TUNNEL")
+            .with("label", "l")
+            .with("rekey_time", "0")
+            .with("rekey_bytes", "500")
+            .with("rekey_packets", "7")
+            .with("dpd_action", "trap")
+            .with_list("local-ts", ["dynamic"])
+            .with_list("remote-ts", ["10.0.0.0/8"])
+            .with("interface", "eth0")
+            .with("priority", "9");
+        let round = Message::new()
+            .with("class", "EAP")
+            .with("eap-type", "7")
+            .with("eap-vendor", "99")
+            .with_list("cert_policy", ["1.2.3", "1.2.4"]);
+        let connection = Message::new()
+            .with_list("local_addrs", ["192.0.2.1", "fec0::1"])
+            .with_list("remote_addrs", ["%any"])
+            .with("local_port", "500")
+            .with("remote_port", "4500")
+            .with("version", "IKEv1")
+            .with("reauth_time", "0")
+            .with("rekey_time", "60")
+            .with("dpd_delay", "5")
+            .with("ppk_id", "p")
+            .with_section("remote-1", &round)
+            .with_section("children", &Message::new().with_section("net", &child));
+        let mut out = Vec::new();
+        write(&mut out, Message::new().with_section("gw", &connection).root()).expect("memory is writable");
+        let expected = "gw: IKEv1, reauthentication every 60s, dpd delay 5s
+  ppk: p, not required
+  local:  192.0.2.1[500]
+  local:  fec0::1[500]
+  remote: %any[4500]
+  remote 7-99 authentication:
+    cert policy: 1.2.3 1.2.4
+  net: TUNNEL, rekeying every 500 bytes or 7 packets, dpd action is trap
+    label:  l
+    local:  dynamic
+    remote: 10.0.0.0/8
+    interface: eth0
+    priority: 9
+";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+}

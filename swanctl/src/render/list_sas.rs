@@ -152,3 +152,109 @@ fn additional_key_exchanges(sa: Section<'_>) -> String {
         .filter_map(|at| sa.text(&format!("ake{at}")).map(|method| format!("/KE{at}_{method}")))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vici::Message;
+
+    fn shown_as(event: &Message) -> String {
+        let mut out = Vec::new();
+        write(&mut out, event.root()).expect("memory is writable");
+        String::from_utf8(out).expect("the output is text")
+    }
+
+    fn message(pairs: &[(&str, &str)]) -> Message {
+        pairs.iter().fold(Message::new(), |message, (name, value)| message.with(name, value))
+    }
+
+    #[test]
+    fn all_that_an_ike_sa_can_have_has_its_place() {
+        let sa = message(&[
+            ("uniqueid", "7"),
+            ("version", "2"),
+            ("state", "ESTABLISHED"),
+            ("local-host", "192.0.2.1"),
+            ("local-port", "4500"),
+            ("local-id", "moon"),
+            ("remote-host", "192.0.2.2"),
+            ("remote-port", "4500"),
+            ("remote-id", "sun"),
+            ("remote-eap-id", "carol"),
+            ("initiator-spi", "0000000000000001"),
+            ("responder-spi", "0000000000000002"),
+            ("encr-alg", "AES_GCM_16"),
+            ("encr-keysize", "256"),
+            ("prf-alg", "PRF_HMAC_SHA2_384"),
+            ("dh-group", "CURVE_25519"),
+            ("ake1", "ML_KEM_768"),
+            ("ake3", "ECP_384"),
+            ("ppk", "yes"),
+            ("established", "5"),
+            ("rekey-time", "100"),
+            ("reauth-time", "-3"),
+        ])
+        .with_list("local-vips", ["10.3.0.1", "fec3::1"])
+        .with_list("remote-vips", ["10.4.0.1"])
+        .with_list("tasks-queued", ["IKE_REKEY"])
+        .with_list("tasks-active", ["IKE_DPD", "IKE_MOBIKE"])
+        .with_list("tasks-passive", ["CHILD_CREATE"])
+        .with_section("child-sas", &Message::new());
+        let expected = "gw: #7, ESTABLISHED, IKEv2, 0000000000000001_i 0000000000000002_r*
+  local  'moon' @ 192.0.2.1[4500] [10.3.0.1 fec3::1]
+  remote 'sun' @ 192.0.2.2[4500] EAP: 'carol' [10.4.0.1]
+  AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519/KE1_ML_KEM_768/KE3_ECP_384/PPK
+  established 5s ago, rekeying in 100s, reauth in -3s
+  queued:  IKE_REKEY
+  active:  IKE_DPD IKE_MOBIKE
+  passive: CHILD_CREATE
+";
+        assert_eq!(shown_as(&Message::new().with_section("gw", &sa)), expected);
+    }
+
+    #[test]
+    fn marks_interface_ids_processors_and_sequence_numbers_show_on_child_sas() {
+        let child = message(&[
+            ("name", "net"),
+            ("uniqueid", "9"),
+            ("reqid", "3"),
+            ("state", "INSTALLED"),
+            ("mode", "TUNNEL"),
+            ("label", "6c00"),
+            ("protocol", "ESP"),
+            ("spi-in", "c0000001"),
+            ("spi-out", "c0000002"),
+            ("cpi-in", "00aa"),
+            ("mark-in", "0000002a"),
+            ("mark-mask-in", "0000ffff"),
+            ("if-id-in", "00000007"),
+            ("if-id-out", "00000008"),
+            ("cpu", "1"),
+            ("encr-alg", "AES_CBC"),
+            ("encr-keysize", "128"),
+            ("integ-alg", "HMAC_SHA2_256_128"),
+            ("dh-group", "ECP_256"),
+            ("esn", "1"),
+            ("bytes-in", "1234567"),
+            ("packets-in", "1"),
+            ("bytes-out", "0"),
+            ("packets-out", "0"),
+            ("use-in", "12"),
+            ("install-time", "20"),
+        ])
+        .with_list("local-ts", ["10.1.0.0/16", "10.2.0.0/16[tcp/ssh]"])
+        .with_list("remote-ts", ["0.0.0.0/0"]);
+        let sa = Message::new().with_section("child-sas", &Message::new().with_section("net-9", &child));
+        let expected =
+            "  net: #9, reqid 3, cpu 1, INSTALLED, TUNNEL, ESP:AES_CBC-128/HMAC_SHA2_256_128/ECP_256/ESN
+    installed 20s ago
+    in  c0000001/00aa (0x0000002a/0x0000ffff|0x00000007), 1234567 bytes,     1 packets,    12s ago
+    out c0000002 (-|0x00000008),      0 bytes,     0 packets
+    label  6c00
+    local  10.1.0.0/16 10.2.0.0/16[tcp/ssh]
+    remote 0.0.0.0/0
+";
+        let shown = shown_as(&Message::new().with_section("gw", &sa));
+        assert_eq!(shown.lines().skip(3).map(|line| format!("{line}\n")).collect::<String>(), expected);
+    }
+}
