@@ -1,0 +1,74 @@
+//! Addresses of interfaces.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use charon_core::service::kernel_net::{InterfaceAddress, InterfaceIndex};
+use charon_types::kernel_op::KernelError;
+use futures_util::TryStreamExt;
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use rtnetlink::Handle;
+
+use crate::error::refused;
+use crate::link;
+use crate::net::Interfaces;
+
+/// Every usable address of every interface that is up and counts, in the kernel's order.
+pub(crate) async fn list(
+    handle: &Handle,
+    interfaces: &Interfaces,
+) -> Result<Vec<InterfaceAddress>, KernelError> {
+    let names = link::names_of_up(handle).await?;
+    let mut messages = handle.address().get().execute();
+    let mut all = Vec::new();
+    while let Some(message) =
+        messages.try_next().await.map_err(|error| refused("list the addresses", &error))?
+    {
+        all.extend(read(&message, &names).filter(|held| interfaces.count(&held.name)));
+    }
+    Ok(all)
+}
+
+/// The address that a message speaks of, if it is usable and its link known.
+pub(crate) fn read(message: &AddressMessage, names: &HashMap<u32, String>) -> Option<InterfaceAddress> {
+    let unusable = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
+    if message.header.flags.intersects(unusable) {
+        return None;
+    }
+    // IFA_LOCAL is ours, IFA_ADDRESS the peer's on a point-to-point link; IPv6 mostly has the latter alone.
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    let plain = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Address(address) => Some(*address),
+        _ => None,
+    });
+    Some(InterfaceAddress {
+        index: InterfaceIndex(message.header.index),
+        name: names.get(&message.header.index)?.clone(),
+        address: local.or(plain)?,
+        prefix: message.header.prefix_len,
+    })
+}
+
+pub(crate) async fn add(
+    handle: &Handle,
+    index: InterfaceIndex,
+    address: IpAddr,
+    prefix: u8,
+) -> Result<(), KernelError> {
+    let done = handle.address().add(index.0, address, prefix).execute().await;
+    done.map_err(|error| refused("add an address", &error))
+}
+
+pub(crate) async fn remove(
+    handle: &Handle,
+    index: InterfaceIndex,
+    address: IpAddr,
+    prefix: u8,
+) -> Result<(), KernelError> {
+    let message = handle.address().add(index.0, address, prefix).message_mut().clone();
+    let done = handle.address().del(message).execute().await;
+    done.map_err(|error| refused("remove an address", &error))
+}

@@ -1,0 +1,135 @@
+//! The service.
+
+use std::io;
+use std::net::IpAddr;
+
+use charon_core::service::kernel_net::{InterfaceAddress, InterfaceIndex, NetEvent, NextHop, Route, Rule};
+use charon_core::service::{BoxFuture, KernelNet};
+use charon_types::kernel_op::KernelError;
+use rtnetlink::Handle;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::{address, link, next_hop, route, rule, watch};
+
+/// Which interfaces count (`interfaces_use`, `interfaces_ignore`).
+#[derive(Clone, Debug, Default)]
+pub struct Interfaces {
+    used: Vec<String>,
+    ignored: Vec<String>,
+}
+
+impl Interfaces {
+    /// Only those `used`, or, if none is named, all but those `ignored`.
+    #[must_use]
+    pub const fn new(used: Vec<String>, ignored: Vec<String>) -> Self {
+        Self { used, ignored }
+    }
+
+    pub(crate) fn count(&self, name: &str) -> bool {
+        if self.used.is_empty() {
+            return !self.ignored.iter().any(|ignored| ignored == name);
+        }
+        self.used.iter().any(|used| used == name)
+    }
+}
+
+/// The network of the namespace in which it was made.
+pub struct NetlinkNet {
+    handle: Handle,
+    interfaces: Interfaces,
+    own_table: u32,
+    connection: AbortHandle,
+}
+
+impl NetlinkNet {
+    /// Opens a netlink socket. `own_table` is the routing table of our own routes, which next-hop lookups leave out. Call it
+    /// within a tokio runtime: a task carries the answers until the service is dropped.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn connect(interfaces: Interfaces, own_table: u32) -> io::Result<Self> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        // Ends with the handle at the latest; a request that was under way then gets no answer.
+        let connection = tokio::spawn(connection).abort_handle();
+        Ok(Self { handle, interfaces, own_table, connection })
+    }
+}
+
+impl Drop for NetlinkNet {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl KernelNet for NetlinkNet {
+    fn name(&self) -> &'static str {
+        "kernel-netlink"
+    }
+
+    fn addresses(&self) -> BoxFuture<'_, Result<Vec<InterfaceAddress>, KernelError>> {
+        Box::pin(address::list(&self.handle, &self.interfaces))
+    }
+
+    fn next_hop(
+        &self,
+        remote: IpAddr,
+        source: Option<IpAddr>,
+    ) -> BoxFuture<'_, Result<NextHop, KernelError>> {
+        Box::pin(next_hop::find(&self.handle, self.own_table, remote, source))
+    }
+
+    fn interface(&self, name: &str) -> BoxFuture<'_, Result<InterfaceIndex, KernelError>> {
+        let name = name.to_owned();
+        Box::pin(async move { link::index(&self.handle, &name).await })
+    }
+
+    fn set_link_up(&self, index: InterfaceIndex, mtu: Option<u32>) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(link::set_up(&self.handle, index, mtu))
+    }
+
+    fn add_address(
+        &self,
+        index: InterfaceIndex,
+        address: IpAddr,
+        prefix: u8,
+    ) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(address::add(&self.handle, index, address, prefix))
+    }
+
+    fn remove_address(
+        &self,
+        index: InterfaceIndex,
+        address: IpAddr,
+        prefix: u8,
+    ) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(address::remove(&self.handle, index, address, prefix))
+    }
+
+    fn add_route(&self, route: Route) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(route::add(&self.handle, route))
+    }
+
+    fn remove_route(&self, route: Route) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(route::remove(&self.handle, route))
+    }
+
+    fn flush_table(&self, table: u32) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(route::flush(&self.handle, table))
+    }
+
+    fn add_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(rule::add(&self.handle, rule))
+    }
+
+    fn remove_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(rule::remove(&self.handle, rule))
+    }
+
+    fn watch(&self) -> mpsc::Receiver<NetEvent> {
+        watch::start(self.handle.clone(), self.interfaces.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;
