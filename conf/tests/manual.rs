@@ -108,6 +108,7 @@ fn swanctl_conf() -> String {
         ("x509crl", "revocation lists"),
         ("pubkey", "raw public keys"),
         ("private, rsa, ecdsa, pkcs8", "private keys"),
+        ("pkcs12", "containers of certificates and private keys"),
     ] {
         let _ = writeln!(page, ".TP\n.B {}\n{}", roff(directory), roff(content));
     }

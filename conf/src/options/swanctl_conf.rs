@@ -111,7 +111,7 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("secret", "text", "", "the secret: text, 0x and hexadecimal digits, or 0s and base64"),
         key("id<suffix>", "identity", "", "an owner; without any the secret is for all"),
     ]),
-    ("secrets.private<suffix>, secrets.rsa<suffix>, secrets.ecdsa<suffix>, secrets.pkcs8<suffix>", &[
+    ("secrets.private<suffix>, secrets.rsa<suffix>, secrets.ecdsa<suffix>, secrets.pkcs8<suffix>, secrets.pkcs12<suffix>", &[
         key("file", "text", "", "name of a file in the directory of that name"),
         key("secret<suffix>", "text", "", "its passphrase"),
     ]),

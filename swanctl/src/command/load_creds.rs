@@ -1,18 +1,18 @@
 //! `--load-creds`: certificates, private keys, shared secrets and tokens.
 
+mod keys;
+mod secrets;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use charon_conf::View;
 use vici::Message;
 
 use super::load_conns::{FILE, listed};
 use super::{Command, Run};
 use crate::args::{Opt, Options, PRETTY, RAW, flag};
 use crate::config::Config;
-use crate::credentials::key_file::{Decrypted, Encrypted, KeyFile};
-use crate::credentials::passphrase::{self, Prompt};
-use crate::credentials::text::decoded;
+use crate::credentials::passphrase::Prompt;
 use crate::failure::{Failure, Outcome, Status, words};
 use crate::session::Session;
 
@@ -40,10 +40,6 @@ const CERTIFICATES: [(&str, &str, &str); 7] = [
 ];
 /// Directories of private keys, with the type as the daemon wants it.
 const KEYS: [(&str, &str); 4] = [("private", "any"), ("rsa", "rsa"), ("ecdsa", "ecdsa"), ("pkcs8", "any")];
-/// What sections of secrets may start with: what is shared, and what belongs to files.
-const SHARED: [&str; 5] = ["eap", "xauth", "ntlm", "ike", "ppk"];
-const OF_FILES: [&str; 5] = ["private", "rsa", "ecdsa", "pkcs8", "pkcs12"];
-
 fn run(session: &mut Session<'_>, options: &Options) -> Outcome {
     load(session, &Config::load(options)?, options)
 }
@@ -66,22 +62,21 @@ pub(super) fn load(session: &mut Session<'_>, config: &Config, options: &Options
     let mut obsolete = Obsolete { keys: held(session, "get-keys")?, shared: held(session, "get-shared")? };
     for (directory, kind, flag) in CERTIFICATES {
         for (path, content) in files(session, config, directory)? {
-            certificate(session, &path, content, kind, flag)?;
+            certificate(session, &path, &content, kind, flag)?;
         }
     }
     for (directory, kind) in KEYS {
         for (path, content) in files(session, config, directory)? {
-            obsolete.seen_key(private_key(session, config, prompt, directory, kind, &path, content)?);
+            obsolete.seen_key(keys::private_key(session, config, prompt, directory, kind, &path, content)?);
         }
     }
-    for (path, _) in files(session, config, "pkcs12")? {
-        session.complain(&format!(
-            "loading '{}' failed: PKCS#12 containers are not supported",
-            path.display()
-        ))?;
+    for (path, content) in files(session, config, "pkcs12")? {
+        for id in keys::container(session, config, prompt, &path, &content)? {
+            obsolete.seen_key(Some(id));
+        }
     }
     for section in config.settings.section("secrets").map(|view| view.sections()).unwrap_or_default() {
-        secret(session, prompt, &section, &mut obsolete)?;
+        secrets::secret(session, prompt, &section, &mut obsolete)?;
     }
     unload(session, obsolete)
 }
@@ -132,7 +127,7 @@ fn files(
 fn certificate(
     session: &mut Session<'_>,
     path: &Path,
-    content: Vec<u8>,
+    content: &[u8],
     kind: &str,
     flag: &str,
 ) -> Result<(), Failure> {
@@ -141,147 +136,6 @@ fn certificate(
     match session.attempt("load-cert", &request)? {
         Ok(_) => session.tell(&format!("loaded certificate from '{path}'"))?,
         Err(reason) => session.complain(&format!("loading '{path}' failed: {reason}"))?,
-    }
-    Ok(())
-}
-
-/// Loads a key file and gives the key's id. An encrypted one is decrypted here: the daemon sees no passphrase.
-fn private_key(
-    session: &mut Session<'_>,
-    config: &Config,
-    prompt: Prompt,
-    directory: &str,
-    kind: &str,
-    path: &Path,
-    content: Vec<u8>,
-) -> Result<Option<String>, Failure> {
-    let (name, request) = match KeyFile::read(&content) {
-        KeyFile::Encrypted(encrypted) => {
-            // A question comes after what was said before.
-            session.out.flush()?;
-            let Some(key) = decrypted(config, prompt, directory, path, &encrypted) else {
-                let told = format!("loading '{}' failed: no passphrase decrypts it", path.display());
-                session.complain(&told)?;
-                return Ok(None);
-            };
-            let kind = key.algorithm.name().to_ascii_lowercase();
-            (key.algorithm.name(), Message::new().with("type", kind).with("data", key.der.as_slice()))
-        }
-        KeyFile::Plain(algorithm) => {
-            let name = if prompt == Prompt::Ask { algorithm.name() } else { directory };
-            (name, Message::new().with("type", kind).with("data", content))
-        }
-        KeyFile::Other => (directory, Message::new().with("type", kind).with("data", content)),
-    };
-    let path = path.display();
-    match session.attempt("load-key", &request)? {
-        Ok(reply) => {
-            session.tell(&format!("loaded {name} key from '{path}'"))?;
-            Ok(reply.text("id").map(str::to_owned))
-        }
-        Err(reason) => {
-            session.complain(&format!("loading '{path}' failed: {reason}"))?;
-            Ok(None)
-        }
-    }
-}
-
-/// Tries the passphrases of the configuration, else asks for one.
-fn decrypted(
-    config: &Config,
-    prompt: Prompt,
-    directory: &str,
-    path: &Path,
-    file: &Encrypted,
-) -> Option<Decrypted> {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let passphrases = passphrase::configured(&config.settings, directory, &name);
-    if passphrases.is_empty() && prompt == Prompt::Ask {
-        let answer = passphrase::ask(&format!("Password for {directory} file '{name}': "))?;
-        return file.decrypt(answer.as_bytes());
-    }
-    passphrases.iter().find_map(|passphrase| file.decrypt(passphrase))
-}
-
-/// Loads a section of secrets, unless it only serves a file.
-fn secret(
-    session: &mut Session<'_>,
-    prompt: Prompt,
-    section: &View<'_>,
-    obsolete: &mut Obsolete,
-) -> Result<(), Failure> {
-    let name = section.name();
-    if let Some(kind) = SHARED.into_iter().find(|kind| name.starts_with(kind)) {
-        return shared(session, kind, section, obsolete);
-    }
-    if OF_FILES.iter().any(|kind| name.starts_with(kind)) {
-        return Ok(());
-    }
-    if name.starts_with("token") {
-        return token(session, prompt, section, obsolete);
-    }
-    Ok(session.complain(&format!("ignoring unsupported secret '{name}'"))?)
-}
-
-fn shared(
-    session: &mut Session<'_>,
-    kind: &str,
-    section: &View<'_>,
-    obsolete: &mut Obsolete,
-) -> Result<(), Failure> {
-    let name = section.name();
-    let Some(value) = section.value("secret") else {
-        return Ok(session.complain(&format!("missing secret in '{name}', ignored"))?);
-    };
-    let data = match decoded(value.as_bytes()) {
-        Ok(data) => data,
-        Err(what) => {
-            let told =
-                format!("loading {kind} secret '{name}' failed: {}: the secret {what}", value.location());
-            return Ok(session.complain(&told)?);
-        }
-    };
-    let owners = section.keys().into_iter().filter(|(key, _)| key.starts_with("id"));
-    let request = Message::new()
-        .with("id", name)
-        .with("type", kind)
-        .with("data", data.as_slice())
-        .with_list("owners", owners.map(|(_, owner)| owner.as_bytes()));
-    match session.attempt("load-shared", &request)? {
-        Ok(_) => {
-            session.tell(&format!("loaded {kind} secret '{name}'"))?;
-            obsolete.shared.retain(|id| id != name);
-        }
-        Err(reason) => session.complain(&format!("loading {kind} secret '{name}' failed: {reason}"))?,
-    }
-    Ok(())
-}
-
-fn token(
-    session: &mut Session<'_>,
-    prompt: Prompt,
-    section: &View<'_>,
-    obsolete: &mut Obsolete,
-) -> Result<(), Failure> {
-    let name = section.name();
-    let mut request = Message::new();
-    for (key, value) in section.keys() {
-        request.push(key, value.as_bytes());
-    }
-    if section.value("pin").is_none()
-        && prompt == Prompt::Ask
-        && session.out.flush().is_ok()
-        && let Some(pin) = passphrase::ask(&format!("PIN for {name}: "))
-    {
-        request.push("pin", pin.as_str());
-    }
-    match session.attempt("load-token", &request)? {
-        Ok(reply) => {
-            let id = reply.text("id").map(str::to_owned);
-            session.tell(&format!("loaded key {} from token '{name}'", id.as_deref().unwrap_or_default()))?;
-            obsolete.seen_key(id);
-        }
-        Err(reason) => session.complain(&format!("loading key from token '{name}' failed: {reason}"))?,
     }
     Ok(())
 }

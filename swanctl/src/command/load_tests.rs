@@ -290,6 +290,21 @@ fn an_encrypted_key_is_decrypted_with_the_secret_that_names_its_file() {
 }
 
 #[test]
+fn a_container_gives_its_certificates_and_then_its_keys() {
+    for container in ["modern.p12", "legacy.p12"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(container);
+        let directory =
+            directory(&[("swanctl.conf", "secrets { pkcs12 { file = a.p12\n secret = geheim } }")]);
+        std::fs::create_dir(directory.path().join("pkcs12")).expect("writable");
+        std::fs::copy(path, directory.path().join("pkcs12/a.p12")).expect("the container is in the tree");
+        let run = run(Daemon::default(), directory.path(), &["--load-creds"]);
+        let expected = "loaded certificate from 'DIR/pkcs12/a.p12'\nloaded certificate from 'DIR/pkcs12/a.p12'\n\
+            loaded ECDSA key from 'DIR/pkcs12/a.p12'\n";
+        assert_eq!((run.out.as_str(), run.err.as_str()), (expected, ""), "{container}");
+    }
+}
+
+#[test]
 fn a_secret_that_cannot_be_decoded_is_told_with_its_line() {
     let files = directory(&[("swanctl.conf", "secrets {\n ike-1 {\n secret = 0xyz } }")]);
     let run = run(Daemon::default(), files.path(), &["--load-creds"]);
