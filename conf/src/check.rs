@@ -73,13 +73,25 @@ fn walk<'a>(view: &View<'a>, program: Program, path: &mut Vec<&'a str>, notices:
         path.push(section.name());
         if options::is_section(program, path) {
             walk(&section, program, path, notices);
-        } else if let Some(location) = section.location() {
+        } else if let Some(location) =
+            section.location().filter(|_| holds_something(&section, EMPTY_DEPTH_MAX))
+        {
             let path = below(view, section.name());
             notices.push(Notice::Unknown { location: location.clone(), path });
         }
         path.pop();
     }
 }
+
+/// Packaged files hold empty sections with commented keys, which are nothing to speak of.
+fn holds_something(view: &View<'_>, depth: usize) -> bool {
+    !view.keys().is_empty()
+        || depth == 0
+        || view.sections().iter().any(|inner| holds_something(inner, depth - 1))
+}
+
+/// How deep a section is looked into for being empty; references in a circle end here.
+const EMPTY_DEPTH_MAX: usize = 4;
 
 fn below(view: &View<'_>, name: &str) -> String {
     format!("{}.{name}", view.path())
@@ -124,6 +136,12 @@ mod tests {
                 "s.conf:5: charon.plugin is unknown",
             ]
         );
+    }
+
+    #[test]
+    fn empty_sections_are_nothing_to_speak_of() {
+        assert_eq!(notices("charon { tnc { }\n plugins { x { servers { } } } }"), [""; 0]);
+        assert_eq!(notices("charon { tnc { a { b = c } } }"), ["s.conf:1: charon.tnc is unknown"]);
     }
 
     #[test]
