@@ -1,13 +1,23 @@
-//! Whether an IKE_SA_INIT request gets an IKE_SA: version, cookies, proposals, key exchange method, limits.
+//! Whether an IKE_SA_INIT request gets an IKE_SA: version, cookies, limits, proposals, key exchange method.
 //!
 //! Everything here happens before state exists; answers to refused requests are made and forgotten.
 
 use std::sync::Arc;
 
+use charon_types::algorithm::KeMethod;
 use charon_types::connection::Connection;
 use charon_types::endpoint::Path;
+use charon_types::id::Role;
+use charon_types::proposal::{IkeSuite, Offer, Preference, Selected, select};
 
+use crate::cookie::{CookieClaim, CookieJar};
 use crate::env::{Env, Now};
+use crate::failure::{Incompatibility, notify_for};
+use crate::proposal::{ke_methods, usable_for_ike};
+use crate::window::Digest;
+use crate::wire::{
+    ExchangeType, Header, Message, MessageKind, Notify, NotifyType, ParseError, Payload, PayloadType,
+};
 
 /// How many IKE_SAs are half open, as the shell counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,8 +66,11 @@ pub enum DropReason {
     #[error("not an IKE_SA_INIT request")]
     NotInit,
     /// Malformed.
-    #[error("malformed")]
-    Malformed,
+    #[error("malformed: {0}")]
+    Malformed(ParseError),
+    /// Something that the request must have is missing.
+    #[error("incomplete")]
+    Incomplete,
     /// Too many half-open IKE_SAs from that address.
     #[error("too many half-open IKE_SAs from that address")]
     Blocked,
@@ -69,5 +82,138 @@ pub enum DropReason {
 /// An IKE_SA_INIT request that may have an IKE_SA.
 #[derive(Debug)]
 pub struct InitRequest {
-    pub(crate) candidates: Vec<Arc<Connection>>,
+    pub(crate) message: Message,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) digest: Digest,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) selected: Selected<IkeSuite>,
+}
+
+/// Judges a request. `datagram` is without non-ESP marker.
+pub fn admit(
+    now: Now,
+    env: &Env<'_>,
+    limits: &AdmissionLimits,
+    half_open: HalfOpen,
+    cookies: &mut CookieJar,
+    path: Path,
+    datagram: &[u8],
+) -> Verdict {
+    let reached = |limit: u32, count: u32| limit != 0 && count >= limit;
+    let header = match Header::parse(datagram) {
+        Ok(header) => header,
+        Err(ParseError::MajorVersion(_)) => return answer_version(datagram),
+        Err(error) => return Verdict::Drop(DropReason::Malformed(error)),
+    };
+    let fresh = header.kind == MessageKind::Request
+        && header.exchange == ExchangeType::IKE_SA_INIT
+        && header.sender == Role::Initiator
+        && header.spi_responder.is_none()
+        && header.message_id.0 == 0;
+    if !fresh {
+        return Verdict::Drop(DropReason::NotInit);
+    }
+    if reached(limits.block_threshold, half_open.from_source) {
+        return Verdict::Drop(DropReason::Blocked);
+    }
+    if reached(limits.init_limit_half_open, half_open.total) {
+        return Verdict::Drop(DropReason::HalfOpenLimit);
+    }
+    let message = match Message::parse(datagram) {
+        Ok(message) => message,
+        Err(ParseError::UnsupportedCritical(kind)) => {
+            return refuse(&header, notify_for(&Incompatibility::CriticalPayload(kind).into()));
+        }
+        Err(error) => return Verdict::Drop(DropReason::Malformed(error)),
+    };
+    let (Some(offered), Some(ke), Some(nonce_i)) = (message.sa(), message.ke(), message.nonce()) else {
+        return Verdict::Drop(DropReason::Incomplete);
+    };
+    let suspicious = reached(limits.cookie_threshold, half_open.total)
+        || reached(limits.cookie_threshold_ip, half_open.from_source);
+    if suspicious {
+        let claim = CookieClaim { source: path.remote, spi_i: header.spi_initiator, nonce_i };
+        let shown = message
+            .notify(NotifyType::COOKIE)
+            .is_some_and(|cookie| cookies.knows(now.mono, &claim, &cookie.data));
+        if !shown {
+            return match cookies.bake(now.mono, env.crypto, &claim) {
+                Some(data) => {
+                    refuse(&header, Notify { protocol: 0, spi: Vec::new(), kind: NotifyType::COOKIE, data })
+                }
+                None => Verdict::Drop(DropReason::HalfOpenLimit),
+            };
+        }
+    }
+    match choose(env, path, offered, ke.method) {
+        Ok((connection, selected)) => {
+            let digest = Digest::of(env.crypto, datagram);
+            Verdict::Accept(Box::new(InitRequest {
+                octets: datagram.to_vec(),
+                digest,
+                connection,
+                selected,
+                message,
+            }))
+        }
+        Err(incompatibility) => {
+            tracing::info!(target: "IKE", "{incompatibility}");
+            refuse(&header, notify_for(&incompatibility.into()))
+        }
+    }
+}
+
+/// The closest connection that has a proposal in common, the peer's key exchange method among it if possible.
+fn choose(
+    env: &Env<'_>,
+    path: Path,
+    offered: &[Offer],
+    method: KeMethod,
+) -> Result<(Arc<Connection>, Selected<IkeSuite>), Incompatibility> {
+    let candidates = env.config.ike_candidates(&path);
+    if candidates.is_empty() {
+        tracing::info!(target: "IKE", "no IKE config found for {}...{}, sending NO_PROPOSAL_CHOSEN", path.local.ip(), path.remote.ip());
+    }
+    let configured_first = env.settings.prefer_configured_proposals.is_enabled();
+    let preference = if configured_first { Preference::Configured } else { Preference::Offered };
+    for connection in candidates {
+        let usable = usable_for_ike(&connection.ike.proposals, env.crypto);
+        let Some(selected) = select::<IkeSuite>(&usable, offered, preference) else { continue };
+        if selected.suite.ke == method {
+            return Ok((connection, selected));
+        }
+        debug_assert!(ke_methods(&usable).contains(&selected.suite.ke), "a method is selected among ours");
+        return Err(Incompatibility::KeMethod(selected.suite.ke));
+    }
+    Err(Incompatibility::NoProposal)
+}
+
+/// An answer without state: the request's SPI, and ours zero.
+fn refuse(header: &Header, notify: Notify) -> Verdict {
+    let header = Header {
+        next_payload: PayloadType::NONE,
+        sender: Role::Responder,
+        kind: MessageKind::Response,
+        ..*header
+    };
+    Verdict::Answer(Message { header, payloads: vec![Payload::Notify(notify)] }.emit())
+}
+
+/// A request of a later major version hears which one we speak (RFC 7296 §2.5), if its header can be made out.
+fn answer_version(datagram: &[u8]) -> Verdict {
+    const VERSION_AT: usize = 17;
+    const LATEST: u8 = 0x20;
+    let mut octets = datagram.to_vec();
+    let later = octets.get(VERSION_AT).is_some_and(|version| version >> 4 > LATEST >> 4);
+    if let Some(version) = octets.get_mut(VERSION_AT) {
+        *version = LATEST;
+    }
+    match Header::parse(&octets) {
+        Ok(header) if later && header.kind == MessageKind::Request => {
+            let kind = NotifyType::INVALID_MAJOR_VERSION;
+            refuse(&header, Notify { protocol: 0, spi: Vec::new(), kind, data: Vec::new() })
+        }
+        Ok(_) => Verdict::Drop(DropReason::NotInit),
+        Err(error) => Verdict::Drop(DropReason::Malformed(error)),
+    }
 }

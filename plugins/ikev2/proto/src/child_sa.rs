@@ -9,14 +9,13 @@ use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Reqid, UniqueId};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, KernelOp, Mode, Policy, PolicyAction, PolicyDirection, SaKey, SaLimit, SaLimits, SaUsage,
+    AddSa, Direction, Encap, KernelOp, Mode, Policy, PolicyAction, PolicyDirection, SaKey, SaLimit, SaLimits,
+    SaUsage,
 };
 use charon_types::lifetime::Limit;
 use charon_types::proposal::ChildSuite;
 use charon_types::selector::TrafficSelector;
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, InstalledSa};
-
-use crate::output::CommandToken;
 
 /// A CHILD_SA whose peer agreed.
 #[derive(Clone, Debug)]
@@ -38,8 +37,6 @@ pub(crate) struct ChildSa {
     pub(crate) dies_at: Option<Instant>,
     pub(crate) usage_in: SaUsage,
     pub(crate) usage_out: SaUsage,
-    /// Waits for its end.
-    pub(crate) terminator: Option<CommandToken>,
 }
 
 /// Keys of both directions, seen from here.
@@ -117,7 +114,12 @@ impl ChildSa {
 
     /// Operations that install it: inbound SA first, so that nothing the peer sends early is lost; policies last, so that
     /// nothing we send finds a policy without an SA.
-    pub(crate) fn install_ops(&self, keys: &DirectedKeys, lifespan: &Lifespan, replay_window: u32) -> Vec<KernelOp> {
+    pub(crate) fn install_ops(
+        &self,
+        keys: &DirectedKeys,
+        lifespan: &Lifespan,
+        replay_window: u32,
+    ) -> Vec<KernelOp> {
         let mut ops = vec![
             self.add_sa(Direction::Inbound, &keys.inbound, lifespan, replay_window),
             self.add_sa(Direction::Outbound, &keys.outbound, lifespan, 0),
@@ -128,12 +130,26 @@ impl ChildSa {
 
     /// Operations that remove it, in the opposite order.
     pub(crate) fn remove_ops(&self) -> Vec<KernelOp> {
-        let policies = self.policies().into_iter().rev().map(|policy| KernelOp::DeletePolicy(Box::new(policy)));
+        let policies =
+            self.policies().into_iter().rev().map(|policy| KernelOp::DeletePolicy(Box::new(policy)));
         let sas = [KernelOp::DeleteSa(self.key_out()), KernelOp::DeleteSa(self.key_in())];
         policies.chain(sas).collect()
     }
 
-    fn add_sa(&self, direction: Direction, keys: &SaKeys, lifespan: &Lifespan, replay_window: u32) -> KernelOp {
+    /// Operations that move its SAs.
+    pub(crate) fn update_ops(&self, path: Path) -> [KernelOp; 2] {
+        let update =
+            |sa, source, destination| KernelOp::UpdateSa { sa, source, destination, encap: self.encap };
+        [update(self.key_in(), path.remote, path.local), update(self.key_out(), path.local, path.remote)]
+    }
+
+    fn add_sa(
+        &self,
+        direction: Direction,
+        keys: &SaKeys,
+        lifespan: &Lifespan,
+        replay_window: u32,
+    ) -> KernelOp {
         let (source, destination): (SocketAddr, SocketAddr);
         let (spi, source_ts, destination_ts, mark, if_id);
         match direction {
@@ -169,7 +185,8 @@ impl ChildSa {
         }))
     }
 
-    fn policies(&self) -> Vec<Policy> {
+    /// Its policies.
+    pub(crate) fn policies(&self) -> Vec<Policy> {
         if !self.config.policies.is_enabled() {
             return Vec::new();
         }
@@ -186,9 +203,15 @@ impl ChildSa {
         policies
     }
 
-    fn policy(&self, direction: PolicyDirection, source: &TrafficSelector, destination: &TrafficSelector) -> Policy {
+    fn policy(
+        &self,
+        direction: PolicyDirection,
+        source: &TrafficSelector,
+        destination: &TrafficSelector,
+    ) -> Policy {
         let outbound = direction == PolicyDirection::Out;
-        let (from, to) = if outbound { (self.path.local, self.path.remote) } else { (self.path.remote, self.path.local) };
+        let (from, to) =
+            if outbound { (self.path.local, self.path.remote) } else { (self.path.remote, self.path.local) };
         let protocol = if source.protocol == 0 { destination.protocol } else { source.protocol };
         Policy {
             direction,

@@ -5,16 +5,15 @@ use charon_types::id::Role;
 use charon_types::kernel_op::{Expiry, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey};
 use charon_types::snapshot::ChildSaState;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::exchange::create_child::initiator::{self, Active};
 use crate::exchange::create_child::responder::{self, Passive};
 use crate::exchange::informational::{self, Informed};
-use crate::failure::{Failure, Incompatibility, Refusal, notify_for};
+use crate::failure::{Failure, Misbehaviour, Refusal, notify_for};
 use crate::ike_sa::{Command, Force, IkeSa};
 use crate::job::JobResult;
 use crate::output::{CloseReason, CommandSuccess, IkeEvent, JobId, OpId, Output};
-use crate::sa::{Cx, Sa};
+use crate::sa::Cx;
 use crate::state::State;
 use crate::task::Task;
 use crate::timer::Timer;
@@ -70,7 +69,9 @@ impl IkeSa {
                 Task::DeleteChild(_, _, token) | Task::DeleteIke(_, token) => {
                     self.sa.done(token, Ok(CommandSuccess::Terminated));
                 }
-                Task::CreateChild(..) | Task::DisownChild(..) | Task::Liveness => waiting.extend(task.token()),
+                Task::CreateChild(..) | Task::DisownChild(..) | Task::Liveness => {
+                    waiting.extend(task.token())
+                }
             }
         }
         for token in waiting {
@@ -109,7 +110,9 @@ impl IkeSa {
         let next = match (std::mem::replace(&mut self.state, State::Finished), result) {
             (State::InitAwaitKeyPair(state), JobResult::KeGenerate(key)) => state.handle(sa, cx, key),
             (State::InitAwaitSecret(state), JobResult::KeFinish(secret)) => state.handle(sa, cx, secret),
-            (State::InitAwaitResponse(state), JobResult::KeRespond(response)) => state.handle(sa, cx, response),
+            (State::InitAwaitResponse(state), JobResult::KeRespond(response)) => {
+                state.handle(sa, cx, response)
+            }
             (State::AuthAwaitSignature(state), JobResult::Sign(signature)) => state.handle(sa, cx, signature),
             (State::AuthAwaitOwnSignature(state), JobResult::Sign(signature)) => {
                 state.handle(sa, cx, signature)
@@ -163,7 +166,8 @@ impl IkeSa {
         let local = self.sa.path.local.ip();
         for result in results {
             if let Ok(KernelReply::Spi(spi)) = result {
-                let key = SaKey { destination: local, protocol: charon_types::proposal::Protocol::Esp, spi: *spi };
+                let key =
+                    SaKey { destination: local, protocol: charon_types::proposal::Protocol::Esp, spi: *spi };
                 self.sa.kernel(vec![KernelOp::DeleteSa(key)]);
             }
         }
@@ -181,7 +185,7 @@ impl IkeSa {
     }
 
     /// Answers the peer's request with an error; the IKE_SA stays.
-    fn refuse(&mut self, cx: Cx<'_>, failure: &Failure) {
+    pub(crate) fn refuse(&mut self, cx: Cx<'_>, failure: &Failure) {
         tracing::info!(target: "IKE", "{failure}");
         if self.sa.processing.is_some()
             && let Err(error) = self.sa.send_error(cx, notify_for(failure))
@@ -235,7 +239,9 @@ impl IkeSa {
         match event {
             KernelEvent::Expire { sa, expiry: Expiry::Hard } => {
                 let child = self.sa.child_by_spi_in(sa.spi).or_else(|| self.sa.child_by_spi_out(sa.spi));
-                let Some(child) = child.filter(|child| child.state == ChildSaState::Installed) else { return };
+                let Some(child) = child.filter(|child| child.state == ChildSaState::Installed) else {
+                    return;
+                };
                 let task = Task::DeleteChild(child.unique_id, CloseReason::Expired, None);
                 self.sa.queue_task(task);
             }
@@ -335,9 +341,6 @@ impl IkeSa {
 
     /// An authenticated request with the next message id.
     pub(crate) fn on_request(&mut self, cx: Cx<'_>, request: Message) {
-        if let Some(unknown) = request.unknown_critical() {
-            return self.refuse(cx, &Incompatibility::CriticalPayload(unknown).into());
-        }
         let exchange = request.header.exchange;
         match std::mem::replace(&mut self.state, State::Finished) {
             State::AuthExpectRequest(state) if exchange == ExchangeType::IKE_AUTH => {
@@ -374,7 +377,7 @@ impl IkeSa {
             }
             exchange => {
                 tracing::info!(target: "IKE", "unexpected {exchange} request");
-                self.refuse(cx, &crate::failure::Misbehaviour::InvalidSyntax.into());
+                self.refuse(cx, &Misbehaviour::InvalidSyntax.into());
             }
         }
     }
@@ -406,7 +409,8 @@ impl IkeSa {
     fn finish_deletion(&mut self, cx: Cx<'_>, reason: &CloseReason) {
         tracing::error!(target: "IKE", "IKE_SA deleted");
         if let State::Established { active, .. } = &mut self.state
-            && let Some(Active::DeleteIke(ours, token)) = active.take_if(|active| matches!(active, Active::DeleteIke(..)))
+            && let Some(Active::DeleteIke(ours, token)) =
+                active.take_if(|active| matches!(active, Active::DeleteIke(..)))
         {
             self.close(cx, &ours);
             self.sa.done(token, Ok(CommandSuccess::Terminated));
@@ -417,10 +421,6 @@ impl IkeSa {
 
     /// An authenticated response to our outstanding request.
     pub(crate) fn on_response(&mut self, cx: Cx<'_>, response: Message) {
-        let critical = response.unknown_critical();
-        if let Some(unknown) = critical {
-            return self.fail(cx, &Incompatibility::CriticalPayload(unknown).into());
-        }
         match std::mem::replace(&mut self.state, State::Finished) {
             State::AuthExpectAnswer(state) => {
                 let next = state.handle(&mut self.sa, cx, response);
@@ -470,7 +470,10 @@ fn distrusts(failure: &Failure) -> bool {
     matches!(
         failure,
         Failure::Refused(
-            Refusal::AuthenticationFailed | Refusal::Untrusted(_) | Refusal::IdentityMismatch | Refusal::AuthMethod
+            Refusal::AuthenticationFailed
+                | Refusal::Untrusted(_)
+                | Refusal::IdentityMismatch
+                | Refusal::AuthMethod
         )
     )
 }

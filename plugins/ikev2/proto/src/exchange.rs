@@ -5,3 +5,5 @@ pub(crate) mod create_child;
 pub(crate) mod ike_auth;
 pub(crate) mod ike_sa_init;
 pub(crate) mod informational;
+pub(crate) mod nat_detection;
+mod parts;

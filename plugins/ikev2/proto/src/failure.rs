@@ -5,6 +5,7 @@ use charon_types::algorithm::KeMethod;
 use charon_types::kernel_op::KernelError;
 
 use crate::env::TrustFailure;
+use crate::wire::{Notify, NotifyType};
 
 /// Why an exchange, a CHILD_SA or an IKE_SA failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,4 +140,54 @@ pub enum LocalFault {
     /// More than [`crate::ike_sa::CHILDREN_MAX`] children.
     #[error("too many CHILD_SAs")]
     TooManyChildren,
+}
+
+/// What the peer hears of a failure. The log keeps the rest.
+#[must_use]
+pub fn notify_for(failure: &Failure) -> Notify {
+    let (kind, data) = match failure {
+        Failure::PeerMisbehaved(_) => (NotifyType::INVALID_SYNTAX, Vec::new()),
+        Failure::PeerIncompatible(incompatibility) => match incompatibility {
+            Incompatibility::NoProposal => (NotifyType::NO_PROPOSAL_CHOSEN, Vec::new()),
+            Incompatibility::KeMethod(method) => {
+                (NotifyType::INVALID_KE_PAYLOAD, method.0.to_be_bytes().to_vec())
+            }
+            Incompatibility::TrafficSelectors => (NotifyType::TS_UNACCEPTABLE, Vec::new()),
+            Incompatibility::CriticalPayload(kind) => (NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, vec![*kind]),
+        },
+        Failure::Refused(refusal) => (refusal_notify(*refusal), Vec::new()),
+        Failure::Local(fault) => (fault_notify(fault), Vec::new()),
+        // Neither is ever an answer to a request.
+        Failure::Rejected(_) | Failure::Unreachable => (NotifyType::TEMPORARY_FAILURE, Vec::new()),
+    };
+    Notify { protocol: 0, spi: Vec::new(), kind, data }
+}
+
+const fn refusal_notify(refusal: Refusal) -> NotifyType {
+    match refusal {
+        Refusal::NoConnection
+        | Refusal::AuthenticationFailed
+        | Refusal::Untrusted(_)
+        | Refusal::IdentityMismatch
+        | Refusal::AuthMethod
+        | Refusal::NotUnique => NotifyType::AUTHENTICATION_FAILED,
+        Refusal::NoAdditionalSas => NotifyType::NO_ADDITIONAL_SAS,
+        Refusal::Temporary | Refusal::Closing => NotifyType::TEMPORARY_FAILURE,
+        Refusal::ChildNotFound => NotifyType::CHILD_SA_NOT_FOUND,
+        // RFC 6023 §3: whoever does not want it takes the missing payloads for an error.
+        Refusal::Childless => NotifyType::INVALID_SYNTAX,
+    }
+}
+
+const fn fault_notify(fault: &LocalFault) -> NotifyType {
+    match fault {
+        // We cannot prove who we are, or know no key to check the peer by: to the peer both are one.
+        LocalFault::NoSharedKey | LocalFault::NoPrivateKey | LocalFault::MultipleAuthentication => {
+            NotifyType::AUTHENTICATION_FAILED
+        }
+        LocalFault::TooManyChildren => NotifyType::NO_ADDITIONAL_SAS,
+        LocalFault::Crypto(_) | LocalFault::Kernel(_) | LocalFault::NoUsableProposal => {
+            NotifyType::NO_PROPOSAL_CHOSEN
+        }
+    }
 }

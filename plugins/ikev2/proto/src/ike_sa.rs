@@ -1,34 +1,35 @@
 //! One IKE_SA, initiator or responder: inputs, outputs, and nothing else.
+//!
+//! ```text
+//! initiator  AwaitKeyPair > ExpectInit > AwaitSecret > AwaitSpi > AwaitSignature > ExpectAnswer > AwaitTrust \
+//! responder  AwaitResponse > ExpectRequest > AwaitPeerTrust > AwaitOwnSignature > AwaitChildSpi > AwaitInstall > Established > Finished
+//! ```
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use charon_types::Identity;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IkeSpi, Role, UniqueId};
-use charon_types::kernel_op::{KernelResult, SaUsage};
-use charon_types::snapshot::{IkeSaSnapshot, IkeSaState, NatConditions};
+use charon_types::kernel_op::{KernelEvent, KernelResult, SaUsage};
+use charon_types::snapshot::{IkeSaSnapshot, IkeSaState};
 
 use crate::admission::InitRequest;
 use crate::env::{Env, Now};
+use crate::exchange::ike_sa_init;
 use crate::job::JobResult;
 use crate::output::{CommandToken, JobId, OpId, Output};
-use crate::timer::{Deadline, TimerTable};
+use crate::sa::{Cx, Sa};
+use crate::state::State;
+use crate::timer::{Deadline, Timer};
 
 /// Children that one IKE_SA may have: more than any gateway needs, few enough to walk through.
 pub const CHILDREN_MAX: usize = 256;
 
 /// An IKE_SA. Feed it by its `handle_*` methods, then drain `poll_output`, then re-arm by `poll_timeout`.
 pub struct IkeSa {
-    unique_id: UniqueId,
-    role: Role,
-    local_spi: IkeSpi,
-    path: Path,
-    connection: Option<Arc<Connection>>,
-    outputs: VecDeque<Output>,
-    timers: TimerTable,
+    pub(crate) sa: Sa,
+    pub(crate) state: State,
 }
 
 /// What [`IkeSa::initiate`] needs.
@@ -94,7 +95,7 @@ pub enum Force {
     Immediate,
 }
 
-/// Inbound counters of a child as the kernel last told, so that ESP counts as a sign of life.
+/// Counters of a child as the kernel last told, so that ESP counts as a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChildUsage {
     /// Our SPI of the child.
@@ -108,130 +109,148 @@ pub struct ChildUsage {
 impl IkeSa {
     /// Begins a handshake as initiator. Drain the outputs next.
     #[must_use]
-    pub fn initiate(_now: Now, _env: &Env<'_>, initiate: Initiate) -> Self {
-        Self {
-            unique_id: initiate.unique_id,
-            role: Role::Initiator,
-            local_spi: initiate.spi,
-            path: initiate.path,
-            connection: Some(initiate.connection),
-            outputs: VecDeque::new(),
-            timers: TimerTable::default(),
-        }
+    pub fn initiate(now: Now, env: &Env<'_>, initiate: Initiate) -> Self {
+        let Initiate { unique_id, spi, connection, child, path, token } = initiate;
+        let cx = Cx { now, env };
+        let mut sa = Sa::new(now, Role::Initiator, unique_id, spi, path);
+        sa.connection = Some(Arc::clone(&connection));
+        tracing::error!(target: "IKE", "initiating IKE_SA {}[{unique_id}] to {}", sa.name(), path.remote.ip());
+        sa.handshake_token = token;
+        let state = ike_sa_init::initiator::Attempt::new(cx, connection, child)
+            .and_then(|attempt| attempt.begin(&mut sa, cx));
+        let mut ike_sa = Self { sa, state: State::Finished };
+        ike_sa.settle(cx, state);
+        ike_sa
     }
 
     /// Begins a handshake as responder with an admitted request. Drain the outputs next.
     #[must_use]
-    pub fn respond(_now: Now, _env: &Env<'_>, respond: Respond, _request: InitRequest) -> Self {
-        Self {
-            unique_id: respond.unique_id,
-            role: Role::Responder,
-            local_spi: respond.spi,
-            path: respond.path,
-            connection: None,
-            outputs: VecDeque::new(),
-            timers: TimerTable::default(),
-        }
+    pub fn respond(now: Now, env: &Env<'_>, respond: Respond, request: InitRequest) -> Self {
+        let cx = Cx { now, env };
+        let mut sa = Sa::new(now, Role::Responder, respond.unique_id, respond.spi, respond.path);
+        sa.timers.set(Timer::HalfOpen, now.mono + env.settings.half_open_timeout);
+        let state = ike_sa_init::responder::begin(&mut sa, cx, request);
+        let mut ike_sa = Self { sa, state: State::Finished };
+        ike_sa.settle(cx, state);
+        ike_sa
     }
 
     /// A datagram for this IKE_SA, non-ESP marker removed. A repeated IKE_SA_INIT request comes here, too.
-    pub fn handle_datagram(&mut self, _now: Now, _env: &Env<'_>, _path: Path, _datagram: &[u8]) {}
+    pub fn handle_datagram(&mut self, now: Now, env: &Env<'_>, path: Path, datagram: &[u8]) {
+        self.on_datagram(Cx { now, env }, path, datagram);
+        self.start_next_task(Cx { now, env });
+    }
 
     /// A command.
-    pub fn handle_command(&mut self, _now: Now, _env: &Env<'_>, _command: Command) {}
+    pub fn handle_command(&mut self, now: Now, env: &Env<'_>, command: Command) {
+        self.on_command(Cx { now, env }, command);
+        self.start_next_task(Cx { now, env });
+    }
 
     /// The result of a job. Results of jobs no longer awaited are dropped.
-    pub fn handle_completion(&mut self, _now: Now, _env: &Env<'_>, _id: JobId, _result: JobResult) {}
+    pub fn handle_completion(&mut self, now: Now, env: &Env<'_>, id: JobId, result: JobResult) {
+        self.on_completion(Cx { now, env }, id, result);
+        self.start_next_task(Cx { now, env });
+    }
 
     /// The results of a batch of kernel operations, in the order of the batch.
-    pub fn handle_kernel(&mut self, _now: Now, _env: &Env<'_>, _op: OpId, _results: Vec<KernelResult>) {}
+    pub fn handle_kernel(&mut self, now: Now, env: &Env<'_>, op: OpId, results: Vec<KernelResult>) {
+        self.on_kernel(Cx { now, env }, op, &results);
+        self.start_next_task(Cx { now, env });
+    }
 
-    /// Counters of children, read on the shell's own account (list-sas, or before a liveness check).
-    pub fn handle_usage(&mut self, _now: Now, _usage: &[ChildUsage]) {}
+    /// What the kernel reports by itself about one of our SAs.
+    pub fn handle_kernel_event(&mut self, now: Now, env: &Env<'_>, event: &KernelEvent) {
+        self.on_kernel_event(Cx { now, env }, event);
+        self.start_next_task(Cx { now, env });
+    }
+
+    /// Counters of children, read on the shell's own account (for list-sas, say).
+    pub fn handle_usage(&mut self, now: Now, usage: &[ChildUsage]) {
+        self.sa.note_usage(now.mono, usage);
+    }
 
     /// Some deadline has passed.
-    pub fn handle_timeout(&mut self, _now: Now, _env: &Env<'_>) {}
+    pub fn handle_timeout(&mut self, now: Now, env: &Env<'_>) {
+        let cx = Cx { now, env };
+        while let Some(timer) = self.sa.timers.take_due(now.mono) {
+            self.on_timer(cx, timer);
+        }
+        self.start_next_task(cx);
+    }
 
     /// The next thing to do. Call until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.sa.take_output()
     }
 
     /// When to call `handle_timeout`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        self.timers.next()
+        self.sa.timers.next()
     }
 
-    /// Whether it is over: once its outputs are drained it may be dropped.
+    /// Whether it is over: once its outputs are drained it may be dropped. (An SPI reserved in vain is awaited first.)
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        false
+        matches!(self.state, State::Finished) && !self.sa.awaits_reservation()
+    }
+
+    /// Whether it is a responder's handshake that is not complete. Counts for admission.
+    #[must_use]
+    pub fn is_half_open(&self) -> bool {
+        self.sa.role == Role::Responder && self.state() == IkeSaState::Connecting
     }
 
     /// Its number.
     #[must_use]
     pub fn unique_id(&self) -> UniqueId {
-        self.unique_id
+        self.sa.unique_id
     }
 
     /// Its connection; a responder's may change until it is established.
     #[must_use]
     pub fn connection(&self) -> Option<&Arc<Connection>> {
-        self.connection.as_ref()
+        self.sa.connection.as_ref()
     }
 
     /// Our role.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.sa.role
     }
 
     /// Our SPI.
     #[must_use]
     pub fn local_spi(&self) -> IkeSpi {
-        self.local_spi
+        self.sa.local_spi
     }
 
     /// Where it talks now.
     #[must_use]
     pub fn path(&self) -> Path {
-        self.path
+        self.sa.path
     }
 
     /// Its state.
     #[must_use]
     pub fn state(&self) -> IkeSaState {
-        IkeSaState::Created
+        self.state.name()
+    }
+
+    /// Our SPIs of its children, for counters (QuerySa) and kernel events.
+    pub fn child_spis(&self) -> impl Iterator<Item = EspSpi> {
+        self.sa.children.iter().map(|child| child.spi_in)
     }
 
     /// As listings and events show it. Counters are those of the last `handle_usage`.
     #[must_use]
-    pub fn snapshot(&self, _now: Instant) -> IkeSaSnapshot {
-        IkeSaSnapshot {
-            name: self
-                .connection
-                .as_ref()
-                .map_or_else(|| "".into(), |connection| Arc::clone(&connection.name)),
-            unique_id: self.unique_id,
-            state: self.state(),
-            path: self.path,
-            local_id: Identity::Any,
-            remote_id: Identity::Any,
-            role: self.role,
-            spi_initiator: None,
-            spi_responder: None,
-            nat: NatConditions::default(),
-            suite: None,
-            established: None,
-            rekey_in: None,
-            reauth_in: None,
-            local_vips: Vec::new(),
-            remote_vips: Vec::new(),
-            tasks_queued: Vec::new(),
-            tasks_active: Vec::new(),
-            tasks_passive: Vec::new(),
-            children: Vec::new(),
-        }
+    pub fn snapshot(&self, now: Instant) -> IkeSaSnapshot {
+        let mut snapshot = self.sa.snapshot(now);
+        snapshot.state = self.state();
+        snapshot.tasks_queued = self.sa.queue.iter().map(crate::task::Task::name).collect();
+        snapshot.tasks_active = self.state.tasks_active();
+        snapshot.tasks_passive = self.state.tasks_passive();
+        snapshot
     }
 }

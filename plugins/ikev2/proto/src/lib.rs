@@ -7,15 +7,28 @@
 
 pub mod admission;
 pub mod auth;
+mod child_sa;
 pub mod cookie;
+mod driver;
 pub mod env;
+mod exchange;
 pub mod failure;
 pub mod ike_sa;
 pub mod job;
 pub mod keymat;
 pub mod natd;
 pub mod output;
+mod proposal;
+mod receive;
+mod retransmit;
+mod sa;
+mod state;
+mod task;
+mod text;
 pub mod timer;
+mod transmit;
+mod upkeep;
+mod window;
 pub mod wire;
 
 pub use env::{Env, Now, Settings};

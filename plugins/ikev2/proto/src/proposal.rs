@@ -11,7 +11,8 @@ const NONE: u16 = 0;
 /// IKE proposals that the providers can do.
 pub(crate) fn usable_for_ike(configured: &[Proposal], crypto: &CryptoProvider) -> Vec<Proposal> {
     let usable = configured.iter().filter(|proposal| proposal.protocol == Protocol::Ike);
-    let usable = usable.filter_map(|proposal| limited(proposal, |transform| ike_transform(transform, crypto)));
+    let usable =
+        usable.filter_map(|proposal| limited(proposal, |transform| ike_transform(transform, crypto)));
     usable.filter(is_complete_for_ike).collect()
 }
 
@@ -22,7 +23,8 @@ pub(crate) fn usable_for_child(
     kernel: &KernelCapabilities,
 ) -> Vec<Proposal> {
     let usable = configured.iter().filter(|proposal| kernel.protocols.contains(&proposal.protocol));
-    let usable = usable.filter_map(|proposal| limited(proposal, |transform| child_transform(transform, crypto, kernel)));
+    let usable = usable
+        .filter_map(|proposal| limited(proposal, |transform| child_transform(transform, crypto, kernel)));
     usable.filter(is_complete_for_child).collect()
 }
 
@@ -41,7 +43,8 @@ pub(crate) fn ke_methods(proposals: &[Proposal]) -> Vec<KeMethod> {
 /// The usable part. `None` if a type of transform lost all its values (an additional key exchange, say): offering the rest
 /// would be weaker than what was configured.
 fn limited(proposal: &Proposal, usable: impl Fn(&Transform) -> bool) -> Option<Proposal> {
-    let transforms: Vec<_> = proposal.transforms.iter().copied().filter(|transform| usable(transform)).collect();
+    let transforms: Vec<_> =
+        proposal.transforms.iter().copied().filter(|transform| usable(transform)).collect();
     let kept = |kind| transforms.iter().any(|transform| transform.kind == kind);
     let optional = |kind| proposal.of_kind(kind).any(|transform| transform.id == NONE);
     let whole = proposal.transforms.iter().all(|transform| kept(transform.kind) || optional(transform.kind));
@@ -89,7 +92,8 @@ fn is_complete_for_child(proposal: &Proposal) -> bool {
 fn protects(proposal: &Proposal) -> bool {
     let mut ciphers = proposal.of_kind(TransformType::ENCRYPTION).peekable();
     ciphers.peek().is_some()
-        && (ciphers.all(|cipher| EncryptionId(cipher.id).is_aead()) || has(proposal, TransformType::INTEGRITY))
+        && (ciphers.all(|cipher| EncryptionId(cipher.id).is_aead())
+            || has(proposal, TransformType::INTEGRITY))
 }
 
 fn has(proposal: &Proposal, kind: TransformType) -> bool {

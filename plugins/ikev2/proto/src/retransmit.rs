@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use charon_types::endpoint::Path;
 use charon_types::id::MessageId;
 
 use crate::env::Retransmission;
+use crate::wire::ExchangeType;
 
 /// Longest single wait, whatever the settings say: a base of 10 reaches a year within nine rounds.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -19,9 +19,7 @@ pub(crate) struct Outstanding {
     /// Its message id.
     pub(crate) id: MessageId,
     /// Its exchange type.
-    pub(crate) exchange: u8,
-    /// Where it went.
-    pub(crate) path: Path,
+    pub(crate) exchange: ExchangeType,
     /// Message or fragments as sent; sent again unchanged.
     pub(crate) datagrams: Vec<Vec<u8>>,
     /// How often it was sent again.

@@ -24,7 +24,8 @@ use crate::retransmit::Outstanding;
 use crate::task::Task;
 use crate::timer::TimerTable;
 use crate::window::{Digest, Inbound};
-use crate::wire::ExchangeType;
+use crate::wire::fragment::Reassembly;
+use crate::wire::{ExchangeType, Message};
 
 /// Tasks that wait, at most: commands beyond that fail at once.
 pub(crate) const QUEUE_MAX: usize = 256;
@@ -62,6 +63,16 @@ pub(crate) struct Sa {
     pub(crate) queue: VecDeque<Task>,
     next_job: u64,
     next_op: u64,
+    /// Pieces of the peer's request, and the digest of the first one.
+    pub(crate) request_pieces: Reassembly,
+    /// See `request_pieces`.
+    pub(crate) request_digest: Option<Digest>,
+    /// Pieces of the peer's response.
+    pub(crate) response_pieces: Reassembly,
+    /// A request that waits until the kernel has installed a child of ours.
+    pub(crate) deferred: Option<Box<Message>>,
+    /// Counters that decide about a liveness check.
+    pub(crate) liveness_query: Option<OpId>,
     /// Who waits for the handshake.
     pub(crate) handshake_token: Option<CommandToken>,
     /// SPI reservations whose answers have not come.
@@ -69,6 +80,7 @@ pub(crate) struct Sa {
     /// Reserved SPIs that no child uses yet.
     spare_spis: Vec<SaKey>,
     outputs: VecDeque<Output>,
+    pub(crate) closed: bool,
 }
 
 /// What the peer said it can do or wants.
@@ -136,6 +148,12 @@ impl Sa {
             queue: VecDeque::new(),
             next_job: 0,
             next_op: 0,
+            request_pieces: Reassembly::default(),
+            request_digest: None,
+            response_pieces: Reassembly::default(),
+            deferred: None,
+            liveness_query: None,
+            closed: false,
             handshake_token: None,
             reservations: Vec::new(),
             spare_spis: Vec::new(),
@@ -269,7 +287,12 @@ impl Sa {
     }
 
     /// Takes a child out of the kernel and out of the list, and tells it.
-    pub(crate) fn remove_child(&mut self, cx: Cx<'_>, unique_id: UniqueId, reason: &CloseReason) -> Option<ChildSa> {
+    pub(crate) fn remove_child(
+        &mut self,
+        cx: Cx<'_>,
+        unique_id: UniqueId,
+        reason: &CloseReason,
+    ) -> Option<ChildSa> {
         let at = self.children.iter().position(|child| child.unique_id == unique_id)?;
         let child = self.children.remove(at);
         self.kernel(child.remove_ops());

@@ -53,7 +53,8 @@ pub(crate) enum State {
 /// Tasks that an initiator's handshake stands for, as strongSwan lists them.
 const INITIATING: &[&str] = &["IKE_VENDOR", "IKE_INIT", "IKE_NATD", "IKE_CERT_PRE"];
 /// See [`INITIATING`].
-const AUTHENTICATING: &[&str] = &["IKE_AUTH", "IKE_CERT_POST", "IKE_CONFIG", "IKE_AUTH_LIFETIME", "IKE_ESTABLISH"];
+const AUTHENTICATING: &[&str] =
+    &["IKE_AUTH", "IKE_CERT_POST", "IKE_CONFIG", "IKE_AUTH_LIFETIME", "IKE_ESTABLISH"];
 
 impl State {
     /// Established, with an exchange of ours under way or none.

@@ -27,7 +27,9 @@ impl Task {
     /// Who waits for it.
     pub(crate) fn token(&self) -> Option<CommandToken> {
         match self {
-            Self::CreateChild(_, token) | Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => *token,
+            Self::CreateChild(_, token) | Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => {
+                *token
+            }
             Self::DisownChild(..) | Self::Liveness => None,
         }
     }

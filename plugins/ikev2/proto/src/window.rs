@@ -36,7 +36,11 @@ pub(crate) struct Digest(Box<[u8]>);
 impl Digest {
     /// Of a datagram: the message, or its first fragment. Without a hash the octets themselves do.
     pub(crate) fn of(crypto: &CryptoProvider, datagram: &[u8]) -> Self {
-        Self(crypto.hash(HashAlgorithm::Sha256, &[datagram]).map_or_else(|| datagram.into(), Vec::into_boxed_slice))
+        Self(
+            crypto
+                .hash(HashAlgorithm::Sha256, &[datagram])
+                .map_or_else(|| datagram.into(), Vec::into_boxed_slice),
+        )
     }
 }
 
@@ -65,7 +69,10 @@ impl Inbound {
 
     /// The last answer, if `request` is what it answered.
     pub(crate) fn repeat(&self, request: &Digest) -> Option<&[Vec<u8>]> {
-        self.answered.as_ref().filter(|answered| answered.request == *request).map(|answered| &*answered.datagrams)
+        self.answered
+            .as_ref()
+            .filter(|answered| answered.request == *request)
+            .map(|answered| &*answered.datagrams)
     }
 
     /// The last answer.

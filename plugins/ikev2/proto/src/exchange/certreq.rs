@@ -4,13 +4,11 @@ use charon_types::connection::{AuthConfig, AuthMethod, Connection};
 
 use crate::env::AuthorityKeyId;
 use crate::sa::Cx;
-use crate::wire::{CertEncoding, CertReq, Message, Payload};
+use crate::wire::payload::CertEncoding;
+use crate::wire::{CertReq, Message, Payload};
 
 /// Most authorities named or remembered.
 const AUTHORITIES_MAX: usize = 128;
-
-/// Octets of one authority's key id.
-const KEY_ID_LEN: usize = 20;
 
 /// What we ask of a peer of that connection; `None` if it is not to show certificates or nobody is trusted.
 pub(crate) fn request(cx: Cx<'_>, connection: &Connection) -> Option<Payload> {
@@ -23,7 +21,7 @@ pub(crate) fn request(cx: Cx<'_>, connection: &Connection) -> Option<Payload> {
     let mut key_ids = Vec::new();
     for authority in authorities.iter().take(AUTHORITIES_MAX) {
         tracing::info!(target: "IKE", "sending cert request for \"{}\"", authority.subject);
-        key_ids.extend_from_slice(&authority.key_id.0);
+        key_ids.push(authority.key_id.0);
     }
     (!key_ids.is_empty())
         .then_some(Payload::CertReq(CertReq { encoding: CertEncoding::X509_SIGNATURE, authorities: key_ids }))
@@ -32,10 +30,10 @@ pub(crate) fn request(cx: Cx<'_>, connection: &Connection) -> Option<Payload> {
 /// What the peer asks of us; `None` if it asks for nothing.
 pub(crate) fn requested(cx: Cx<'_>, message: &Message) -> Option<Vec<AuthorityKeyId>> {
     let mut requested = None;
-    for request in message.cert_requests().filter(|request| request.encoding == CertEncoding::X509_SIGNATURE) {
+    for request in message.cert_requests().filter(|request| request.encoding == CertEncoding::X509_SIGNATURE)
+    {
         let list: &mut Vec<AuthorityKeyId> = requested.get_or_insert_default();
-        for key_id in request.authorities.chunks_exact(KEY_ID_LEN) {
-            let Ok(key_id) = key_id.try_into().map(AuthorityKeyId) else { continue };
+        for key_id in request.authorities.iter().copied().map(AuthorityKeyId) {
             if list.len() < AUTHORITIES_MAX && !list.contains(&key_id) {
                 if let Some(authority) = cx.env.credentials.authority(&key_id) {
                     tracing::info!(target: "IKE", "received cert request for \"{}\"", authority.subject);

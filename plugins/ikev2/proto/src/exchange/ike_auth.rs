@@ -8,34 +8,46 @@ pub(crate) mod responder;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use charon_crypto::CryptoError;
+use charon_crypto::prf::Prf;
+use charon_types::algorithm::PrfId;
 use charon_types::id::Role;
 
 use self::peer::PeerAuthenticated;
 use super::ike_sa_init::Handshake;
-use crate::auth;
+use crate::auth::{Claim, signed_octets as signed_octets_of};
 use crate::failure::{Failure, LocalFault};
-use crate::output::{InitialContact, IkeEvent, Output};
+use crate::output::{IkeEvent, InitialContact, Output};
 use crate::sa::{Cx, Sa};
 use crate::timer::Timer;
 use crate::wire::Id;
 
 /// The octets that `signer` signs (RFC 7296 §2.15).
-fn signed_octets(sa: &Sa, cx: Cx<'_>, handshake: &Handshake, signer: Role, id: &Id) -> Result<Vec<u8>, Failure> {
+fn signed_octets(
+    sa: &Sa,
+    cx: Cx<'_>,
+    handshake: &Handshake,
+    signer: Role,
+    id: &Id,
+) -> Result<Vec<u8>, Failure> {
     let (Some(keys), Some(suite)) = (&sa.keys, &sa.suite) else {
-        return Err(LocalFault::Crypto(charon_crypto::CryptoError::InvalidKey).into());
+        return Err(LocalFault::Crypto(CryptoError::InvalidKey).into());
     };
-    let octets = auth::signed_octets(
-        cx.env.crypto,
-        suite.prf,
-        handshake.sent(signer),
-        handshake.nonce(signer.peer()),
-        keys.sk_p(signer),
-        &id.body(),
-    );
-    Ok(octets.map_err(LocalFault::Crypto)?)
+    let claim = Claim {
+        message: handshake.sent(signer),
+        peer_nonce: handshake.nonce(signer.peer()),
+        sk_p: keys.sk_p(signer),
+        id: &id.octets(),
+    };
+    Ok(signed_octets_of(prf(cx, suite.prf)?, &claim).map_err(LocalFault::Crypto)?)
 }
 
-/// Both sides are authenticated: the IKE_SA is established. Returns its hard end for the log's sake.
+/// The PRF of an IKE_SA.
+fn prf<'a>(cx: Cx<'a>, id: PrfId) -> Result<&'a dyn Prf, Failure> {
+    Ok(cx.env.crypto.prf(id).ok_or(LocalFault::Crypto(CryptoError::Unsupported))?)
+}
+
+/// Both sides are authenticated: the IKE_SA is established.
 fn establish(sa: &mut Sa, cx: Cx<'_>, _proof: PeerAuthenticated, initial_contact: InitialContact) {
     let Some(connection) = sa.connection.clone() else { return };
     let now = cx.now.mono;

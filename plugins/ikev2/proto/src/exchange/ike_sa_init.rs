@@ -10,9 +10,10 @@ use charon_types::id::Role;
 use charon_types::proposal::IkeSuite;
 
 use super::certreq;
+use crate::auth::signature::HASHES;
+use crate::exchange::nat_detection;
 use crate::failure::{Failure, LocalFault};
-use crate::keymat::IkeKeys;
-use crate::natd;
+use crate::keymat::{Exchange, IkeKeys};
 use crate::sa::{Cx, PeerAbilities, Sa};
 use crate::wire::{Message, NotifyType, Payload};
 
@@ -36,8 +37,8 @@ impl Handshake {
         let (Some(spi_i), Some(spi_r)) = (sa.spi_initiator(), sa.spi_responder()) else {
             return Err(LocalFault::Crypto(charon_crypto::CryptoError::InvalidKey).into());
         };
-        let keys = IkeKeys::initial(cx.env.crypto, &suite, secret, &self.nonce_i, &self.nonce_r, spi_i, spi_r, sa.role)
-            .map_err(LocalFault::Crypto)?;
+        let exchange = Exchange { secret, nonce_i: &self.nonce_i, nonce_r: &self.nonce_r, spi_i, spi_r };
+        let keys = IkeKeys::derive(cx.env.crypto, &suite, sa.role, &exchange).map_err(LocalFault::Crypto)?;
         sa.keys = Some(keys);
         sa.suite = Some(suite);
         Ok(())
@@ -62,16 +63,15 @@ impl Handshake {
 
 /// NAT detection and what else both roles announce.
 fn announce(sa: &Sa, cx: Cx<'_>, connection: &Connection, payloads: &mut Vec<Payload>) {
-    payloads.extend(natd::announce(sa, cx, connection));
+    payloads.extend(nat_detection::announce(sa, cx, connection));
     if sa.role == Role::Responder {
         payloads.extend(certreq::request(cx, connection));
     }
     if connection.ike.fragmentation != Fragmentation::No {
-        payloads.push(Payload::status(NotifyType::FRAGMENTATION_SUPPORTED));
+        payloads.push(Payload::status(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED));
     }
     if cx.env.settings.signature_authentication.is_enabled() {
-        let hashes = [HashId::SHA2_256, HashId::SHA2_384, HashId::SHA2_512, HashId::IDENTITY];
-        let data = hashes.iter().flat_map(|hash| hash.0.to_be_bytes()).collect();
+        let data = HASHES.iter().flat_map(|hash| hash.0.to_be_bytes()).collect();
         payloads.push(Payload::notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, data));
     }
     if sa.role == Role::Responder && connection.ike.childless != Childless::Never {
@@ -84,7 +84,7 @@ fn abilities(sa: &Sa, cx: Cx<'_>, message: &Message) -> PeerAbilities {
     let hashes = message.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS).map_or(&[][..], |notify| &notify.data);
     let ours = cx.env.settings.signature_authentication.is_enabled();
     PeerAbilities {
-        fragmentation: message.has_notify(NotifyType::FRAGMENTATION_SUPPORTED),
+        fragmentation: message.has_notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED),
         childless: sa.role == Role::Initiator && message.has_notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED),
         hashes: hashes
             .chunks_exact(2)

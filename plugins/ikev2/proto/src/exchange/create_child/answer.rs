@@ -55,7 +55,10 @@ impl ChildChoice {
             };
             let spi_out = esp_spi(&selected.spi).ok_or(Misbehaviour::InvalidSyntax)?;
             let mode = choose_mode(sa, cx, config, request, &local_ts, &remote_ts);
-            best = Some((rank, Self { config: Arc::clone(config), selected, spi_out, mode, local_ts, remote_ts }));
+            best = Some((
+                rank,
+                Self { config: Arc::clone(config), selected, spi_out, mode, local_ts, remote_ts },
+            ));
         }
         let (_, choice) = best.ok_or(no_fit)?;
         tracing::info!(target: "CFG", "selected proposal: {}", choice.selected.suite);
@@ -118,13 +121,20 @@ fn narrowed(
     Some((if exact { 2 } else { 1 }, local_ts, remote_ts))
 }
 
-fn propose(cx: Cx<'_>, config: &ChildConfig, offered: &[Offer], own_ke: OwnKe) -> Option<Selected<ChildSuite>> {
+fn propose(
+    cx: Cx<'_>,
+    config: &ChildConfig,
+    offered: &[Offer],
+    own_ke: OwnKe,
+) -> Option<Selected<ChildSuite>> {
     let mut usable = usable_for_child(&config.proposals, cx.env.crypto, cx.env.kernel);
     let mut stripped = Vec::new();
     let mut offered = offered;
     if own_ke == OwnKe::Never {
         usable = usable.iter().map(Proposal::without_ke).collect();
-        stripped.extend(offered.iter().map(|offer| Offer { proposal: offer.proposal.without_ke(), ..offer.clone() }));
+        stripped.extend(
+            offered.iter().map(|offer| Offer { proposal: offer.proposal.without_ke(), ..offer.clone() }),
+        );
         offered = &stripped;
     }
     let configured_first = cx.env.settings.prefer_configured_proposals.is_enabled();

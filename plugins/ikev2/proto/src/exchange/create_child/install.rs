@@ -55,7 +55,12 @@ pub(crate) struct Installing {
 
 impl Agreed {
     /// Derives the keys and submits the child to the kernel.
-    pub(crate) fn install(self, sa: &mut Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<Installing, Failure> {
+    pub(crate) fn install(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        source: &KeySource<'_>,
+    ) -> Result<Installing, Failure> {
         let keys = self.keys(sa, cx, source)?;
         let config = &self.config;
         let reqid = cx.env.ids.acquire_reqid(&ReqidKey {
@@ -88,7 +93,6 @@ impl Agreed {
             dies_at: lifespan.dies_at(now),
             usage_in: SaUsage::default(),
             usage_out: SaUsage::default(),
-            terminator: None,
             config: self.config,
         };
         sa.use_spi(child.spi_in);
@@ -98,8 +102,15 @@ impl Agreed {
 
     fn keys(&self, sa: &Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<DirectedKeys, Failure> {
         let ike = sa.keys.as_ref().ok_or(LocalFault::Crypto(charon_crypto::CryptoError::InvalidKey))?;
-        let pair = keymat::child_keys(cx.env.crypto, ike, &self.suite, source.nonce_i, source.nonce_r, source.shared)
-            .map_err(LocalFault::Crypto)?;
+        let pair = keymat::child_keys(
+            cx.env.crypto,
+            ike,
+            &self.suite,
+            source.nonce_i,
+            source.nonce_r,
+            source.shared,
+        )
+        .map_err(LocalFault::Crypto)?;
         let initiator = SaKeys { encryption: pair.initiator.encryption, integrity: pair.initiator.integrity };
         let responder = SaKeys { encryption: pair.responder.encryption, integrity: pair.responder.integrity };
         Ok(match source.role {

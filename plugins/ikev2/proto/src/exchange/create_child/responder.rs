@@ -57,7 +57,9 @@ struct Plan {
 
 /// Takes up a CREATE_CHILD_SA request. Rekeying is refused (RFC 7296 §1.3, NO_ADDITIONAL_SAS).
 pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passive, Failure> {
-    let of_ike = request.sa().is_some_and(|offers| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike));
+    let of_ike = request
+        .sa()
+        .is_some_and(|offers| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike));
     if of_ike || request.has_notify(NotifyType::REKEY_SA) {
         return Err(Refusal::NoAdditionalSas.into());
     }
@@ -92,7 +94,12 @@ impl Passive {
     }
 
     /// A job is done.
-    pub(crate) fn handle_job(self, sa: &mut Sa, cx: Cx<'_>, result: JobResult) -> Result<Option<Self>, Failure> {
+    pub(crate) fn handle_job(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        result: JobResult,
+    ) -> Result<Option<Self>, Failure> {
         match (self, result) {
             (Self::AwaitSecret(state), JobResult::KeRespond(response)) => {
                 state.handle(sa, cx, response).map(Some)
@@ -158,8 +165,7 @@ impl Plan {
         let (ke, shared) = own.unzip();
         between.extend(ke.map(Payload::Ke));
         let payloads = self.choice.payloads(spi, between);
-        let source =
-            KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &nonce_r, shared };
+        let source = KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &nonce_r, shared };
         let agreed = self.choice.clone().agree(sa, cx, spi);
         let installing = agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(spi))?;
         Ok(Passive::AwaitInstall(Box::new(AwaitInstall { installing, payloads })))

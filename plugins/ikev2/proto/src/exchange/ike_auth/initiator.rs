@@ -19,10 +19,10 @@ use crate::exchange::create_child::install::KeySource;
 use crate::exchange::create_child::offer::{ChildOffer, OwnKe};
 use crate::exchange::ike_sa_init::Handshake;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
-use crate::state::State;
 use crate::job::VerifyFailure;
 use crate::output::{CloseReason, CommandSuccess, InitialContact, JobId, OpId};
 use crate::sa::{Cx, Sa};
+use crate::state::State;
 use crate::task::Task;
 use crate::wire::{Auth, ExchangeType, Id, Message, NotifyType, Payload, PayloadType};
 
@@ -121,7 +121,6 @@ impl AwaitSpi {
         }
         self.plan.prove(sa, cx)
     }
-
 }
 
 /// The SPI that the kernel reserved.
@@ -138,7 +137,7 @@ pub(crate) fn reserved(sa: &mut Sa, protocol: Protocol, results: &[KernelResult]
 
 impl Plan {
     fn prove(self, sa: &mut Sa, cx: Cx<'_>) -> Result<State, Failure> {
-        let id = Id::from_identity(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
+        let id = Id::of(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
         let octets = signed_octets(sa, cx, &self.handshake, Role::Initiator, &id)?;
         match self.own.prove(sa, cx, octets)? {
             Proving::Done(auth) => self.send(sa, cx, auth),
@@ -151,7 +150,7 @@ impl Plan {
 
     fn send(self, sa: &mut Sa, cx: Cx<'_>, auth: Auth) -> Result<State, Failure> {
         let connection = connection(sa)?;
-        let id = Id::from_identity(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
+        let id = Id::of(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
         let mut payloads = vec![Payload::IdI(id)];
         payloads.extend(self.own.certificates());
         let remote = expected_remote(&connection);
@@ -161,7 +160,7 @@ impl Plan {
         }
         payloads.extend(certreq::request(cx, &connection));
         if !remote.is_pattern() {
-            payloads.extend(Id::from_identity(&remote).map(Payload::IdR));
+            payloads.extend(Id::of(&remote).map(Payload::IdR));
         }
         payloads.push(Payload::Auth(auth));
         if let Some((offer, Some(spi))) = &self.child {
@@ -265,7 +264,7 @@ impl Plan {
             nonce_r: &handshake.nonce_r,
             shared: None,
         };
-        let installing = match answer.child_error() {
+        let installing = match answer.first_error() {
             Some(error) => {
                 tracing::info!(target: "IKE", "received {error} notify, no CHILD_SA built");
                 Err(Failure::Rejected(error.0))

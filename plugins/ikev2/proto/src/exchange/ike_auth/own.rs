@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
-use charon_crypto::signature::{PrivateKey, SignatureScheme};
+use charon_crypto::signature::PrivateKey;
 use charon_types::Secret;
-use charon_types::connection::{AuthConfig, AuthMethod, Connection, SendCert};
+use charon_types::algorithm::HashId;
+use charon_types::connection::{
+    AuthConfig, AuthMethod, Connection, KeyConstraint, SendCert, SignatureConstraint,
+};
 use charon_types::identity::Identity;
 
-use crate::auth::{self, AuthMethodId};
+use crate::auth::psk;
+use crate::auth::signature::{self, Announced, RsaPadding};
 use crate::env::OwnCredential;
 use crate::failure::{Failure, LocalFault};
 use crate::job::Job;
 use crate::sa::{Cx, Sa};
-use crate::wire::{Auth, Cert, CertEncoding, Payload};
+use crate::text;
+use crate::wire::payload::{AuthMethodId, CertEncoding};
+use crate::wire::{Auth, Cert, Payload};
 
 /// What we prove it with.
 pub(crate) enum OwnProof {
@@ -22,10 +28,8 @@ pub(crate) enum OwnProof {
     Signature {
         /// The key.
         key: Arc<dyn PrivateKey>,
-        /// AUTH payload's method.
-        method: AuthMethodId,
-        /// How to sign.
-        scheme: SignatureScheme,
+        /// How to sign, and how to say so.
+        announced: Announced,
         /// Certificates for the peer, the end entity's first.
         chain: Vec<Arc<[u8]>>,
         /// Their subjects.
@@ -45,7 +49,8 @@ pub(crate) fn prepare(
     if connection.local.len() > 1 || connection.remote.len() > 1 {
         return Err(LocalFault::MultipleAuthentication.into());
     }
-    let named = rules.id.as_ref().filter(|id| !id.is_pattern()).or_else(|| wanted.filter(|id| !id.is_pattern()));
+    let named =
+        rules.id.as_ref().filter(|id| !id.is_pattern()).or_else(|| wanted.filter(|id| !id.is_pattern()));
     match &rules.method {
         AuthMethod::Psk => {
             let identity = named.cloned().unwrap_or(Identity::Address(sa.path.local.ip()));
@@ -80,13 +85,19 @@ fn with_credential(
 ) -> Result<(Identity, OwnProof), Failure> {
     let OwnCredential { identity, chain, subjects, key } = credential;
     let identity = rules.id.clone().unwrap_or(identity);
-    let constraints = match &rules.method {
-        AuthMethod::PublicKey(constraints) => &constraints.ike[..],
+    let constraints: &[SignatureConstraint] = match &rules.method {
+        AuthMethod::PublicKey(constraints) => &constraints.ike,
         AuthMethod::Unspecified | AuthMethod::Psk => &[],
     };
-    let (method, scheme) =
-        auth::signature::choose(&*key, &sa.peer.hashes, constraints, cx.env.settings.rsa_pss.is_enabled())
-            .ok_or(LocalFault::NoPrivateKey)?;
+    let wanted: Vec<HashId> =
+        constraints.iter().flat_map(|constraint| constraint.hashes.iter().copied()).collect();
+    let demands_pss = constraints.iter().any(|constraint| constraint.key == KeyConstraint::RsaPss);
+    let padding =
+        if demands_pss || cx.env.settings.rsa_pss.is_enabled() { RsaPadding::Pss } else { RsaPadding::Pkcs1 };
+    let Some(announced) = signature::choose(key.kind(), key.bits(), &sa.peer.hashes, &wanted, padding) else {
+        tracing::info!(target: "IKE", "no signature scheme of ours is one that the peer takes");
+        return Err(LocalFault::NoPrivateKey.into());
+    };
     let asked = sa.peer.authorities.is_some();
     let send = match connection.ike.send_cert {
         SendCert::Always => true,
@@ -94,7 +105,7 @@ fn with_credential(
         SendCert::Never => false,
     };
     let (chain, subjects) = if send { (chain, subjects) } else { (Vec::new(), Vec::new()) };
-    Ok((identity, OwnProof::Signature { key, method, scheme, chain, subjects }))
+    Ok((identity, OwnProof::Signature { key, announced, chain, subjects }))
 }
 
 impl OwnProof {
@@ -116,16 +127,16 @@ impl OwnProof {
         match self {
             Self::Psk(secret) => {
                 let prf = sa.suite.ok_or(LocalFault::NoSharedKey)?.prf;
-                let mac = auth::psk::mac(cx.env.crypto, prf, secret, &octets).map_err(LocalFault::Crypto)?;
+                let mac = psk::auth(super::prf(cx, prf)?, secret, &octets).map_err(LocalFault::Crypto)?;
                 tracing::info!(
                     target: "IKE",
                     "authentication of '{}' (myself) with pre-shared key",
                     sa.local_id
                 );
-                Ok(Proving::Done(Auth { method: AuthMethodId::SHARED_KEY, data: mac }))
+                Ok(Proving::Done(Auth { method: AuthMethodId::PSK, data: mac.expose().to_vec() }))
             }
-            Self::Signature { key, scheme, .. } => {
-                Ok(Proving::Job(Job::Sign { key: Arc::clone(key), scheme: *scheme, octets }))
+            Self::Signature { key, announced, .. } => {
+                Ok(Proving::Job(Job::Sign { key: Arc::clone(key), scheme: announced.scheme, octets }))
             }
         }
     }
@@ -136,12 +147,13 @@ impl OwnProof {
         sa: &Sa,
         signature: Result<Vec<u8>, charon_crypto::CryptoError>,
     ) -> Result<Auth, Failure> {
-        let Self::Signature { method, scheme, .. } = self else { return Err(LocalFault::NoPrivateKey.into()) };
-        let how = auth::signature::name(*scheme);
+        let Self::Signature { announced, .. } = self else { return Err(LocalFault::NoPrivateKey.into()) };
+        let how = text::scheme(announced.scheme);
         let result = if signature.is_ok() { "successful" } else { "failed" };
         tracing::info!(target: "IKE", "authentication of '{}' (myself) with {how} {result}", sa.local_id);
         let signature = signature.map_err(LocalFault::Crypto)?;
-        Ok(auth::signature::payload(*method, *scheme, &signature))
+        let data = signature::emit(*announced, &signature).ok_or(LocalFault::NoPrivateKey)?;
+        Ok(Auth { method: announced.method, data })
     }
 }
 

@@ -6,12 +6,14 @@ use charon_types::Secret;
 use charon_types::connection::{AuthConfig, AuthMethod, SignatureConstraint};
 use charon_types::identity::Identity;
 
-use crate::auth::{self, AuthMethodId};
+use crate::auth::{psk, signature};
 use crate::env::{TrustRequest, TrustedKey};
 use crate::failure::{Failure, LocalFault, Refusal};
 use crate::job::{Job, Verify, VerifyFailure};
 use crate::sa::{Cx, Sa};
-use crate::wire::{Auth, CertEncoding, Message};
+use crate::text;
+use crate::wire::payload::{AuthMethodId, CertEncoding};
+use crate::wire::{Auth, Message};
 
 /// The peer proved its identity. Made here only.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub(crate) fn verify_psk(
     let keys: Vec<Secret> = cx.env.credentials.shared_keys(local, remote);
     let prf = sa.suite.ok_or(LocalFault::NoSharedKey)?.prf;
     for key in &keys {
-        if auth::psk::verify(cx.env.crypto, prf, key, octets, &auth.data).map_err(LocalFault::Crypto)? {
+        if psk::verify(super::prf(cx, prf)?, key, octets, &auth.data).is_ok() {
             tracing::info!(target: "IKE", "authentication of '{remote}' with pre-shared key successful");
             return Ok(PeerAuthenticated(()));
         }
@@ -59,7 +61,7 @@ pub(crate) fn verify_job(
     octets: Vec<u8>,
     auth: &Auth,
 ) -> Result<Job, Failure> {
-    let (scheme, signature) = auth::signature::parse(auth).map_err(|_| Refusal::AuthMethod)?;
+    let (scheme, signature) = signature::parse(auth.method, &auth.data).ok_or(Refusal::AuthMethod)?;
     let chain = message.certs().filter(|cert| cert.encoding == CertEncoding::X509_SIGNATURE);
     Ok(Job::Verify(Box::new(Verify {
         crypto: Arc::clone(cx.env.crypto),
@@ -83,8 +85,8 @@ pub(crate) fn verified(
     auth: &Auth,
     result: Result<TrustedKey, VerifyFailure>,
 ) -> Result<PeerAuthenticated, Failure> {
-    let (scheme, _) = auth::signature::parse(auth).map_err(|_| Refusal::AuthMethod)?;
-    let name = auth::signature::name(scheme);
+    let (scheme, _) = signature::parse(auth.method, &auth.data).ok_or(Refusal::AuthMethod)?;
+    let name = text::scheme(scheme);
     let key = result.map_err(|failure| match failure {
         VerifyFailure::Untrusted(why) => {
             tracing::info!(target: "IKE", "no trusted public key found for '{remote}': {why}");
@@ -100,7 +102,7 @@ pub(crate) fn verified(
         AuthMethod::PublicKey(constraints) => &constraints.chain,
         AuthMethod::Unspecified | AuthMethod::Psk => &[],
     };
-    if !constraints.is_empty() && !constraints.iter().any(|rule| auth::signature::meets(rule, &key, scheme)) {
+    if !signature::allowed(constraints, key.kind, key.bits, scheme) {
         tracing::info!(target: "IKE", "authentication of '{remote}' with {name} does not meet the constraints");
         return Err(Refusal::AuthMethod.into());
     }
@@ -111,8 +113,15 @@ pub(crate) fn verified(
 /// Whether `rules` allow that AUTH method at all.
 pub(crate) fn allows(rules: &AuthConfig, method: AuthMethodId) -> bool {
     match rules.method {
-        AuthMethod::Psk => method == AuthMethodId::SHARED_KEY,
-        AuthMethod::Unspecified | AuthMethod::PublicKey(_) => auth::signature::is_signature(method),
+        AuthMethod::Psk => method == AuthMethodId::PSK,
+        AuthMethod::Unspecified | AuthMethod::PublicKey(_) => matches!(
+            method,
+            AuthMethodId::RSA
+                | AuthMethodId::ECDSA_256
+                | AuthMethodId::ECDSA_384
+                | AuthMethodId::ECDSA_521
+                | AuthMethodId::DIGITAL_SIGNATURE
+        ),
     }
 }
 

@@ -20,10 +20,10 @@ use crate::exchange::create_child::install::{Installing, KeySource};
 use crate::exchange::create_child::offer::OwnKe;
 use crate::exchange::ike_sa_init::Handshake;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal, notify_for};
-use crate::state::State;
 use crate::job::VerifyFailure;
 use crate::output::{CloseReason, InitialContact, JobId, OpId};
 use crate::sa::{Cx, Sa};
+use crate::state::State;
 use crate::task::Task;
 use crate::wire::{Auth, Id, Message, NotifyType, Payload, PayloadType};
 
@@ -207,7 +207,7 @@ fn accept_peer(
         Childless::Force if !childless => return Err(Refusal::Childless.into()),
         Childless::Allow | Childless::Prefer | Childless::Never | Childless::Force => {}
     }
-    let id = Id::from_identity(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
+    let id = Id::of(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
     let octets = signed_octets(sa, cx, &handshake, Role::Responder, &id)?;
     let proving = own.prove(sa, cx, octets)?;
     let plan = Plan { handshake, request, connection, proof, own };
@@ -264,7 +264,7 @@ impl Plan {
         } else {
             InitialContact::Absent
         };
-        let id = Id::from_identity(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
+        let id = Id::of(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
         let mut payloads = vec![Payload::IdR(id)];
         payloads.extend(self.own.certificates());
         payloads.push(Payload::Auth(auth));

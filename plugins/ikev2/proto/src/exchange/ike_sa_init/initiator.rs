@@ -15,14 +15,14 @@ use charon_types::proposal::{IkeSuite, Offer, Proposal, Selected, accept_answer}
 
 use super::{Handshake, abilities, announce};
 use crate::exchange::ike_auth;
+use crate::exchange::nat_detection;
 use crate::failure::{Failure, LocalFault, Misbehaviour};
-use crate::state::State;
 use crate::job::Job;
-use crate::natd;
 use crate::output::JobId;
 use crate::proposal::{ke_methods, usable_for_ike};
 use crate::sa::{Cx, Sa};
-use crate::wire::{ExchangeType, Ke, Message, NotifyType, Payload, PayloadType};
+use crate::state::State;
+use crate::wire::{Ke, Message, NotifyType, Payload, PayloadType};
 
 /// Most restarts by COOKIE and INVALID_KE_PAYLOAD together.
 const RESTARTS_MAX: u8 = 5;
@@ -71,7 +71,7 @@ impl Attempt {
         cx: Cx<'_>,
         connection: Arc<Connection>,
         child: Option<Arc<ChildConfig>>,
-        ) -> Result<Self, Failure> {
+    ) -> Result<Self, Failure> {
         let proposals = usable_for_ike(&connection.ike.proposals, cx.env.crypto);
         let method = *ke_methods(&proposals).first().ok_or(LocalFault::NoUsableProposal)?;
         Ok(Self {
@@ -136,7 +136,8 @@ impl ExpectInit {
             payloads.push(Payload::notify(NotifyType::COOKIE, cookie.clone()));
         }
         let numbered = (1..=u8::MAX).zip(&self.attempt.proposals);
-        let offers = numbered.map(|(number, proposal)| Offer { number, spi: Vec::new(), proposal: proposal.clone() });
+        let offers =
+            numbered.map(|(number, proposal)| Offer { number, spi: Vec::new(), proposal: proposal.clone() });
         payloads.push(Payload::Sa(offers.collect()));
         payloads.push(Payload::Ke(Ke { method: self.attempt.method, data: self.key.public().to_vec() }));
         payloads.push(Payload::Nonce(self.nonce.clone()));
@@ -151,7 +152,7 @@ impl ExpectInit {
 
     /// An answer. It is not authenticated yet: what makes no sense is ignored, and the wait goes on.
     pub(crate) fn handle(
-        mut self: Box<Self>,
+        self: Box<Self>,
         sa: &mut Sa,
         cx: Cx<'_>,
         answer: &Message,
@@ -181,7 +182,7 @@ impl ExpectInit {
         if ke.method != self.attempt.method || selected.suite.ke != ke.method {
             return Err(Misbehaviour::UnofferedKeMethod(ke.method).into());
         }
-        sa.nat = natd::examine(sa, cx, answer);
+        sa.nat = nat_detection::examine(sa, cx, answer);
         sa.peer = abilities(sa, cx, answer);
         let job = sa.job(Job::KeFinish(self.key, ke.data.clone()));
         let handshake = Handshake {
@@ -214,7 +215,12 @@ impl ExpectInit {
         Ok(State::InitExpectInit(self))
     }
 
-    fn handle_wanted_method(mut self: Box<Self>, sa: &mut Sa, cx: Cx<'_>, data: &[u8]) -> Result<State, Failure> {
+    fn handle_wanted_method(
+        mut self: Box<Self>,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        data: &[u8],
+    ) -> Result<State, Failure> {
         let Ok(number) = <[u8; 2]>::try_from(data) else { return Ok(State::InitExpectInit(self)) };
         let wanted = KeMethod(u16::from_be_bytes(number));
         let offered = ke_methods(&self.attempt.proposals).contains(&wanted);

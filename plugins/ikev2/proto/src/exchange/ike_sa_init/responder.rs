@@ -9,10 +9,10 @@ use super::{Handshake, announce};
 use crate::admission::InitRequest;
 use crate::exchange::ike_auth::responder::ExpectAuth;
 use crate::failure::{Failure, LocalFault, Misbehaviour};
-use crate::state::State;
 use crate::job::Job;
 use crate::output::JobId;
 use crate::sa::{Cx, Sa};
+use crate::state::State;
 use crate::wire::{Ke, Payload};
 
 /// The key exchange is being answered.
@@ -26,7 +26,7 @@ pub(crate) struct AwaitSecret {
 /// Takes over an admitted request and begins the key exchange.
 pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: InitRequest) -> Result<State, Failure> {
     let InitRequest { message, octets, connection, selected, digest } = request;
-    sa.remote_spi = message.header.spi_initiator;
+    sa.remote_spi = Some(message.header.spi_initiator);
     sa.processing = Some(crate::sa::Processing {
         id: message.header.message_id,
         exchange: message.header.exchange,
@@ -34,7 +34,7 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: InitRequest) -> Result<Sta
     });
     tracing::info!(target: "IKE", "{} is initiating an IKE_SA", sa.path.remote.ip());
     tracing::info!(target: "CFG", "selected proposal: {}", selected.suite);
-    sa.nat = crate::natd::examine(sa, cx, &message);
+    sa.nat = crate::exchange::nat_detection::examine(sa, cx, &message);
     sa.peer = super::abilities(sa, cx, &message);
     let (Some(ke), Some(nonce)) = (message.ke(), message.nonce()) else {
         return Err(Misbehaviour::InvalidSyntax.into());
@@ -42,7 +42,12 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: InitRequest) -> Result<Sta
     let exchange = cx.env.crypto.key_exchange(ke.method).ok_or(LocalFault::NoUsableProposal)?;
     let job = sa.job(Job::KeRespond(std::sync::Arc::clone(exchange), ke.data.clone()));
     sa.connection = Some(connection);
-    Ok(State::InitAwaitResponse(Box::new(AwaitSecret { job, request: octets, nonce_i: nonce.to_vec(), selected })))
+    Ok(State::InitAwaitResponse(Box::new(AwaitSecret {
+        job,
+        request: octets,
+        nonce_i: nonce.to_vec(),
+        selected,
+    })))
 }
 
 impl AwaitSecret {
