@@ -15,7 +15,7 @@ impl Plugin for Ring {
         let load = Component::new("algorithms", |cx| {
             Box::pin(async move {
                 for algorithm in crate::algorithms() {
-                    cx.add_algorithm(algorithm)?;
+                    cx.add_ranked_algorithm(crate::rank(algorithm.name()), algorithm)?;
                 }
                 // Nothing to undo: who borrowed the tables keeps them until it ends.
                 let unload: Unload = Box::new(|| Box::pin(async {}));

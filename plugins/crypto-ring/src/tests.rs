@@ -184,3 +184,19 @@ fn a_scheme_that_the_first_provider_lacks_is_signed_by_the_next() {
     let signature = key.sign(scheme, b"message").unwrap();
     provider.verify(scheme, key.public_key_info(), b"message", &signature).unwrap();
 }
+
+#[test]
+fn by_default_each_algorithm_is_served_by_the_faster_provider() {
+    let mut builder = ProviderBuilder::default();
+    for algorithm in crate::algorithms() {
+        builder.add_ranked(crate::NAME, crate::rank(algorithm.name()), algorithm).unwrap();
+    }
+    for algorithm in charon_crypto_aws_lc::algorithms() {
+        builder.add(charon_crypto_aws_lc::NAME, algorithm).unwrap();
+    }
+    let provider = builder.freeze();
+    assert_eq!(provider.prfs[0].plugin, crate::NAME);
+    assert_eq!(provider.key_exchanges[0].plugin, charon_crypto_aws_lc::NAME);
+    assert_eq!(provider.aeads[0].plugin, charon_crypto_aws_lc::NAME);
+    assert_eq!(provider.signatures[0].plugin, charon_crypto_aws_lc::NAME);
+}

@@ -78,7 +78,8 @@ impl CredentialSnapshot {
         let mut chain = vec![certificate];
         let mut authorities = Vec::new();
         while let Some(last) = chain.last().filter(|last| !last.is_self_issued()) {
-            let Some(issuer) = self.authorities.iter().find(|authority| last.may_be_issued_by(authority)).cloned()
+            let Some(issuer) =
+                self.authorities.iter().find(|authority| last.may_be_issued_by(authority)).cloned()
             else {
                 break;
             };

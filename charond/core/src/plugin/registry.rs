@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use charon_crypto::ProviderBuilder;
+use charon_crypto::{Order, ProviderBuilder};
 use tracing::{error, info, warn};
 
 use super::component::{Component, Declared, Feature, LoadError, Necessity, Plugin, Unload};
-use super::context::{LoadContext, SettingsHandle};
+use super::context::{LoadContext, SettingsHandle, daemon_section};
 use super::resolve::{Plan, ResolveError, resolve};
 use crate::bus::Bus;
 use crate::log::LogHub;
@@ -106,10 +106,13 @@ impl Registry {
             running.failed.push((component, skipped.reason.to_string()));
         }
         let Some(&first) = plan.order.first() else { return Ok(running) };
+        // Who writes a load line decides which provider serves an algorithm; else the faster one does.
+        let load_line = daemon_section(&settings.current()).text("load").ok().flatten().is_some();
+        let order = if load_line { Order::AsAdded } else { Order::ByRank };
         let mut context = LoadContext {
             component: self.declared[first].clone(),
             services: HashMap::new(),
-            algorithms: ProviderBuilder::default(),
+            algorithms: ProviderBuilder::new(order),
             provider: None,
             settings,
             bus,

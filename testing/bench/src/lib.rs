@@ -1,0 +1,2 @@
+//! Benchmarks live in `benches/`, measuring scripts beside this package; `docs/benchmarks.md` says how to run them.
+#![forbid(unsafe_code)]
