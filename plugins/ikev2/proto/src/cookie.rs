@@ -110,3 +110,68 @@ fn mac(key: &dyn PrfKey, time: [u8; TIME_LEN], claim: &CookieClaim<'_>) -> [u8; 
     short.copy_from_slice(&full[..MAC_LEN]);
     short
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use charon_crypto::{Order, ProviderBuilder};
+
+    use super::*;
+
+    const NONCE: &[u8] = &[7; 32];
+
+    #[test]
+    fn a_cookie_is_known_for_its_request_alone() {
+        let (crypto, now, mut jar) = (crypto(), Instant::now(), CookieJar::default());
+        let cookie = jar.bake(now, &crypto, &claim()).unwrap();
+        assert_eq!(cookie.len(), COOKIE_LEN);
+        assert!(jar.knows(now, &claim(), &cookie));
+        let elsewhere = CookieClaim { source: "192.0.2.2:500".parse().unwrap(), ..claim() };
+        let other_spi = CookieClaim { spi_i: IkeSpi(NonZeroU64::MAX), ..claim() };
+        let other_nonce = CookieClaim { nonce_i: &[8; 32], ..claim() };
+        for other in [elsewhere, other_spi, other_nonce] {
+            assert!(!jar.knows(now, &other, &cookie));
+        }
+        assert!(!jar.knows(now, &claim(), &cookie[1..]));
+        assert!(!jar.knows(now, &claim(), &[]));
+        assert!(!CookieJar::default().knows(now, &claim(), &cookie));
+    }
+
+    #[test]
+    fn a_cookie_grows_old() {
+        let (crypto, now, mut jar) = (crypto(), Instant::now(), CookieJar::default());
+        let cookie = jar.bake(now, &crypto, &claim()).unwrap();
+        assert!(jar.knows(now + LIFETIME, &claim(), &cookie));
+        assert!(!jar.knows(now + LIFETIME + Duration::from_secs(1), &claim(), &cookie));
+    }
+
+    #[test]
+    fn a_cookie_outlives_the_rotation_of_the_secret_but_not_two() {
+        let (crypto, now, mut jar) = (crypto(), Instant::now(), CookieJar::default());
+        jar.bake(now, &crypto, &claim()).unwrap();
+        let late = now + ROTATION - Duration::from_secs(1);
+        let cookie = jar.bake(late, &crypto, &claim()).unwrap();
+        let after = now + ROTATION;
+        assert_ne!(jar.bake(after, &crypto, &claim()), Some(cookie.clone()));
+        assert!(jar.knows(after, &claim(), &cookie));
+        jar.bake(after + ROTATION, &crypto, &claim()).unwrap();
+        assert!(!jar.knows(after, &claim(), &cookie));
+    }
+
+    fn claim() -> CookieClaim<'static> {
+        CookieClaim {
+            source: "192.0.2.1:500".parse().unwrap(),
+            spi_i: IkeSpi(NonZeroU64::MIN),
+            nonce_i: NONCE,
+        }
+    }
+
+    fn crypto() -> CryptoProvider {
+        let mut builder = ProviderBuilder::new(Order::AsAdded);
+        for algorithm in charon_crypto_ring::algorithms() {
+            builder.add_untested("ring", algorithm);
+        }
+        builder.freeze()
+    }
+}

@@ -39,6 +39,11 @@ const PSS_OID: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
 /// OID of MGF1, 1.2.840.113549.1.1.8.
 const MGF1_OID: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08];
 
+/// Salt length where the parameters leave it out.
+const PSS_SALT_LEN_DEFAULT: u16 = 20;
+/// trailerField in so many words: \[3\] INTEGER 1.
+const PSS_TRAILER_EXPLICIT: &[u8] = &[0xa3, 0x03, 0x02, 0x01, 0x01];
+
 /// (hash, last OID octet of RSA PKCS#1, of ECDSA, of the hash itself)
 const SHA2_NUMBERS: [(HashAlgorithm, u8, u8, u8); 3] =
     [(HashAlgorithm::Sha256, 11, 2, 1), (HashAlgorithm::Sha384, 12, 3, 2), (HashAlgorithm::Sha512, 13, 4, 3)];
@@ -255,17 +260,42 @@ fn parse_identifier(identifier: &[u8]) -> Option<SignatureScheme> {
     parse_pss(identifier)
 }
 
+/// RSASSA-PSS with the parameters of RFC 4055 §3.1. Whoever leaves the hashes out means SHA-1, which is not taken.
 fn parse_pss(identifier: &[u8]) -> Option<SignatureScheme> {
-    // The salt length stands last; everything before it is fixed by the hash.
-    let salt_len = match *identifier {
-        [.., 0x02, 0x01, small] => u16::from(small),
-        [.., 0x02, 0x02, high, low] => u16::from_be_bytes([high, low]),
-        _ => return None,
+    let parameters = whole(0x30, identifier)?.strip_prefix(&PSS_OID)?;
+    let (hash, rest) = element(0xa0, whole(0x30, parameters)?)?;
+    let (mgf, rest) = element(0xa1, rest)?;
+    let mgf_hash = whole(0x30, mgf)?.strip_prefix(&MGF1_OID)?;
+    let (salt, rest) = element(0xa2, rest).map_or((None, rest), |(salt, rest)| (Some(salt), rest));
+    let hash = parse_hash(hash).filter(|hash| parse_hash(mgf_hash) == Some(*hash))?;
+    let salt_len = match salt.map(|salt| whole(0x02, salt)) {
+        None => PSS_SALT_LEN_DEFAULT,
+        Some(Some([small])) if *small < 0x80 => u16::from(*small),
+        Some(Some([high, low])) if *high < 0x80 => u16::from_be_bytes([*high, *low]),
+        Some(_) => return None,
     };
-    SHA2_NUMBERS
-        .iter()
-        .find(|(_, _, _, number)| identifier == pss_identifier(*number, salt_len))
-        .map(|(hash, ..)| SignatureScheme::RsaPss(*hash, salt_len))
+    let trailer_is_usual = rest.is_empty() || rest == PSS_TRAILER_EXPLICIT;
+    trailer_is_usual.then_some(SignatureScheme::RsaPss(hash, salt_len))
+}
+
+/// A SHA-2 hash's identifier; its NULL parameters may be absent (RFC 4055 §2.1).
+fn parse_hash(identifier: &[u8]) -> Option<HashAlgorithm> {
+    let content = whole(0x30, identifier)?;
+    let oid = content.strip_suffix(&[0x05, 0x00]).unwrap_or(content);
+    let (last, prefix) = oid.split_last()?;
+    let known = prefix == &SHA2[2..RSA_OID_LAST];
+    SHA2_NUMBERS.iter().find(|(.., number)| known && number == last).map(|(hash, ..)| *hash)
+}
+
+/// Content of the DER element that fills `input`.
+fn whole(tag: u8, input: &[u8]) -> Option<&[u8]> {
+    element(tag, input).filter(|(_, rest)| rest.is_empty()).map(|(content, _)| content)
+}
+
+/// Content of a DER element of less than 128 octets, and what follows.
+fn element(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ([found, len], rest) = input.split_first_chunk::<2>()?;
+    (*found == tag && *len < 0x80).then(|| rest.split_at_checked(usize::from(*len)))?
 }
 
 #[cfg(test)]
@@ -307,6 +337,53 @@ mod tests {
     fn absent_rsa_parameters_are_accepted() {
         let bare = [0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b];
         assert_eq!(parse_identifier(&bare), Some(SignatureScheme::RsaPkcs1(HashAlgorithm::Sha256)));
+    }
+
+    #[test]
+    fn pss_parameters_are_read_in_every_form() {
+        let sha256 = |null: &[u8]| tlv(0x30, &[&SHA2[2..RSA_OID_LAST], &[1], null].concat());
+        let identifier = |null: &[u8], tail: &[u8]| {
+            let mgf = tlv(0x30, &[&MGF1_OID[..], &sha256(null)].concat());
+            let parameters = tlv(0x30, &[&tlv(0xa0, &sha256(null)), &tlv(0xa1, &mgf), tail].concat());
+            tlv(0x30, &[&PSS_OID[..], &parameters].concat())
+        };
+        let salt: &[u8] = &[0xa2, 0x03, 0x02, 0x01, 0x20];
+        let pss = |salt_len| Some(SignatureScheme::RsaPss(HashAlgorithm::Sha256, salt_len));
+        assert_eq!(parse_identifier(&identifier(&[0x05, 0x00], salt)), pss(32));
+        assert_eq!(parse_identifier(&identifier(&[], salt)), pss(32));
+        assert_eq!(parse_identifier(&identifier(&[], &[])), pss(20));
+        assert_eq!(parse_identifier(&identifier(&[], &[salt, PSS_TRAILER_EXPLICIT].concat())), pss(32));
+        assert_eq!(parse_identifier(&identifier(&[], &[0xa2, 0x03, 0x02, 0x01, 0x80])), None);
+        // All defaults: SHA-1.
+        assert_eq!(parse_identifier(&tlv(0x30, &[&PSS_OID[..], &[0x30, 0x00]].concat())), None);
+        assert_eq!(parse_identifier(&tlv(0x30, &PSS_OID)), None);
+    }
+
+    #[test]
+    fn no_identifier_panics() {
+        let good = pss_identifier(1, 300);
+        for at in 0..good.len() {
+            assert_eq!(parse_identifier(&good[..at]), None);
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                let _ = parse_identifier(&bad);
+            }
+        }
+    }
+
+    #[test]
+    fn constraints_are_on_key_hash_and_size() {
+        let constraint =
+            |key, hashes: &[HashId], bits_min| SignatureConstraint { key, hashes: hashes.to_vec(), bits_min };
+        let scheme = SignatureScheme::RsaPkcs1(HashAlgorithm::Sha256);
+        let allows = |constraint| allowed(&[constraint], KeyKind::Rsa, 2048, scheme);
+        assert!(allowed(&[], KeyKind::Rsa, 1024, scheme));
+        assert!(allows(constraint(KeyConstraint::Rsa, &[HashId::SHA2_256], 2048)));
+        assert!(!allows(constraint(KeyConstraint::Rsa, &[HashId::SHA2_512], 0)));
+        assert!(!allows(constraint(KeyConstraint::Rsa, &[], 3072)));
+        assert!(!allows(constraint(KeyConstraint::RsaPss, &[], 0)));
+        assert!(!allows(constraint(KeyConstraint::Ecdsa, &[], 0)));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use charon_types::id::MessageId;
 pub use header::{ExchangeType, Header, MessageKind};
 pub use message::Message;
 pub use payload::{
-    Auth, Cert, CertReq, Config, ConfigAttribute, Delete, Id, Ke, Notify, NotifyType, Payload, PayloadType,
+    Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind, Delete, Id, Ke,
+    Notify, NotifyType, Payload, PayloadType,
 };
 
 /// Why a message cannot be read.

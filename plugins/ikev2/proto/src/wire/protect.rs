@@ -154,18 +154,19 @@ impl Sealer {
             out.extend_from_slice(&number.to_be_bytes());
             out.extend_from_slice(&total.to_be_bytes());
         }
-        let mut iv = vec![0; self.key.iv_len()];
-        self.next_iv(&mut iv, random);
-        let aad = out.clone();
-        out.extend_from_slice(&iv);
+        let iv_at = out.len();
+        out.resize(iv_at + self.key.iv_len(), 0);
+        self.next_iv(&mut out[iv_at..], random);
         let at = out.len();
         out.extend_from_slice(plaintext);
         let pad_len = len - self.key.icv_len() - 1 - out.len();
         out.resize(len - self.key.icv_len() - 1, 0);
-        out.push(u8::try_from(pad_len).unwrap_or(0));
+        out.push(u8::try_from(pad_len).expect("padding is shorter than a block"));
         out.resize(len, 0);
+        let (clear, encrypted) = out.split_at_mut(at);
+        let (aad, iv) = clear.split_at(iv_at);
         self.key
-            .seal(&aad, &iv, &mut out[at..], &[])
+            .seal(aad, iv, encrypted, &[])
             .expect("the buffer is made of whole blocks with room for the ICV");
         out
     }

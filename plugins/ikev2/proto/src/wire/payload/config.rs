@@ -2,10 +2,13 @@
 
 use nom::Parser;
 use nom::bytes::complete::take;
-use nom::multi::{length_data, many0};
+use nom::multi::{length_data, many_m_n};
 use nom::number::complete::{be_u8, be_u16};
 
 use super::complete;
+
+/// Most attributes in a payload.
+const ATTRIBUTES_MAX: usize = 1024;
 
 /// Kind of configuration payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +19,10 @@ impl ConfigKind {
     pub const REQUEST: Self = Self(1);
     /// 2
     pub const REPLY: Self = Self(2);
+    /// 3
+    pub const SET: Self = Self(3);
+    /// 4
+    pub const ACK: Self = Self(4);
 }
 
 /// Configuration.
@@ -42,7 +49,7 @@ impl Config {
             let attribute = (be_u16, length_data(be_u16)).map(|(kind, value): (u16, &[u8])| {
                 ConfigAttribute { kind: kind & 0x7fff, value: value.to_vec() }
             });
-            (be_u8, take(3_usize), many0(attribute))
+            (be_u8, take(3_usize), many_m_n(0, ATTRIBUTES_MAX, attribute))
                 .map(|(kind, _, attributes): (u8, &[u8], _)| Self { kind: ConfigKind(kind), attributes })
                 .parse(input)
         })
