@@ -1,5 +1,7 @@
 //! Properties of the wire formats: what is emitted is read back, and no octets do harm.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by it")]
+
 mod crypto;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
