@@ -1,5 +1,6 @@
 //! The same algorithm by two providers, in turn, block by block: the ratio holds although the machine's speed drifts.
 //! These ratios are where the ranks in the plugins come from.
+#![expect(clippy::print_stdout, reason = "its output is a table")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
