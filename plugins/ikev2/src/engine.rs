@@ -149,7 +149,8 @@ async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), Engine
         match tokio::time::timeout(limit, &mut outcome).await {
             Ok(result) => return result.unwrap_or(Err(EngineError::ShuttingDown)),
             Err(_) => {
-                let input = Input::Command { spi: peer.spi, ask: ask(Force::Immediate), order: Order::default() };
+                let input =
+                    Input::Command { spi: peer.spi, ask: ask(Force::Immediate), order: Order::default() };
                 shared.send(peer.spi, input).await;
             }
         }
@@ -190,7 +191,8 @@ async fn add_usage(shared: &Shared, snapshots: &mut [IkeSaSnapshot]) {
         return;
     }
     let results = shared.kernel.submit(kernel_queue::usage_ops(&query)).await;
-    let installed = snapshots.iter_mut().flat_map(|sa| &mut sa.children).filter_map(|child| child.installed.as_mut());
+    let installed =
+        snapshots.iter_mut().flat_map(|sa| &mut sa.children).filter_map(|child| child.installed.as_mut());
     for (installed, (inbound, outbound)) in installed.zip(kernel_queue::usages(&results)) {
         installed.usage_in = inbound;
         installed.usage_out = outbound;
@@ -198,7 +200,8 @@ async fn add_usage(shared: &Shared, snapshots: &mut [IkeSaSnapshot]) {
 }
 
 fn matches(filter: &SaFilter, sa: &IkeSaSnapshot) -> bool {
-    filter.ike.as_deref().is_none_or(|name| name == &*sa.name) && filter.ike_id.is_none_or(|id| id == sa.unique_id)
+    filter.ike.as_deref().is_none_or(|name| name == &*sa.name)
+        && filter.ike_id.is_none_or(|id| id == sa.unique_id)
 }
 
 fn matches_child(filter: &SaFilter, child: &ChildSaSnapshot) -> bool {

@@ -37,7 +37,9 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             });
             shared.bus.publish(&Event::IkeUpDown(Change::Up, sa));
         }
-        IkeEvent::ChildInstalled { sa, child } => shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child)),
+        IkeEvent::ChildInstalled { sa, child } => {
+            shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child))
+        }
         IkeEvent::ChildRemoved { sa, child, .. } => {
             shared.bus.publish(&Event::ChildUpDown(Change::Down, sa, child));
         }
@@ -54,7 +56,11 @@ fn replace_others(shared: &Arc<Shared>, sa: &IkeSaSnapshot) {
             continue;
         }
         info!(target: "IKE", "destroying duplicate IKE_SA for peer '{}', uniqueness policy", sa.remote_id);
-        let input = Input::Command { spi: peer.spi, ask: Ask::TerminateIke(Force::Immediate), order: Order::default() };
+        let input = Input::Command {
+            spi: peer.spi,
+            ask: Ask::TerminateIke(Force::Immediate),
+            order: Order::default(),
+        };
         shared.post(peer.spi, input);
     }
 }

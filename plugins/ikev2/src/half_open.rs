@@ -11,14 +11,14 @@ use ikev2_proto::admission::HalfOpen;
 const BUCKETS: usize = 4096;
 
 /// The counts.
-pub struct HalfOpenTable {
+pub(crate) struct HalfOpenTable {
     hasher: RandomState,
     total: AtomicU32,
     sources: Box<[AtomicU32]>,
 }
 
 /// One half-open IKE_SA; counted until dropped.
-pub struct HalfOpenGuard {
+pub(crate) struct HalfOpenGuard {
     table: Arc<HalfOpenTable>,
     bucket: usize,
 }
@@ -26,14 +26,14 @@ pub struct HalfOpenGuard {
 impl HalfOpenTable {
     /// An empty table.
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let sources = (0..BUCKETS).map(|_| AtomicU32::new(0)).collect();
         Arc::new(Self { hasher: RandomState::new(), total: AtomicU32::new(0), sources })
     }
 
     /// The counts that matter for a request from `source`.
     #[must_use]
-    pub fn counts(&self, source: IpAddr) -> HalfOpen {
+    pub(crate) fn counts(&self, source: IpAddr) -> HalfOpen {
         HalfOpen {
             total: self.total.load(Ordering::Relaxed),
             from_source: self.sources[self.bucket(source)].load(Ordering::Relaxed),
@@ -42,13 +42,13 @@ impl HalfOpenTable {
 
     /// All of them.
     #[must_use]
-    pub fn total(&self) -> u32 {
+    pub(crate) fn total(&self) -> u32 {
         self.total.load(Ordering::Relaxed)
     }
 
     /// Counts one.
     #[must_use]
-    pub fn enter(self: &Arc<Self>, source: IpAddr) -> HalfOpenGuard {
+    pub(crate) fn enter(self: &Arc<Self>, source: IpAddr) -> HalfOpenGuard {
         let bucket = self.bucket(source);
         self.total.fetch_add(1, Ordering::Relaxed);
         self.sources[bucket].fetch_add(1, Ordering::Relaxed);

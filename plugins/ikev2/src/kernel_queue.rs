@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use charon_core::service::BoxFuture;
 use charon_types::IkeSpi;
-use charon_types::kernel_op::{KernelOp, KernelReply, KernelResult, SaKey, SaUsage};
-use charon_types::snapshot::ChildSaSnapshot;
 use charon_types::endpoint::Path;
+use charon_types::kernel_op::{Expiry, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey, SaUsage};
+use charon_types::snapshot::ChildSaSnapshot;
 use ikev2_proto::ike_sa::{ChildUsage, IkeSa};
 use ikev2_proto::output::OpId;
 use ikev2_proto::timer::Timer;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::shard::Input;
 use crate::shared::Shared;
@@ -53,7 +54,10 @@ pub(crate) fn usage_keys(path: &Path, children: &[ChildSaSnapshot]) -> UsageQuer
 
 /// Operations that answer a query, two for each child.
 pub(crate) fn usage_ops(query: &UsageQuery) -> Vec<KernelOp> {
-    query.iter().flat_map(|(inbound, outbound)| [KernelOp::QuerySa(*inbound), KernelOp::QuerySa(*outbound)]).collect()
+    query
+        .iter()
+        .flat_map(|(inbound, outbound)| [KernelOp::QuerySa(*inbound), KernelOp::QuerySa(*outbound)])
+        .collect()
 }
 
 /// The answers to [`usage_ops`], child by child.
@@ -75,7 +79,9 @@ pub(crate) fn query(
     let ops = usage_ops(&query);
     let collect = move |results: Vec<KernelResult>| -> Vec<ChildUsage> {
         let children = query.iter().zip(usages(&results));
-        children.map(|((key, _), (inbound, outbound))| ChildUsage { spi_in: key.spi, inbound, outbound }).collect()
+        children
+            .map(|((key, _), (inbound, outbound))| ChildUsage { spi_in: key.spi, inbound, outbound })
+            .collect()
     };
     let mut future = shared.kernel.submit(ops);
     match poll_once(&mut future) {
@@ -90,6 +96,30 @@ pub(crate) fn query(
             None
         }
     }
+}
+
+/// Hands the kernel's events to the shards. Dropping the set ends that; nothing is lost by it but events.
+pub(crate) fn follow_events(shared: &Arc<Shared>) -> JoinSet<()> {
+    let mut task = JoinSet::new();
+    if let Some(mut events) = shared.kernel.take_events() {
+        let shared = Arc::clone(shared);
+        task.spawn(async move {
+            while let Some(event) = events.recv().await {
+                match event {
+                    KernelEvent::Expire { sa, expiry: Expiry::Hard } => {
+                        if let Some(shard) = shared.esp_space.shard(sa.spi) {
+                            shared.send_to(shard, Input::Expired { spi_in: sa.spi }).await;
+                        }
+                    }
+                    // Nothing is rekeyed, trapped or moved by the kernel's word.
+                    KernelEvent::Expire { .. }
+                    | KernelEvent::Acquire { .. }
+                    | KernelEvent::Mapping { .. } => {}
+                }
+            }
+        });
+    }
+    task
 }
 
 fn ready_or_later(

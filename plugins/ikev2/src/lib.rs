@@ -1,2 +1,166 @@
-//! IKEv2: sockets, shards and jobs around ikev2-proto.
-#![forbid(unsafe_code)]
+//! IKEv2: sockets, shards and jobs around `ikev2-proto`.
+//!
+//! [`socket`] receives in batches, [`route`] finds the shard by arithmetic, a shard owns its IKE_SAs and drives them, [`jobs`] and
+//! the kernel queue do what takes time, `engine` takes commands. Protocol decisions are all in `ikev2-proto`.
+#![deny(unsafe_code)]
+
+mod credential_view;
+mod engine;
+mod events;
+mod half_open;
+mod jobs;
+mod kernel_queue;
+mod peers;
+mod route;
+mod settings;
+mod shard;
+mod shared;
+mod socket;
+mod sys;
+mod timer_queue;
+
+use std::sync::Arc;
+
+use charon_core::config::Connections;
+use charon_core::credentials::Credentials;
+use charon_core::kernel::Reqids;
+use charon_core::plugin::{
+    Component, LoadContext, LoadError, Plugin, Unload, daemon_section, nothing_to_undo,
+};
+use charon_core::service::{IkeEngine, IkeSockets, KernelIpsec, KernelNet};
+use charon_types::endpoint::Path;
+use ikev2_proto::admission::AdmissionLimits;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use engine::Engine;
+use half_open::HalfOpenTable;
+use peers::Peers;
+use route::{Destination, EspSpiSpace, Router, SHARDS_MAX, SpiSpace};
+use shard::{Datagram, Input, Shard};
+use shared::{Counters, Ids, Shared};
+use socket::{IkeReceiver, Sockets};
+
+/// Datagrams that wait for a shard; the newest is dropped when full, since IKE retransmits.
+const DATAGRAMS_DEPTH: usize = 4096;
+/// Other inputs that wait for a shard; senders wait when full.
+const INPUTS_DEPTH: usize = 1024;
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Ikev2;
+
+impl Plugin for Ikev2 {
+    fn name(&self) -> &'static str {
+        "ikev2"
+    }
+
+    fn components(&self) -> Vec<Component> {
+        vec![
+            Component::new("sockets", |context| Box::pin(load_sockets(context)))
+                .provides::<dyn IkeSockets>()
+                .provides::<Sockets>(),
+            Component::new("engine", |context| Box::pin(load_engine(context)))
+                .provides::<dyn IkeEngine>()
+                .depends::<Sockets>()
+                .depends::<Connections>()
+                .depends::<Credentials>()
+                .depends::<dyn KernelIpsec>()
+                .depends::<dyn KernelNet>()
+                .wants_algorithms(),
+        ]
+    }
+}
+
+#[expect(clippy::unused_async, reason = "every load is a future")]
+async fn load_sockets(context: &mut LoadContext) -> Result<Unload, LoadError> {
+    let settings = context.settings().current();
+    let config = settings::socket_config(&daemon_section(&settings)).map_err(LoadError::Settings)?;
+    let sockets = Sockets::bind(&config).map_err(|(address, error)| LoadError::Os {
+        what: format!("binding UDP port {} of {}", address.port(), address.ip()),
+        error,
+    })?;
+    let sockets = Arc::new(sockets);
+    context.provide::<Sockets>(Arc::clone(&sockets))?;
+    context.provide::<dyn IkeSockets>(sockets)?;
+    Ok(nothing_to_undo())
+}
+
+#[expect(clippy::unused_async, reason = "every load is a future")]
+async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
+    let settings = context.settings().current();
+    let daemon = daemon_section(&settings);
+    let sockets = context.require::<Sockets>()?;
+    let ike_settings = settings::ike_settings(&daemon, sockets.ports()).map_err(LoadError::Settings)?;
+    let limits: AdmissionLimits = settings::admission_limits(&daemon).map_err(LoadError::Settings)?;
+    let reqid_base = settings::reqid_base(&daemon).map_err(LoadError::Settings)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let shards = cores.min(SHARDS_MAX);
+    let (inputs, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(INPUTS_DEPTH)).unzip();
+    let shared = Arc::new(Shared {
+        sockets: Arc::clone(&sockets),
+        crypto: context.crypto()?,
+        kernel: context.require::<dyn KernelIpsec>()?,
+        net: context.require::<dyn KernelNet>()?,
+        bus: Arc::clone(context.bus()),
+        connections: context.require::<Connections>()?,
+        credentials: context.require::<Credentials>()?,
+        peers: Peers::default(),
+        half_open: HalfOpenTable::new(),
+        ids: Ids::new(Reqids::new(reqid_base)),
+        space: SpiSpace::new(shards),
+        esp_space: EspSpiSpace::new(ike_settings.spi_min, ike_settings.spi_max, shards),
+        settings: ike_settings,
+        admission_limits: limits,
+        counters: Counters::default(),
+        job_slots: Semaphore::new(cores),
+        inputs,
+    });
+    let mut datagrams = Vec::with_capacity(shards);
+    let mut tasks = JoinSet::new();
+    for (index, inputs) in receivers.into_iter().enumerate() {
+        let (sender, receiver) = mpsc::channel(DATAGRAMS_DEPTH);
+        datagrams.push(sender);
+        let shard = Shard::new(index, Arc::clone(&shared), shared.inputs[index].clone());
+        tasks.spawn(shard.run(inputs, receiver));
+    }
+    let kernel_events = kernel_queue::follow_events(&shared);
+    let inlet = Inlet { router: Router::default(), shared: Arc::clone(&shared), datagrams };
+    let receiving = sockets.start(&(Arc::new(inlet) as Arc<dyn IkeReceiver>));
+    context.provide::<dyn IkeEngine>(Arc::new(Engine::new(Arc::clone(&shared))))?;
+    Ok(Box::new(move || {
+        Box::pin(async move {
+            for shard in 0..shared.shards() {
+                shared.send_to(shard, Input::Stop).await;
+            }
+            while tasks.join_next().await.is_some() {}
+            drop((receiving, kernel_events));
+        })
+    }))
+}
+
+/// From the sockets to the shards.
+struct Inlet {
+    router: Router,
+    shared: Arc<Shared>,
+    datagrams: Vec<mpsc::Sender<Datagram>>,
+}
+
+impl IkeReceiver for Inlet {
+    fn receive(&self, path: Path, message: &[u8]) {
+        if message.len() > self.shared.settings.packet_len_max {
+            self.shared.counters.count_refused();
+            return;
+        }
+        let destination = self.router.destination(message);
+        let shard = match destination {
+            Destination::Sa(spi) => self.shared.space.shard(spi),
+            Destination::Init { home, .. } => self.shared.space.shard_of_init(home),
+            Destination::Nowhere => return self.shared.counters.count_unknown_spi(),
+        };
+        let datagram = Datagram { path, destination, message: message.to_vec() };
+        if self.datagrams[shard].try_send(datagram).is_err() {
+            self.shared.counters.count_overload();
+        }
+    }
+}

@@ -5,27 +5,27 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use charon_types::endpoint::Path;
-use charon_types::{IkeSpi, Identity, UniqueId};
+use charon_types::{Identity, IkeSpi, UniqueId};
 use parking_lot::RwLock;
 
 /// An IKE_SA as the index knows it.
 #[derive(Clone, Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// Its number.
-    pub unique_id: UniqueId,
+    pub(crate) unique_id: UniqueId,
     /// Our SPI, which names its shard.
-    pub spi: IkeSpi,
+    pub(crate) spi: IkeSpi,
     /// Name of its connection, once known.
-    pub connection: Option<Arc<str>>,
+    pub(crate) connection: Option<Arc<str>>,
     /// The identities, once established.
-    pub identities: Option<(Identity, Identity)>,
+    pub(crate) identities: Option<(Identity, Identity)>,
     /// Where it talks; as of the last change recorded here.
-    pub path: Path,
+    pub(crate) path: Path,
 }
 
 /// The index.
 #[derive(Debug, Default)]
-pub struct Peers {
+pub(crate) struct Peers {
     inner: RwLock<Inner>,
 }
 
@@ -38,7 +38,7 @@ struct Inner {
 
 impl Peers {
     /// Adds an IKE_SA, or replaces what was known of it.
-    pub fn insert(&self, peer: Peer) {
+    pub(crate) fn insert(&self, peer: Peer) {
         let mut inner = self.inner.write();
         inner.forget(peer.unique_id);
         if let Some(connection) = &peer.connection {
@@ -51,33 +51,36 @@ impl Peers {
     }
 
     /// Forgets an IKE_SA.
-    pub fn remove(&self, unique_id: UniqueId) {
+    pub(crate) fn remove(&self, unique_id: UniqueId) {
         self.inner.write().forget(unique_id);
     }
 
     /// The IKE_SA of that number.
     #[must_use]
-    pub fn by_id(&self, unique_id: UniqueId) -> Option<Peer> {
+    pub(crate) fn by_id(&self, unique_id: UniqueId) -> Option<Peer> {
         self.inner.read().by_id.get(&unique_id).cloned()
     }
 
     /// IKE_SAs of that connection, the oldest first.
     #[must_use]
-    pub fn of_connection(&self, name: &str) -> Vec<Peer> {
+    pub(crate) fn of_connection(&self, name: &str) -> Vec<Peer> {
         let inner = self.inner.read();
         inner.by_connection.get(name).map_or_else(Vec::new, |ids| inner.peers(ids))
     }
 
     /// Established IKE_SAs between that pair of identities, the oldest first.
     #[must_use]
-    pub fn between(&self, local: &Identity, remote: &Identity) -> Vec<Peer> {
+    pub(crate) fn between(&self, local: &Identity, remote: &Identity) -> Vec<Peer> {
         let inner = self.inner.read();
-        inner.by_identities.get(&(local.clone(), remote.clone())).map_or_else(Vec::new, |ids| inner.peers(ids))
+        inner
+            .by_identities
+            .get(&(local.clone(), remote.clone()))
+            .map_or_else(Vec::new, |ids| inner.peers(ids))
     }
 
     /// Number of IKE_SAs.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.inner.read().by_id.len()
     }
 }

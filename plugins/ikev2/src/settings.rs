@@ -90,7 +90,8 @@ pub(crate) fn ike_settings(daemon: &View<'_>, ports: (u16, u16)) -> Result<Setti
         replay_window: read.int("replay_window", default.replay_window)?,
         prefer_configured_proposals: read
             .toggle("prefer_configured_proposals", default.prefer_configured_proposals)?,
-        signature_authentication: read.toggle("signature_authentication", default.signature_authentication)?,
+        signature_authentication: read
+            .toggle("signature_authentication", default.signature_authentication)?,
         rsa_pss: read.toggle("rsa_pss", default.rsa_pss)?,
         close_ike_on_child_failure: read
             .toggle("close_ike_on_child_failure", default.close_ike_on_child_failure)?,

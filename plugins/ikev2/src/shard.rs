@@ -13,8 +13,10 @@ use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::kernel_op::KernelResult;
 use charon_types::snapshot::IkeSaSnapshot;
-use charon_types::{IkeSpi, UniqueId};
-use ikev2_proto::admission::{Admission, InitRequest, Verdict};
+use charon_types::{EspSpi, IkeSpi, UniqueId};
+use ikev2_proto::Settings;
+use ikev2_proto::admission::{InitRequest, Verdict, admit};
+use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::{Env, Now};
 use ikev2_proto::ike_sa::{ChildUsage, Command, IkeSa, Initiate, Respond};
 use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId};
@@ -24,7 +26,7 @@ use tracing::{Span, debug, warn};
 
 use crate::half_open::HalfOpenGuard;
 use crate::route::Destination;
-use crate::shared::{Shared, Views};
+use crate::shared::{Shared, Views, now};
 use crate::timer_queue::TimerQueue;
 use crate::{events, jobs, kernel_queue};
 
@@ -50,6 +52,8 @@ pub(crate) enum Input {
     Kernel { spi: IkeSpi, op: OpId, results: Vec<KernelResult> },
     /// The kernel has told counters; a liveness check may be due after that.
     Usage { spi: IkeSpi, usage: Vec<ChildUsage> },
+    /// A CHILD_SA has reached its hard limit.
+    Expired { spi_in: EspSpi },
     /// Which IKE_SAs are here?
     Spis { reply: oneshot::Sender<Vec<IkeSpi>> },
     /// How do these look?
@@ -87,29 +91,40 @@ pub(crate) struct Shard {
     shared: Arc<Shared>,
     sas: HashMap<IkeSpi, Box<Entry>>,
     inits: HashMap<u64, IkeSpi>,
+    /// Installed children by our SPI.
+    children: HashMap<EspSpi, (IkeSpi, UniqueId)>,
     timers: TimerQueue,
-    admission: Admission,
+    /// The daemon's, with this shard's range of SPIs.
+    settings: Settings,
+    cookies: CookieJar,
     tokens: u64,
     inputs: mpsc::Sender<Input>,
 }
 
 impl Shard {
     pub(crate) fn new(index: usize, shared: Arc<Shared>, inputs: mpsc::Sender<Input>) -> Self {
-        let admission = Admission::new(shared.admission_limits);
+        let (spi_min, spi_max) = shared.esp_space.range(index);
+        let settings = Settings { spi_min, spi_max, ..shared.settings };
         Self {
             index,
             shared,
             sas: HashMap::new(),
             inits: HashMap::new(),
+            children: HashMap::new(),
+            settings,
             timers: TimerQueue::default(),
-            admission,
+            cookies: CookieJar::default(),
             tokens: 0,
             inputs,
         }
     }
 
     /// Runs until [`Input::Stop`]. Aborting it loses its IKE_SAs without a word to the peers.
-    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut datagrams: mpsc::Receiver<Datagram>) {
+    pub(crate) async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        mut datagrams: mpsc::Receiver<Datagram>,
+    ) {
         let (mut input_batch, mut datagram_batch) = (Vec::new(), Vec::new());
         loop {
             let wake = self.timers.next();
@@ -127,7 +142,8 @@ impl Shard {
             }
             let shared = Arc::clone(&self.shared);
             let views = Views::of(&shared);
-            let env = views.env();
+            let settings = self.settings;
+            let env = views.env(&settings);
             let mut stopping = false;
             for input in input_batch.drain(..) {
                 stopping |= matches!(input, Input::Stop);
@@ -145,7 +161,9 @@ impl Shard {
 
     fn handle_input(&mut self, env: &Env<'_>, input: Input) {
         match input {
-            Input::Initiate { connection, child, path, order } => self.initiate(env, connection, child, path, order),
+            Input::Initiate { connection, child, path, order } => {
+                self.initiate(env, connection, child, path, order)
+            }
             Input::Command { spi, ask, order } => self.command(env, spi, ask, order),
             Input::Completion { spi, id, result } => {
                 self.step(env, spi, |sa, now| sa.handle_completion(now, env, id, result));
@@ -157,11 +175,17 @@ impl Shard {
                 sa.handle_usage(now, &usage);
                 sa.handle_timeout(now, env);
             }),
+            Input::Expired { spi_in } => {
+                if let Some(&(spi, child)) = self.children.get(&spi_in) {
+                    self.command(env, spi, Ask::TerminateChild(child), Order::default());
+                }
+            }
             // Whoever asked and has gone needs no answer.
             Input::Spis { reply } => drop(reply.send(self.sas.keys().copied().collect())),
             Input::Snapshots { spis, reply } => {
                 let now = Instant::now();
-                let snapshots = spis.iter().filter_map(|spi| Some(self.sas.get(spi)?.sa.snapshot(now))).collect();
+                let snapshots =
+                    spis.iter().filter_map(|spi| Some(self.sas.get(spi)?.sa.snapshot(now))).collect();
                 drop(reply.send(snapshots));
             }
             Input::Stop => {}
@@ -171,7 +195,7 @@ impl Shard {
     fn handle_datagram(&mut self, env: &Env<'_>, Datagram { path, destination, message }: Datagram) {
         let spi = match destination {
             Destination::Sa(spi) => Some(spi),
-            Destination::Init { digest } => self.inits.get(&digest).copied(),
+            Destination::Init { digest, .. } => self.inits.get(&digest).copied(),
             Destination::Nowhere => return,
         };
         if let Some(spi) = spi {
@@ -183,9 +207,9 @@ impl Shard {
             }
             return;
         }
-        let Destination::Init { digest } = destination else { return };
+        let Destination::Init { digest, .. } = destination else { return };
         let half_open = self.shared.half_open.counts(path.remote.ip());
-        match self.admission.admit(Now::current(), env, &path, &message, half_open) {
+        match admit(now(), env, &self.shared.admission_limits, half_open, &mut self.cookies, path, &message) {
             Verdict::Accept(request) => self.respond(env, path, digest, *request),
             Verdict::Answer(answer) => self.shared.sockets.send_ike(&path, &answer),
             Verdict::Drop(reason) => {
@@ -228,7 +252,7 @@ impl Shard {
         let token = self.token();
         self.shared.announce(unique_id, spi, Some(&connection), path);
         let request = Initiate { unique_id, spi, connection, child, path, token: Some(token) };
-        let sa = span.in_scope(|| IkeSa::initiate(Now::current(), env, request));
+        let sa = span.in_scope(|| IkeSa::initiate(now(), env, request));
         let entry = Entry { sa, span, half_open: None, init_digest: None, orders: vec![(token, order)] };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi);
@@ -239,7 +263,7 @@ impl Shard {
         let spi = self.free_spi();
         let span = ike_sa_span("", unique_id);
         self.shared.announce(unique_id, spi, None, path);
-        let sa = span.in_scope(|| IkeSa::respond(Now::current(), env, Respond { unique_id, spi, path }, request));
+        let sa = span.in_scope(|| IkeSa::respond(now(), env, Respond { unique_id, spi, path }, request));
         let half_open = Some(self.shared.half_open.enter(path.remote.ip()));
         self.inits.insert(digest, spi);
         let entry = Entry { sa, span, half_open, init_digest: Some(digest), orders: Vec::new() };
@@ -251,7 +275,7 @@ impl Shard {
         let token = self.token();
         let Some(entry) = self.sas.get_mut(&spi) else {
             if let Some(done) = order.done {
-                drop(done.send(Err(EngineError::NotFound)));
+                let _ = done.send(Err(EngineError::NotFound));
             }
             return;
         };
@@ -272,7 +296,7 @@ impl Shard {
     fn step(&mut self, env: &Env<'_>, spi: IkeSpi, feed: impl FnOnce(&mut IkeSa, Now)) {
         if let Some(entry) = self.sas.get_mut(&spi) {
             let Entry { sa, span, .. } = &mut **entry;
-            span.in_scope(|| feed(sa, Now::current()));
+            span.in_scope(|| feed(sa, now()));
             self.settle(env, spi);
         }
     }
@@ -306,12 +330,12 @@ impl Shard {
                 Output::Keepalive { path } => self.shared.sockets.send_keepalive(&path),
                 Output::Kernel { op, ops } => {
                     if let Some(results) = kernel_queue::submit(&self.shared, ops, spi, op, &self.inputs) {
-                        entry.sa.handle_kernel(Now::current(), env, op, results);
+                        entry.sa.handle_kernel(now(), env, op, results);
                     }
                 }
                 Output::Job { id, cost, job } => {
                     if let Some(result) = jobs::run(&self.shared, cost, job, spi, id, &self.inputs) {
-                        entry.sa.handle_completion(Now::current(), env, id, result);
+                        entry.sa.handle_completion(now(), env, id, result);
                     }
                 }
                 Output::Event(IkeEvent::CommandDone { token, outcome }) => {
@@ -325,6 +349,17 @@ impl Shard {
                         && let Some(digest) = entry.init_digest.take()
                     {
                         self.inits.remove(&digest);
+                    }
+                    match &event {
+                        IkeEvent::ChildInstalled { child, .. } => {
+                            let known = child.installed.as_ref().map(|installed| installed.spi_in);
+                            self.children.extend(known.map(|spi_in| (spi_in, (spi, child.unique_id))));
+                        }
+                        IkeEvent::ChildRemoved { child, .. } => {
+                            let known = child.installed.as_ref().map(|installed| installed.spi_in);
+                            known.and_then(|spi_in| self.children.remove(&spi_in));
+                        }
+                        _ => {}
                     }
                     events::on_event(&self.shared, entry, event);
                 }
@@ -370,7 +405,7 @@ impl Order {
         drop(self.tap);
         if let Some(done) = self.done {
             // Whoever asked and has gone needs no answer.
-            drop(done.send(outcome));
+            let _ = done.send(outcome);
         }
     }
 }

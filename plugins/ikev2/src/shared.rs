@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
 
 use charon_core::bus::Bus;
 use charon_core::config::{Connections, ike_candidates, peer_candidates};
@@ -12,7 +13,8 @@ use charon_crypto::CryptoProvider;
 use charon_types::connection::{Connection, Unique};
 use charon_types::endpoint::Path;
 use charon_types::id::Reqid;
-use charon_types::{IkeSpi, Identity, UniqueId};
+use charon_types::{Identity, IkeSpi, UniqueId};
+use ikev2_proto::Now;
 use ikev2_proto::admission::AdmissionLimits;
 use ikev2_proto::env::{ConfigView, Env, IdSource, PeerView, ReqidKey, Settings};
 use tokio::sync::{Semaphore, mpsc};
@@ -20,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::credential_view::Trust;
 use crate::half_open::HalfOpenTable;
 use crate::peers::{Peer, Peers};
-use crate::route::SpiSpace;
+use crate::route::{EspSpiSpace, SpiSpace};
 use crate::shard::Input;
 use crate::socket::Sockets;
 
@@ -37,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) half_open: Arc<HalfOpenTable>,
     pub(crate) ids: Ids,
     pub(crate) space: SpiSpace,
+    pub(crate) esp_space: EspSpiSpace,
     pub(crate) settings: Settings,
     pub(crate) admission_limits: AdmissionLimits,
     pub(crate) counters: Counters,
@@ -107,7 +110,13 @@ impl IdSource for Ids {
 
 impl Shared {
     /// Makes a new IKE_SA known.
-    pub(crate) fn announce(&self, unique_id: UniqueId, spi: IkeSpi, connection: Option<&Connection>, path: Path) {
+    pub(crate) fn announce(
+        &self,
+        unique_id: UniqueId,
+        spi: IkeSpi,
+        connection: Option<&Connection>,
+        path: Path,
+    ) {
         let connection = connection.map(|connection| Arc::clone(&connection.name));
         self.peers.insert(Peer { unique_id, spi, connection, identities: None, path });
     }
@@ -177,14 +186,14 @@ impl<'a> Views<'a> {
     }
 
     /// What an IKE_SA may look at.
-    pub(crate) fn env(&self) -> Env<'_> {
+    pub(crate) fn env<'e>(&'e self, settings: &'e Settings) -> Env<'e> {
         Env {
             crypto: &self.shared.crypto,
             config: &self.connections,
             credentials: &self.trust,
             ids: &self.shared.ids,
             peers: self.shared,
-            settings: &self.shared.settings,
+            settings,
             kernel: self.shared.kernel.capabilities(),
         }
     }
@@ -195,7 +204,17 @@ impl ConfigView for ConnectionView {
         ike_candidates(&self.0, path)
     }
 
-    fn peer_candidates(&self, path: &Path, local: Option<&Identity>, remote: &Identity) -> Vec<Arc<Connection>> {
+    fn peer_candidates(
+        &self,
+        path: &Path,
+        local: Option<&Identity>,
+        remote: &Identity,
+    ) -> Vec<Arc<Connection>> {
         peer_candidates(&self.0, path, local, remote)
     }
+}
+
+/// The moment, by both clocks.
+pub(crate) fn now() -> Now {
+    Now { mono: Instant::now(), wall: SystemTime::now() }
 }

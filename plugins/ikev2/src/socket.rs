@@ -29,20 +29,20 @@ const ROUNDS_MAX: usize = 32;
 const SOCKET_BUFFER_LEN: usize = 4 << 20;
 
 /// Takes IKE messages, non-ESP marker removed. Must not block.
-pub trait IkeReceiver: Send + Sync {
+pub(crate) trait IkeReceiver: Send + Sync {
     /// One message.
     fn receive(&self, path: Path, message: &[u8]);
 }
 
 /// What the sockets are opened with.
 #[derive(Clone, Copy, Debug)]
-pub struct SocketConfig {
+pub(crate) struct SocketConfig {
     /// `charon.port`
-    pub port: u16,
+    pub(crate) port: u16,
     /// `charon.port_nat_t`
-    pub port_nat_t: u16,
+    pub(crate) port_nat_t: u16,
     /// Firewall mark of everything sent, 0 for none.
-    pub fwmark: u32,
+    pub(crate) fwmark: u32,
     /// `use_ipv4`
     pub ipv4: charon_types::connection::Toggle,
     /// `use_ipv6`
@@ -51,21 +51,21 @@ pub struct SocketConfig {
 
 /// What was dropped here, and why.
 #[derive(Debug, Default)]
-pub struct SocketCounters {
+pub(crate) struct SocketCounters {
     /// Datagrams without room for a header.
-    pub short: AtomicU64,
+    pub(crate) short: AtomicU64,
     /// ESP packets while nothing takes them.
-    pub esp_unclaimed: AtomicU64,
+    pub(crate) esp_unclaimed: AtomicU64,
     /// Datagrams that could not be sent.
-    pub send_failed: AtomicU64,
+    pub(crate) send_failed: AtomicU64,
 }
 
 /// The sockets.
-pub struct Sockets {
+pub(crate) struct Sockets {
     sockets: Vec<Arc<Udp>>,
     esp: OnceLock<Arc<dyn EspReceiver>>,
     /// What was dropped.
-    pub counters: SocketCounters,
+    pub(crate) counters: SocketCounters,
 }
 
 /// What travels on a port.
@@ -89,9 +89,12 @@ impl Sockets {
     ///
     /// # Errors
     /// As the system says, with the port; also if no family is left.
-    pub fn bind(config: &SocketConfig) -> Result<Self, (SocketAddr, io::Error)> {
+    pub(crate) fn bind(config: &SocketConfig) -> Result<Self, (SocketAddr, io::Error)> {
         let mut sockets = Vec::new();
-        let families = [(IpAddr::V4(Ipv4Addr::UNSPECIFIED), config.ipv4), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), config.ipv6)];
+        let families = [
+            (IpAddr::V4(Ipv4Addr::UNSPECIFIED), config.ipv4),
+            (IpAddr::V6(Ipv6Addr::UNSPECIFIED), config.ipv6),
+        ];
         for (any, _) in families.into_iter().filter(|(_, used)| used.is_enabled()) {
             for (number, port) in [(config.port, Port::Ike), (config.port_nat_t, Port::NatT)] {
                 let address = SocketAddr::new(any, number);
@@ -113,13 +116,14 @@ impl Sockets {
 
     /// The port that IKE uses before a NAT is found, and the one after.
     #[must_use]
-    pub fn ports(&self) -> (u16, u16) {
-        let number = |port| self.sockets.iter().find(|udp| udp.port == port).map_or(0, |udp| udp.address.port());
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        let number =
+            |port| self.sockets.iter().find(|udp| udp.port == port).map_or(0, |udp| udp.address.port());
         (number(Port::Ike), number(Port::NatT))
     }
 
     /// Starts receiving. The tasks end when the set is dropped; nothing is lost by that but datagrams.
-    pub fn start(self: &Arc<Self>, receiver: &Arc<dyn IkeReceiver>) -> JoinSet<()> {
+    pub(crate) fn start(self: &Arc<Self>, receiver: &Arc<dyn IkeReceiver>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for udp in &self.sockets {
             let (sockets, udp, receiver) = (Arc::clone(self), Arc::clone(udp), Arc::clone(receiver));
@@ -129,7 +133,7 @@ impl Sockets {
     }
 
     /// Sends one IKE message, with the marker where it belongs. A full socket loses it: IKE retransmits.
-    pub fn send_ike(&self, path: &Path, message: &[u8]) {
+    pub(crate) fn send_ike(&self, path: &Path, message: &[u8]) {
         let Some(udp) = self.socket_for(path.local) else { return };
         if udp.port == Port::Ike {
             self.send(udp, path, message, None);
@@ -142,7 +146,7 @@ impl Sockets {
     }
 
     /// Sends a NAT keepalive.
-    pub fn send_keepalive(&self, path: &Path) {
+    pub(crate) fn send_keepalive(&self, path: &Path) {
         if let Some(udp) = self.socket_for(path.local) {
             self.send(udp, path, &KEEPALIVE, None);
         }
@@ -170,7 +174,8 @@ impl Sockets {
         loop {
             let mut metas = [RecvMeta::default(); BATCH_SIZE];
             let received = {
-                let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+                let mut slices: Vec<IoSliceMut<'_>> =
+                    buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
                 udp.socket.try_io(Interest::READABLE, || {
                     udp.state.recv(UdpSockRef::from(&udp.socket), &mut slices, &mut metas)
                 })
@@ -197,7 +202,9 @@ impl Sockets {
                     }
                 }
                 // ICMP errors of earlier datagrams show up here; retransmission decides about the peer.
-                Err(error) => debug!(target: "NET", "receiving on port {} failed: {error}", udp.address.port()),
+                Err(error) => {
+                    debug!(target: "NET", "receiving on port {} failed: {error}", udp.address.port())
+                }
             }
         }
     }
@@ -223,7 +230,8 @@ impl Sockets {
         // ESP comes in runs: hand on as many datagrams at once as possible.
         let mut rest = datagrams;
         while !rest.is_empty() {
-            let run = rest.chunks(stride).take_while(|datagram| is_esp(datagram)).map(<[u8]>::len).sum::<usize>();
+            let run =
+                rest.chunks(stride).take_while(|datagram| is_esp(datagram)).map(<[u8]>::len).sum::<usize>();
             let (esp, others) = std::mem::take(&mut rest).split_at_mut(run);
             if !esp.is_empty() {
                 match self.esp.get() {
@@ -257,7 +265,11 @@ impl IkeSockets for Sockets {
 
 impl Udp {
     fn bind(address: SocketAddr, port: Port, fwmark: u32) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM.nonblocking().cloexec(),
+            Some(Protocol::UDP),
+        )?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
@@ -285,7 +297,9 @@ impl Udp {
                 segment_size: segment,
                 src_ip: Some(path.local.ip()),
             };
-            self.socket.try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))?;
+            self.socket.try_io(Interest::WRITABLE, || {
+                self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+            })?;
         }
         Ok(())
     }

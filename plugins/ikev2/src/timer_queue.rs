@@ -8,14 +8,14 @@ use charon_types::IkeSpi;
 
 /// The queue.
 #[derive(Debug, Default)]
-pub struct TimerQueue {
+pub(crate) struct TimerQueue {
     heap: BinaryHeap<Reverse<(Instant, IkeSpi)>>,
     armed: HashMap<IkeSpi, Instant>,
 }
 
 impl TimerQueue {
     /// Wakes `spi` at `at`, or not at all.
-    pub fn arm(&mut self, spi: IkeSpi, at: Option<Instant>) {
+    pub(crate) fn arm(&mut self, spi: IkeSpi, at: Option<Instant>) {
         let Some(at) = at else {
             self.armed.remove(&spi);
             return;
@@ -29,12 +29,12 @@ impl TimerQueue {
 
     /// When the next entry comes up; it may turn out to be stale.
     #[must_use]
-    pub fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes one that is due, disarmed.
-    pub fn take_due(&mut self, now: Instant) -> Option<IkeSpi> {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<IkeSpi> {
         while let Some(&Reverse((at, spi))) = self.heap.peek() {
             if at > now {
                 return None;

@@ -77,6 +77,12 @@ impl fmt::Display for Feature {
 /// Undoes a load.
 pub type Unload = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
+/// The guard of a component that has nothing to undo.
+#[must_use]
+pub fn nothing_to_undo() -> Unload {
+    Box::new(|| Box::pin(async {}))
+}
+
 /// Loads a component.
 pub type Load =
     Box<dyn for<'c> FnOnce(&'c mut LoadContext) -> BoxFuture<'c, Result<Unload, LoadError>> + Send>;

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use charon_crypto::{Order, ProviderBuilder};
+use charon_crypto::provider::{Order, ProviderBuilder};
 use tracing::{error, info, warn};
 
 use super::component::{Component, Declared, Feature, LoadError, Necessity, Plugin, Unload};
-use super::context::{LoadContext, SettingsHandle, daemon_section};
+use super::context::{LoadContext, SettingsHandle};
 use super::resolve::{Plan, ResolveError, resolve};
 use crate::bus::Bus;
 use crate::log::LogHub;
@@ -21,6 +21,7 @@ const UNLOAD_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Registry {
     declared: Vec<Declared>,
     components: Vec<Component>,
+    order: Order,
 }
 
 /// Why the daemon cannot start.
@@ -64,7 +65,7 @@ impl Registry {
     /// A registry of `plugins` in the order of the load line.
     #[must_use]
     pub fn new(plugins: &[(Box<dyn Plugin>, Necessity)]) -> Self {
-        let mut registry = Self { declared: Vec::new(), components: Vec::new() };
+        let mut registry = Self { declared: Vec::new(), components: Vec::new(), order: Order::default() };
         for (plugin, necessity) in plugins {
             for component in plugin.components() {
                 registry.declared.push(component.declared(plugin.name(), *necessity));
@@ -72,6 +73,13 @@ impl Registry {
             }
         }
         registry
+    }
+
+    /// How algorithms that several plugins offer are ordered.
+    #[must_use]
+    pub const fn with_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
     }
 
     /// The declarations, in the order of the load line.
@@ -106,13 +114,10 @@ impl Registry {
             running.failed.push((component, skipped.reason.to_string()));
         }
         let Some(&first) = plan.order.first() else { return Ok(running) };
-        // Who writes a load line decides which provider serves an algorithm; else the faster one does.
-        let load_line = daemon_section(&settings.current()).text("load").ok().flatten().is_some();
-        let order = if load_line { Order::AsAdded } else { Order::ByRank };
         let mut context = LoadContext {
             component: self.declared[first].clone(),
             services: HashMap::new(),
-            algorithms: ProviderBuilder::new(order),
+            algorithms: ProviderBuilder::new(self.order),
             provider: None,
             settings,
             bus,

@@ -1,0 +1,107 @@
+//! Command line.
+
+use std::path::PathBuf;
+
+use charon_core::log::Levels;
+use charon_types::event::LogGroup;
+use clap::Parser;
+use vici::Uri;
+
+use crate::DEFAULT_SETTINGS;
+
+/// IKEv2 daemon, configured by swanctl over VICI.
+#[derive(Debug, Parser)]
+#[command(name = "charond", version, about)]
+pub(crate) struct Arguments {
+    /// Settings file instead of $STRONGSWAN_CONF or /etc/strongswan.conf
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// VICI socket instead of the configured one, as unix://PATH or tcp://HOST:PORT
+    #[arg(long, value_name = "URI")]
+    pub(crate) socket: Option<Uri>,
+    /// Print what would load, in order, and what not, and end
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Check the settings and end, with an error if there is a fault
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Log level of all groups: -1 silent, 0 audit, 1 control (default), 2 more, 3 raw
+    #[arg(long, value_name = "LEVEL", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-1..=4))]
+    debug: Option<i8>,
+    #[command(flatten)]
+    groups: GroupLevels,
+}
+
+macro_rules! group_options {
+    ($($field:ident $group:ident;)*) => {
+        /// Log level of one group.
+        #[derive(Debug, clap::Args)]
+        struct GroupLevels {
+            $(#[arg(long = concat!("debug-", stringify!($field)), value_name = "LEVEL", allow_negative_numbers = true,
+                hide = true, value_parser = clap::value_parser!(i8).range(-1..=4))]
+            $field: Option<i8>,)*
+        }
+
+        impl GroupLevels {
+            fn given(&self) -> impl Iterator<Item = (LogGroup, i8)> {
+                [$((LogGroup::$group, self.$field)),*].into_iter().filter_map(|(group, level)| Some((group, level?)))
+            }
+        }
+    };
+}
+
+group_options! {
+    dmn Dmn; mgr Mgr; ike Ike; chd Chd; job Job; wch Wch; cfg Cfg; knl Knl; net Net; asn Asn; enc Enc; tnc Tnc; imc Imc;
+    imv Imv; pts Pts; tls Tls; app App; esp Esp; lib Lib;
+}
+
+/// A settings file, and who named it.
+#[derive(Clone, Debug)]
+pub(crate) struct SettingsFile {
+    pub(crate) path: PathBuf,
+    pub(crate) source: Source,
+}
+
+/// Who named a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Nobody.
+    Default,
+    /// The user.
+    Explicit,
+}
+
+impl SettingsFile {
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.source == Source::Explicit
+    }
+}
+
+impl Arguments {
+    /// `--config`, else the environment, else the default.
+    pub(crate) fn settings_file(&self) -> SettingsFile {
+        let named = self.config.clone().or_else(|| std::env::var_os("STRONGSWAN_CONF").map(PathBuf::from));
+        named.map_or_else(|| DEFAULT_SETTINGS.into(), |path| SettingsFile { path, source: Source::Explicit })
+    }
+
+    /// Log levels of standard error.
+    pub(crate) fn levels(&self) -> Levels {
+        let mut levels = Levels::all(self.debug.unwrap_or(1));
+        for (group, level) in self.groups.given() {
+            levels.set(group, level);
+        }
+        levels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_take_the_general_level_unless_they_have_their_own() {
+        let arguments = Arguments::parse_from(["charond", "--debug", "-1", "--debug-ike", "2"]);
+        let levels = arguments.levels();
+        assert_eq!((levels.get(LogGroup::Ike), levels.get(LogGroup::Net)), (2, -1));
+    }
+}

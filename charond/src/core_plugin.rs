@@ -1,0 +1,38 @@
+//! The daemon's own plugin: the stores, and reloading.
+
+use std::sync::Arc;
+
+use charon_core::config::Connections;
+use charon_core::credentials::Credentials;
+use charon_core::plugin::{Component, Necessity, Plugin, nothing_to_undo};
+use charon_core::service::SettingsReload;
+
+use crate::reload::Reloader;
+
+struct Core {
+    reloader: Arc<Reloader>,
+}
+
+/// The plugin. Nothing works without it.
+pub(crate) fn necessary(reloader: Arc<Reloader>) -> (Box<dyn Plugin>, Necessity) {
+    (Box::new(Core { reloader }), Necessity::Critical)
+}
+
+impl Plugin for Core {
+    fn name(&self) -> &'static str {
+        "charond"
+    }
+
+    fn components(&self) -> Vec<Component> {
+        let reloader = Arc::clone(&self.reloader);
+        let stores = Component::new("stores", move |context| {
+            Box::pin(async move {
+                context.provide::<Connections>(Arc::default())?;
+                context.provide::<Credentials>(Arc::default())?;
+                context.provide::<dyn SettingsReload>(reloader)?;
+                Ok(nothing_to_undo())
+            })
+        });
+        vec![stores.provides::<Connections>().provides::<Credentials>().provides::<dyn SettingsReload>()]
+    }
+}
