@@ -226,6 +226,12 @@ impl IkeSa {
         self.sa.local_spi
     }
 
+    /// The peer's SPI, once known. A repeated IKE_SA_INIT request is recognised by it, and by its digest.
+    #[must_use]
+    pub fn remote_spi(&self) -> Option<IkeSpi> {
+        self.sa.remote_spi
+    }
+
     /// Where it talks now.
     #[must_use]
     pub fn path(&self) -> Path {

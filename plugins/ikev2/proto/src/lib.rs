@@ -36,3 +36,6 @@ pub use failure::Failure;
 pub use ike_sa::{Command, IkeSa};
 pub use job::{Job, JobResult};
 pub use output::{CommandToken, IkeEvent, JobId, OpId, Output};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Two IKE_SAs against each other.
+
+mod handshake;
+mod pair;
+mod world;

@@ -1,0 +1,378 @@
+//! What a daemon's shell gives an IKE_SA, in memory: connections, credentials, ids, and a kernel that checks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use charon_crypto::signature::{KeyKind, PrivateKey};
+use charon_crypto::{CryptoProvider, ProviderBuilder};
+use charon_types::Secret;
+use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
+use charon_types::connection::{
+    AuthConfig, AuthMethod, ChildConfig, Connection, IkeConfig, Revocation, Toggle,
+};
+use charon_types::endpoint::Path;
+use charon_types::id::{EspSpi, IfId, IkeSpi, Mark, Reqid, UniqueId};
+use charon_types::identity::Identity;
+use charon_types::kernel_op::{
+    AddSa, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult, Mode, Policy,
+    SaKey, SaUsage,
+};
+use charon_types::lifetime::{ChildLifetime, IkeLifetime};
+use charon_types::proposal::{Proposal, Protocol};
+
+use crate::env::{
+    Authority, AuthorityKeyId, ConfigView, CredentialView, Env, IdSource, OwnCredential, PeerVerifier,
+    PeerView, ReqidKey, Settings, TrustFailure, TrustRequest, TrustedKey,
+};
+
+/// The real algorithms, loaded once.
+pub(super) fn crypto() -> &'static Arc<CryptoProvider> {
+    static CRYPTO: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    CRYPTO.get_or_init(|| {
+        let mut builder = ProviderBuilder::default();
+        for algorithm in charon_crypto_aws_lc::algorithms() {
+            builder.add(charon_crypto_aws_lc::NAME, algorithm).unwrap();
+        }
+        Arc::new(builder.freeze())
+    })
+}
+
+/// Everything that one host knows.
+pub(super) struct World {
+    pub(super) connections: Vec<Arc<Connection>>,
+    pub(super) secrets: Vec<(Identity, Identity, Secret)>,
+    pub(super) credentials: Vec<(Identity, OwnCredential)>,
+    pub(super) trusted: Arc<TrustTable>,
+    pub(super) settings: Settings,
+    pub(super) capabilities: KernelCapabilities,
+    pub(super) connected: Cell<bool>,
+    pub(super) refuses: Cell<bool>,
+    next_child: Cell<u32>,
+    reqids: RefCell<BTreeMap<u32, u32>>,
+    next_spi: Cell<u64>,
+}
+
+impl World {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            connections: vec![Arc::new(connection)],
+            secrets: Vec::new(),
+            credentials: Vec::new(),
+            trusted: Arc::new(TrustTable::default()),
+            settings: Settings::default(),
+            capabilities: capabilities(),
+            connected: Cell::new(false),
+            refuses: Cell::new(false),
+            next_child: Cell::new(0),
+            reqids: RefCell::new(BTreeMap::new()),
+            next_spi: Cell::new(0x1000),
+        }
+    }
+
+    pub(super) fn env(&self) -> Env<'_> {
+        Env {
+            crypto: crypto(),
+            config: self,
+            credentials: self,
+            ids: self,
+            peers: self,
+            settings: &self.settings,
+            kernel: &self.capabilities,
+        }
+    }
+
+    pub(super) fn share(&mut self, local: &str, remote: &str, secret: &[u8]) {
+        self.secrets.push((id(local), id(remote), Secret::copy_from(secret)));
+    }
+
+    pub(super) fn fresh_spi(&self) -> IkeSpi {
+        self.next_spi.set(self.next_spi.get() + 1);
+        IkeSpi(NonZeroU64::new(self.next_spi.get() ^ crypto().random().u64() << 16).unwrap())
+    }
+
+    /// Reqids in use.
+    pub(super) fn reqids_in_use(&self) -> usize {
+        self.reqids.borrow().len()
+    }
+}
+
+impl ConfigView for World {
+    fn ike_candidates(&self, _: &Path) -> Vec<Arc<Connection>> {
+        self.connections.clone()
+    }
+
+    fn peer_candidates(&self, _: &Path, local: Option<&Identity>, remote: &Identity) -> Vec<Arc<Connection>> {
+        let fits = |connection: &&Arc<Connection>| {
+            let ours = connection.local.first().and_then(|rules| rules.id.as_ref());
+            let theirs = connection.remote.first().and_then(|rules| rules.id.as_ref());
+            ours.is_none_or(|ours| local.is_none_or(|local| local.matches(ours).is_some()))
+                && theirs.is_none_or(|theirs| remote.matches(theirs).is_some())
+        };
+        self.connections.iter().filter(fits).cloned().collect()
+    }
+}
+
+impl CredentialView for World {
+    fn shared_keys(&self, local: &Identity, remote: &Identity) -> Vec<Secret> {
+        let fits =
+            |owner: &Identity, who: &Identity| who.matches(owner).is_some() || owner.matches(who).is_some();
+        let found = self.secrets.iter().filter(|(ours, theirs, _)| fits(ours, local) && fits(theirs, remote));
+        found.map(|(_, _, secret)| secret.clone()).collect()
+    }
+
+    fn own_credential(&self, rules: &AuthConfig, _: &[AuthorityKeyId]) -> Option<OwnCredential> {
+        let wanted = |name: &Identity| rules.id.as_ref().is_none_or(|id| id == name);
+        self.credentials.iter().find(|(name, _)| wanted(name)).map(|(_, credential)| credential.clone())
+    }
+
+    fn authorities(&self, _: &[AuthConfig]) -> Vec<Authority> {
+        vec![Authority { key_id: AuthorityKeyId([7; 20]), subject: id("ca.example.org") }]
+    }
+
+    fn authority(&self, key_id: &AuthorityKeyId) -> Option<Authority> {
+        self.authorities(&[]).into_iter().find(|authority| authority.key_id == *key_id)
+    }
+
+    fn verifier(&self) -> Arc<dyn PeerVerifier> {
+        self.trusted.clone()
+    }
+}
+
+impl IdSource for World {
+    fn child_unique_id(&self) -> UniqueId {
+        self.next_child.set(self.next_child.get() + 1);
+        UniqueId(self.next_child.get())
+    }
+
+    fn acquire_reqid(&self, key: &ReqidKey<'_>) -> Reqid {
+        let mut reqids = self.reqids.borrow_mut();
+        let number = key.fixed.map_or_else(
+            || (1..).find(|number| !reqids.contains_key(number)).unwrap(),
+            |fixed| fixed.0.get(),
+        );
+        *reqids.entry(number).or_default() += 1;
+        Reqid(NonZeroU32::new(number).unwrap())
+    }
+
+    fn release_reqid(&self, reqid: Reqid) {
+        let mut reqids = self.reqids.borrow_mut();
+        let uses = reqids.get_mut(&reqid.0.get()).expect("a reqid is released once");
+        *uses -= 1;
+        if *uses == 0 {
+            reqids.remove(&reqid.0.get());
+        }
+    }
+}
+
+impl PeerView for World {
+    fn connected(&self, _: &Identity, _: &Identity, _: UniqueId) -> bool {
+        self.connected.get()
+    }
+
+    fn refuses(&self, _: &Identity, _: &Identity, _: &Path) -> bool {
+        self.refuses.get()
+    }
+}
+
+/// Trusts certificates by their octets: each stands for an identity and a key.
+#[derive(Default)]
+pub(super) struct TrustTable {
+    pub(super) certificates: Vec<(Vec<u8>, Identity, Vec<u8>, KeyKind, u32)>,
+}
+
+impl TrustTable {
+    pub(super) fn trust(&mut self, certificate: &[u8], identity: &Identity, key: &dyn PrivateKey) {
+        let spki = key.public_key_info().to_vec();
+        self.certificates.push((certificate.to_vec(), identity.clone(), spki, key.kind(), key.bits()));
+    }
+}
+
+impl PeerVerifier for TrustTable {
+    fn trusted_key(&self, request: &TrustRequest) -> Result<TrustedKey, TrustFailure> {
+        let sent = request.chain.first().ok_or(TrustFailure::NoCertificate)?;
+        let found =
+            self.certificates.iter().find(|(der, ..)| der == sent).ok_or(TrustFailure::NoTrustedPath)?;
+        if found.1 != request.identity {
+            return Err(TrustFailure::IdentityMismatch);
+        }
+        Ok(TrustedKey { public_key_info: found.2.clone(), kind: found.3, bits: found.4 })
+    }
+}
+
+/// A kernel that knows what it holds, and complains about what it should not be asked.
+#[derive(Default)]
+pub(super) struct FakeKernel {
+    pub(super) reserved: Vec<SaKey>,
+    pub(super) sas: Vec<AddSa>,
+    pub(super) policies: Vec<Policy>,
+    pub(super) usage: SaUsage,
+    /// Fails every AddSa.
+    pub(super) broken: bool,
+    pub(super) next_spi: u32,
+}
+
+impl FakeKernel {
+    pub(super) fn perform(&mut self, op: KernelOp) -> KernelResult {
+        match op {
+            KernelOp::AllocSpi { destination, protocol, min, max, .. } => {
+                self.next_spi += 1;
+                let number = min + self.next_spi;
+                assert!(number <= max);
+                let spi = EspSpi(NonZeroU32::new(number).unwrap());
+                self.reserved.push(SaKey { destination, protocol, spi });
+                Ok(KernelReply::Spi(spi))
+            }
+            KernelOp::AddSa(_) if self.broken => {
+                Err(KernelError::UnsupportedEncryption(EncryptionId::AES_GCM_16))
+            }
+            KernelOp::AddSa(sa) => {
+                let key = key_of(&sa);
+                self.reserved.retain(|reserved| *reserved != key);
+                assert!(!self.sas.iter().any(|known| key_of(known) == key), "SA added twice");
+                self.sas.push(*sa);
+                Ok(KernelReply::Done)
+            }
+            KernelOp::UpdateSa { sa, source, destination, encap } => {
+                let known =
+                    self.sas.iter_mut().find(|known| key_of(known) == sa).ok_or(KernelError::NotFound)?;
+                (known.source, known.destination, known.encap) = (source, destination, encap);
+                Ok(KernelReply::Done)
+            }
+            KernelOp::DeleteSa(key) => {
+                let before = self.sas.len() + self.reserved.len();
+                self.sas.retain(|sa| key_of(sa) != key);
+                self.reserved.retain(|reserved| *reserved != key);
+                if self.sas.len() + self.reserved.len() < before {
+                    Ok(KernelReply::Done)
+                } else {
+                    Err(KernelError::NotFound)
+                }
+            }
+            KernelOp::QuerySa(_) => Ok(KernelReply::Usage(self.usage)),
+            KernelOp::AddPolicy(policy) => {
+                self.policies.push(*policy);
+                Ok(KernelReply::Done)
+            }
+            KernelOp::DeletePolicy(policy) => {
+                let at =
+                    self.policies.iter().position(|known| *known == *policy).ok_or(KernelError::NotFound)?;
+                self.policies.remove(at);
+                Ok(KernelReply::Done)
+            }
+        }
+    }
+
+    /// Nothing of ours is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reserved.is_empty() && self.sas.is_empty() && self.policies.is_empty()
+    }
+}
+
+fn key_of(sa: &AddSa) -> SaKey {
+    SaKey { destination: sa.destination.ip(), protocol: sa.protocol, spi: sa.spi }
+}
+
+pub(super) fn id(text: &str) -> Identity {
+    Identity::parse(text).unwrap()
+}
+
+fn capabilities() -> KernelCapabilities {
+    KernelCapabilities {
+        encryption: [
+            (EncryptionId::AES_GCM_16, 128),
+            (EncryptionId::AES_GCM_16, 256),
+            (EncryptionId::AES_CBC, 256),
+        ]
+        .to_vec(),
+        integrity: vec![IntegrityId::HMAC_SHA2_256_128],
+        modes: vec![Mode::Tunnel, Mode::Transport],
+        protocols: vec![Protocol::Esp],
+        encapsulation: EncapSupport::Any,
+        esn: Esn::Enabled,
+    }
+}
+
+pub(super) fn proposals(protocol: Protocol, list: &[&str]) -> Vec<Proposal> {
+    list.iter().map(|text| Proposal::parse(protocol, text).unwrap()).collect()
+}
+
+/// A connection with one child between two subnets.
+pub(super) fn connection(
+    name: &str,
+    local: AuthConfig,
+    remote: AuthConfig,
+    nets: (&str, &str),
+) -> Connection {
+    Connection {
+        name: name.into(),
+        ike: IkeConfig {
+            version: Default::default(),
+            local_addrs: Vec::new(),
+            remote_addrs: Vec::new(),
+            local_port: 500,
+            remote_port: 500,
+            proposals: proposals(
+                Protocol::Ike,
+                &["aes256-sha256-prfsha256-x25519", "aes128gcm16-prfsha256-ecp256"],
+            ),
+            encap: Toggle::Disabled,
+            mobike: Toggle::Enabled,
+            dpd_delay: Duration::ZERO,
+            dpd_timeout: Duration::ZERO,
+            fragmentation: Default::default(),
+            childless: Default::default(),
+            send_certreq: Toggle::Enabled,
+            send_cert: Default::default(),
+            keyingtries: 1,
+            unique: Default::default(),
+            dscp: 0,
+            lifetime: IkeLifetime {
+                rekey_time: Duration::from_secs(14400),
+                reauth_time: Duration::ZERO,
+                over_time: Duration::from_secs(1440),
+                rand_time: Duration::from_secs(1440),
+            },
+        },
+        local: vec![local],
+        remote: vec![remote],
+        children: vec![Arc::new(child("net", nets))],
+    }
+}
+
+pub(super) fn child(name: &str, (local, remote): (&str, &str)) -> ChildConfig {
+    ChildConfig {
+        name: name.into(),
+        proposals: proposals(Protocol::Esp, &["aes256gcm16-x25519"]),
+        local_ts: vec![local.parse().unwrap()],
+        remote_ts: vec![remote.parse().unwrap()],
+        mode: Mode::Tunnel,
+        lifetime: ChildLifetime::default(),
+        start_action: Default::default(),
+        close_action: Default::default(),
+        dpd_action: Default::default(),
+        inactivity: Duration::ZERO,
+        reqid: 0,
+        priority: 0,
+        interface: None,
+        mark_in: Mark::default(),
+        mark_out: Mark::default(),
+        if_id_in: IfId::default(),
+        if_id_out: IfId::default(),
+        replay_window: None,
+        policies: Toggle::Enabled,
+    }
+}
+
+pub(super) fn auth(method: AuthMethod, name: Option<&str>) -> AuthConfig {
+    AuthConfig {
+        method,
+        id: name.map(id),
+        certs: Vec::new(),
+        cacerts: Vec::new(),
+        revocation: Revocation::Relaxed,
+        order: Vec::new(),
+    }
+}
