@@ -32,12 +32,7 @@ pub(crate) const TABLE: &[Own] = &[
     Own {
         name: "kernel-netlink",
         kind: Kind::Kernel,
-        make: |_| Box::new(charon_kernel_null::KernelNullPlugin),
-    },
-    Own {
-        name: "kernel-libipsec",
-        kind: Kind::Kernel,
-        make: |_| Box::new(charon_kernel_null::KernelNullPlugin),
+        make: |_| Box::new(charon_kernel_netlink::KernelNetlinkPlugin),
     },
     Own { name: "kernel-null", kind: Kind::Test, make: |_| Box::new(charon_kernel_null::KernelNullPlugin) },
     Own { name: "ikev2", kind: Kind::Ike, make: |_| Box::new(charon_ikev2::Ikev2) },
