@@ -29,8 +29,9 @@ impl Emitter {
         self.registrations.count(kind) > 0
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.outbound.is_closed()
+    /// Whether the client was given up because it does not read.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.outbound.is_given_up()
     }
 
     pub(crate) async fn answer(&self, packet: Packet<'_>) -> Result<(), Gone> {

@@ -42,15 +42,6 @@ impl Listener {
         }
     }
 
-    /// Where a TCP socket is bound.
-    #[cfg(test)]
-    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Unix(_) => None,
-            Self::Tcp(listener) => listener.local_addr().ok(),
-        }
-    }
-
     async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         Ok(match self {
             Self::Unix(listener) => Box::new(listener.accept().await?.0),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use vici::FRAME_LEN_MAX;
 
@@ -21,12 +22,14 @@ pub(crate) struct Gone;
 pub(crate) struct Outbound {
     packets: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
+    given_up: CancellationToken,
 }
 
 /// The receiving end, for [`write`].
 pub(crate) struct Pending {
     packets: mpsc::UnboundedReceiver<Waiting>,
     room: Arc<Semaphore>,
+    given_up: CancellationToken,
 }
 
 struct Waiting {
@@ -39,7 +42,9 @@ pub(crate) fn queue() -> (Outbound, Pending) {
     // The channel's length is bounded by the room that each packet takes.
     let (sender, receiver) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(OUTBOUND_BYTES_MAX));
-    (Outbound { packets: sender, room: Arc::clone(&room) }, Pending { packets: receiver, room })
+    let given_up = CancellationToken::new();
+    let outbound = Outbound { packets: sender, room: Arc::clone(&room), given_up: given_up.clone() };
+    (outbound, Pending { packets: receiver, room, given_up })
 }
 
 impl Outbound {
@@ -56,20 +61,16 @@ impl Outbound {
         match Arc::clone(&self.room).try_acquire_many_owned(cost(&packet)) {
             Ok(room) => self.packets.send(Waiting { packet, _room: room }).map_err(|_| Gone),
             Err(_) => {
-                self.close();
+                self.room.close();
+                self.given_up.cancel();
                 Err(Gone)
             }
         }
     }
 
-    /// Gives the client up: whoever sends or writes learns of it.
-    pub(crate) fn close(&self) {
-        self.room.close();
-    }
-
-    /// Whether the client was given up, or is gone.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.room.is_closed() || self.packets.is_closed()
+    /// Whether the client was given up because it does not read.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.is_cancelled()
     }
 }
 
@@ -77,32 +78,41 @@ fn cost(packet: &[u8]) -> u32 {
     u32::try_from(packet.len() + PACKET_OVERHEAD).expect("no packet is longer than a frame")
 }
 
-/// Writes packets until nobody can send any more, or the client is gone.
+/// Writes packets until nobody can send any more, or the client is gone or given up.
 pub(crate) async fn write(mut pending: Pending, stream: impl AsyncWrite + Unpin) {
-    let mut stream = BufWriter::new(stream);
-    let result = async {
-        loop {
-            let waiting = match pending.packets.try_recv() {
-                Ok(waiting) => waiting,
-                Err(_) => {
-                    stream.flush().await?;
-                    match pending.packets.recv().await {
-                        Some(waiting) => waiting,
-                        None => return Ok(()),
-                    }
-                }
-            };
-            debug_assert!(waiting.packet.len() <= FRAME_LEN_MAX);
-            let len = u32::try_from(waiting.packet.len()).expect("no packet is longer than a frame");
-            stream.write_all(&len.to_be_bytes()).await?;
-            stream.write_all(&waiting.packet).await?;
+    let given_up = pending.given_up.clone();
+    tokio::select! {
+        () = given_up.cancelled() => {}
+        result = write_all(&mut pending.packets, stream) => {
+            if let Err(error) = result {
+                debug!(target: "CFG", "writing to a vici client failed: {error}");
+            }
         }
-    };
-    let result: std::io::Result<()> = result.await;
-    if let Err(error) = result {
-        debug!(target: "CFG", "writing to a vici client failed: {error}");
     }
     pending.room.close();
+}
+
+async fn write_all(
+    packets: &mut mpsc::UnboundedReceiver<Waiting>,
+    stream: impl AsyncWrite + Unpin,
+) -> std::io::Result<()> {
+    let mut stream = BufWriter::new(stream);
+    loop {
+        let waiting = match packets.try_recv() {
+            Ok(waiting) => waiting,
+            Err(_) => {
+                stream.flush().await?;
+                match packets.recv().await {
+                    Some(waiting) => waiting,
+                    None => return Ok(()),
+                }
+            }
+        };
+        debug_assert!(waiting.packet.len() <= FRAME_LEN_MAX);
+        let len = u32::try_from(waiting.packet.len()).expect("no packet is longer than a frame");
+        stream.write_all(&len.to_be_bytes()).await?;
+        stream.write_all(&waiting.packet).await?;
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +142,7 @@ mod tests {
             sent += 1000;
         }
         assert!(sent <= OUTBOUND_BYTES_MAX);
-        assert!(outbound.is_closed());
+        assert!(outbound.is_given_up());
         assert_eq!(outbound.send(vec![0]).await, Err(Gone));
     }
 

@@ -4,10 +4,12 @@
 //! a command has begun goes on by itself. The writer ends when everything that could send is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, split};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 use tracing::{debug, info, warn};
 use vici::{FRAME_LEN_MAX, FrameCodec, FrameError, Message, Packet, PacketError};
@@ -69,12 +71,14 @@ pub(crate) async fn serve(
             None => break,
         }
     }
-    if session.emitter.is_closed() && !writer.is_finished() {
+    if session.emitter.is_given_up() {
         warn!(target: "CFG", "vici client {} does not read, disconnected", id.0);
+    }
+    drop(session);
+    // What waits is still written to a client that only closed its sending side.
+    if !writer.is_finished() && timeout(LINGER, &mut writer).await.is_err() {
         writer.abort();
     }
-    // What waits is still written to a client that only closed its sending side.
-    drop(session);
     debug!(target: "CFG", "vici client {} disconnected", id.0);
 }
 
@@ -176,6 +180,9 @@ impl Drop for Session {
         }
     }
 }
+
+/// How long a client that says nothing more may take to read what it was sent.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// What the log says of a packet that is none.
 fn rejection(error: PacketError) -> String {

@@ -1,4 +1,4 @@
-//! The one call into the C library that nothing safe wraps.
+//! The calls into the C library that nothing safe wraps.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -33,4 +33,23 @@ pub(crate) fn local_time(seconds: u64) -> Option<LocalTime> {
         minute: broken_down.tm_min,
         second: broken_down.tm_sec,
     })
+}
+
+/// What the C library's allocator holds, in bytes.
+#[cfg(target_env = "gnu")]
+pub(crate) struct HeapUsage {
+    /// From the break.
+    pub(crate) sbrk: usize,
+    /// Mapped.
+    pub(crate) mmap: usize,
+    pub(crate) used: usize,
+    pub(crate) free: usize,
+}
+
+/// The heap now.
+#[cfg(target_env = "gnu")]
+pub(crate) fn heap_usage() -> HeapUsage {
+    // SAFETY: the call takes nothing and returns a plain struct by value.
+    let info = unsafe { libc::mallinfo2() };
+    HeapUsage { sbrk: info.arena, mmap: info.hblkhd, used: info.uordblks, free: info.fordblks }
 }

@@ -25,7 +25,7 @@ pub(super) fn level(request: &Request<'_>, emitter: &Emitter, patience: Patience
     if patience == Patience::None || !emitter.wants(EventKind::ControlLog) {
         return LogLevel(LEVEL_SILENT);
     }
-    let level = request.integer("loglevel").unwrap_or(LEVEL_DEFAULT.into());
+    let level = request.integer("loglevel").unwrap_or_else(|| LEVEL_DEFAULT.into());
     LogLevel(i8::try_from(level.clamp(LEVEL_SILENT.into(), LEVEL_MAX.into())).unwrap_or(LEVEL_DEFAULT))
 }
 

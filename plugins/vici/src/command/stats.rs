@@ -38,6 +38,15 @@ pub(super) fn run(server: &Server) -> Message {
         section.push("half-open", sas.half_open.to_string());
     });
     message.push_list("plugins", std::iter::once(&"charond").chain(&server.plugins));
+    #[cfg(target_env = "gnu")]
+    message.nest("mallinfo", |section| {
+        let heap = crate::sys::heap_usage();
+        for (key, bytes) in
+            [("sbrk", heap.sbrk), ("mmap", heap.mmap), ("used", heap.used), ("free", heap.free)]
+        {
+            section.push(key, bytes.to_string());
+        }
+    });
     message
 }
 

@@ -234,7 +234,7 @@ impl Times {
         let default_rekey = if self.reauth.is_some() { Duration::ZERO } else { REKEY_TIME };
         let rekey_time = self.rekey.unwrap_or(default_rekey);
         let reauth_time = self.reauth.unwrap_or_default();
-        let over_time = self.over.unwrap_or(rekey_time.max(reauth_time) / 10);
+        let over_time = self.over.unwrap_or_else(|| rekey_time.max(reauth_time) / 10);
         let half =
             [rekey_time, reauth_time].into_iter().filter(|time| !time.is_zero()).min().unwrap_or_default()
                 / 2;

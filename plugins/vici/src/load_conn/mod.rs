@@ -27,10 +27,13 @@ pub(crate) struct Environment<'e> {
     /// Names of protocols and ports in traffic selectors.
     pub(crate) names: &'e ServiceNames,
     /// A certificate, PEM or DER, as DER; `None` if it cannot be understood.
-    pub(crate) certificate: &'e dyn Fn(&[u8]) -> Option<Arc<[u8]>>,
+    pub(crate) certificate: &'e CertificateReader<'e>,
     /// The content of a file that a certificate section names.
     pub(crate) file: &'e dyn Fn(&Path) -> Option<Vec<u8>>,
 }
+
+/// From PEM or DER to DER.
+pub(crate) type CertificateReader<'e> = dyn Fn(&[u8]) -> Option<Arc<[u8]>> + 'e;
 
 /// A connection, and what its user should know about it.
 pub(crate) struct Parsed {

@@ -1,0 +1,143 @@
+//! What no recording shows: bounds, separation of clients, the socket itself.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use vici::{Client, Message, Name, Packet, Uri};
+
+use crate::daemon::{Daemon, runtime};
+
+fn frame(packet: Packet<'_>) -> Vec<u8> {
+    let packet = packet.to_vec().unwrap();
+    let mut frame = u32::try_from(packet.len()).unwrap().to_be_bytes().to_vec();
+    frame.extend(packet);
+    frame
+}
+
+fn register(event: &str) -> Vec<u8> {
+    frame(Packet::EventRegister { name: Name::new(event.as_bytes()).unwrap() })
+}
+
+#[test]
+fn nobody_but_owner_and_group_can_connect() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let mode = std::fs::metadata(daemon.socket()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_events_is_disconnected_and_delays_nobody() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let mut stalled = UnixStream::connect(daemon.socket()).await.unwrap();
+        stalled.write_all(&register("log")).await.unwrap();
+        let mut confirmation = [0; 5];
+        stalled.read_exact(&mut confirmation).await.unwrap();
+        let line = "x".repeat(60_000);
+        let mut other = daemon.connect().await;
+        let nothing = Message::new();
+        for _ in 0..200 {
+            tracing::info!(target: "IKE", "{line}");
+            let asked = other.request("version", &nothing);
+            tokio::time::timeout(Duration::from_secs(5), asked).await.expect("answered at once");
+        }
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(5), stalled.read_to_end(&mut rest)).await;
+        drop(read.expect("the connection ends"));
+        assert!(rest.len() < 200 * line.len());
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_answers_is_not_read_from_and_delays_nobody() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let mut stalled = UnixStream::connect(daemon.socket()).await.unwrap();
+        let request = frame(Packet::Request { name: Name::new(b"stats").unwrap(), message: b"" });
+        let requests = request.repeat(1000);
+        let flood = async {
+            loop {
+                stalled.write_all(&requests).await.unwrap();
+            }
+        };
+        let stopped: Result<(), _> = tokio::time::timeout(Duration::from_secs(2), flood).await;
+        assert!(stopped.is_err(), "never pushed back");
+        let mut other = daemon.connect().await;
+        let nothing = Message::new();
+        let asked = other.request("version", &nothing);
+        tokio::time::timeout(Duration::from_secs(5), asked).await.expect("answered at once");
+    });
+}
+
+#[test]
+fn packets_that_are_none_get_no_answer_but_a_log_line_with_their_count() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let mut watcher = Client::connect(&Uri::Unix(daemon.socket())).await.unwrap();
+        watcher.subscribe("log").await.unwrap();
+        let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();
+        stream.write_all(b"\0\0\0\x01\x09\0\0\0\x01\x00").await.unwrap();
+        stream
+            .write_all(&frame(Packet::Request { name: Name::new(b"get-conns").unwrap(), message: b"" }))
+            .await
+            .unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer[4], 1, "the first answer is to the request");
+        let mut lines = Vec::new();
+        while lines.len() < 2 {
+            let event = watcher.next_event().await.unwrap();
+            let line = event.message.text("msg").unwrap().to_owned();
+            if line.contains("such packets so far") {
+                lines.push(line);
+            }
+        }
+        assert!(lines[0].starts_with("unsupported vici operation: 9 "), "{lines:?}");
+        assert!(lines[1].starts_with("invalid vici request message "), "{lines:?}");
+        assert!(lines[1].contains(", 2 such packets"), "{lines:?}");
+    });
+}
+
+#[test]
+fn connections_before_a_wrong_one_stay_and_those_behind_it_are_not_loaded() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let mut client = daemon.connect().await;
+        let wrong = Message::new().with("nosuch", "1");
+        let message = Message::new()
+            .with_section("first", &Message::new())
+            .with_section("second", &wrong)
+            .with_section("third", &Message::new());
+        let reply = client.request("load-conn", &message).await;
+        assert_eq!(reply.text("errmsg"), Some("unknown option: nosuch, config discarded"));
+        let names = client.request("get-conns", &Message::new()).await;
+        assert_eq!(names.root().list("conns").unwrap().texts().collect::<Vec<_>>(), ["first"]);
+    });
+}
+
+#[test]
+fn the_socket_of_a_daemon_that_is_gone_is_replaced() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let path = daemon.socket();
+        let again = Daemon::start_at(&path).await;
+        let mut client = Client::connect(&Uri::Unix(path)).await.unwrap();
+        assert!(client.request("version", &Message::new()).await.unwrap().text("vici").is_some());
+        drop((daemon, again));
+    });
+}
+
+#[test]
+fn tcp_sockets_serve_as_well() {
+    runtime().block_on(async {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let uri = Uri::Tcp { host: "127.0.0.1".to_owned(), port };
+        let _daemon = Daemon::start_on(uri.clone()).await;
+        let mut client = Client::connect(&uri).await.unwrap();
+        assert!(client.request("version", &Message::new()).await.unwrap().text("vici").is_some());
+    });
+}

@@ -1,0 +1,183 @@
+//! An engine that has no SAs but those of the recording being played.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use charon_core::bus::Bus;
+use charon_core::log::{LogTap, ike_sa_span};
+use charon_core::service::BoxFuture;
+use charon_core::service::ike_engine::{EngineError, IkeEngine, IkeSaCounts, Initiate, SaFilter, Terminate};
+use charon_types::UniqueId;
+use charon_types::event::{Change, Event};
+use charon_types::snapshot::IkeSaSnapshot;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use vici::{Message, Section};
+
+use crate::snapshot;
+
+/// What happens when one request is served.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// The SAs that there are, for listing and terminating.
+    pub(crate) sas: Vec<IkeSaSnapshot>,
+    /// `control-log` as recorded.
+    pub(crate) lines: Vec<Message>,
+    /// Ups and downs as recorded.
+    pub(crate) events: Vec<Event>,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    #[default]
+    Done,
+    Failed,
+    /// Longer than anybody waits.
+    Never,
+}
+
+/// Plays one script per request.
+pub(crate) struct Engine {
+    bus: Arc<Bus>,
+    current: Mutex<Script>,
+    scripts: Mutex<VecDeque<Script>>,
+}
+
+impl Engine {
+    pub(crate) fn new(bus: Arc<Bus>) -> Self {
+        Self { bus, current: Mutex::default(), scripts: Mutex::default() }
+    }
+
+    /// Scripts for the requests that follow, one for each that initiates, terminates or lists SAs.
+    pub(crate) fn set_scripts(&self, scripts: VecDeque<Script>) {
+        *self.scripts.lock() = scripts;
+    }
+
+    fn next(&self) {
+        *self.current.lock() = self.scripts.lock().pop_front().unwrap_or_default();
+    }
+
+    fn play(&self, tap: Option<&LogTap>) -> Outcome {
+        let mut script = self.current.lock();
+        for line in std::mem::take(&mut script.lines) {
+            say(&line, tap);
+        }
+        for event in std::mem::take(&mut script.events) {
+            self.bus.publish(&event);
+        }
+        script.outcome
+    }
+}
+
+impl IkeEngine for Engine {
+    fn initiate(&self, request: Initiate) -> BoxFuture<'static, Result<(), EngineError>> {
+        self.next();
+        let outcome = self.play(request.tap.as_ref());
+        Box::pin(async move {
+            match outcome {
+                Outcome::Done => Ok(()),
+                Outcome::Failed => Err(EngineError::Failed),
+                Outcome::Never => {
+                    std::future::pending::<()>().await;
+                    drop(request);
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    fn terminate(&self, request: Terminate) -> BoxFuture<'static, Result<(), EngineError>> {
+        self.play(request.tap.as_ref());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn list(&self, _: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
+        self.next();
+        let (sender, receiver) = mpsc::channel(1);
+        sender.try_send(self.current.lock().sas.clone()).unwrap();
+        receiver
+    }
+
+    fn counts(&self) -> IkeSaCounts {
+        IkeSaCounts::default()
+    }
+}
+
+/// Writes a line to the log as the IKE_SA in it would.
+fn say(line: &Message, tap: Option<&LogTap>) {
+    let uid = line.text("ikesa-uniqueid").map(|uid| UniqueId(uid.parse().unwrap()));
+    let span = match uid {
+        Some(uid) => {
+            if let Some(tap) = tap {
+                tap.attach(uid);
+            }
+            ike_sa_span(line.text("ikesa-name").unwrap(), uid)
+        }
+        None => tracing::Span::none(),
+    };
+    let _inside = span.enter();
+    let message = line.text("msg").unwrap();
+    macro_rules! say {
+        ($($group:literal)*) => {
+            match (line.text("group").unwrap(), line.text("level").unwrap()) {
+                $(
+                    ($group, "0") => tracing::error!(target: $group, "{message}"),
+                    ($group, _) => tracing::info!(target: $group, "{message}"),
+                )*
+                (group, _) => panic!("group {group}"),
+            }
+        };
+    }
+    say!("IKE" "ENC" "NET" "CFG" "CHD" "KNL");
+}
+
+/// The SAs in the events of a listing.
+pub(crate) fn listed(event: &Message) -> Vec<IkeSaSnapshot> {
+    event.root().sections().map(|(name, sa)| snapshot::ike_sa(name.as_str(), sa)).collect()
+}
+
+/// An up or down event.
+pub(crate) fn updown(name: &str, message: &Message) -> Option<Event> {
+    if !["ike-updown", "child-updown"].contains(&name) {
+        return None;
+    }
+    let change = if message.text("up") == Some("yes") { Change::Up } else { Change::Down };
+    let (sa_name, sa) = message.root().sections().next()?;
+    let ike_sa = Arc::new(snapshot::ike_sa(sa_name.as_str(), sa));
+    match name {
+        "ike-updown" => Some(Event::IkeUpDown(change, ike_sa)),
+        "child-updown" => {
+            let child = sa.section("child-sas").and_then(|children| children.sections().next())?.1;
+            Some(Event::ChildUpDown(change, ike_sa, Arc::new(snapshot::child_sa(child))))
+        }
+        _ => None,
+    }
+}
+
+/// As many SAs as a recorded answer says that matched, with the number that the recorded lines tell.
+pub(crate) fn matching(request: Section<'_>, lines: &[Message], count: u32) -> Vec<IkeSaSnapshot> {
+    let unique_id = lines.iter().find_map(|line| line.text("ikesa-uniqueid")).unwrap_or("1");
+    let template = Message::new()
+        .with("uniqueid", unique_id)
+        .with("state", "ESTABLISHED")
+        .with("local-host", "192.0.2.1")
+        .with("local-port", "500")
+        .with("remote-host", "192.0.2.2")
+        .with("remote-port", "500")
+        .with("local-id", "%any")
+        .with("remote-id", "%any")
+        .with("initiator-spi", "0000000000000001")
+        .with("responder-spi", "0000000000000002");
+    let child = |number: u32| {
+        let child = Message::new().with("uniqueid", number.to_string()).with("state", "CREATED");
+        snapshot::child_sa(child.root())
+    };
+    let ike_sa = || snapshot::ike_sa("gw", template.root());
+    let names_children = request.data("child").is_some() || request.data("child-id").is_some();
+    match (count, names_children) {
+        (0, _) => Vec::new(),
+        (_, true) => vec![IkeSaSnapshot { children: (1..=count).map(child).collect(), ..ike_sa() }],
+        (_, false) => (0..count).map(|_| ike_sa()).collect(),
+    }
+}
