@@ -18,8 +18,8 @@ from .topology import GATEWAYS, Lab, wait_until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
 KEYS = {"certificates", "trust", "pairs", "settings", "step"}
-# A replaced CHILD_SA is kept for some seconds, for packets that are still under way.
-LINGERING = ("REKEYED", "DELETED")
+# A replaced SA is kept until its DELETE is answered, a CHILD_SA some seconds more for packets still under way.
+LINGERING = ("REKEYED", "DELETING", "DELETED")
 
 
 class Scenario:
@@ -252,7 +252,7 @@ class Play:
     def _established(self, ike, child):
         ends = {}
         for gateway in GATEWAYS:
-            sas = self.daemons[gateway].sas()
+            sas = [(name, sa) for name, sa in self.daemons[gateway].sas() if sa["state"] not in LINGERING]
             names = [f"{name} {sa['state']}" for name, sa in sas]
             assert names == [f"{ike} ESTABLISHED"], f"{gateway} has {names or 'no IKE_SA'}"
             sa = sas[0][1]
