@@ -1,5 +1,6 @@
 //! The commands, one file each: it reads the request, asks [`Control`](charon_core::control::Control), renders the answer.
 
+mod authorities;
 mod clear_creds;
 mod get_conns;
 mod get_keys;
@@ -12,6 +13,7 @@ mod load_cert;
 mod load_conn;
 mod load_key;
 mod load_shared;
+mod pools;
 mod reload_settings;
 mod running;
 mod stats;
@@ -56,6 +58,12 @@ pub(crate) async fn run(
         "unload-key" => unload_key::run(server, request),
         "load-shared" => load_shared::run(server, request),
         "unload-shared" => unload_shared::run(server, request),
+        "get-authorities" => authorities::get(),
+        "load-authority" => authorities::load(request),
+        "unload-authority" => authorities::unload(request),
+        "get-pools" => pools::get(),
+        "load-pool" => pools::load(request),
+        "unload-pool" => pools::unload(request),
         "clear-creds" => clear_creds::run(server),
         _ => return Ok(None),
     }))
