@@ -37,7 +37,8 @@ pub(super) fn run(server: &Server) -> Message {
         section.push("total", sas.total.to_string());
         section.push("half-open", sas.half_open.to_string());
     });
-    message.push_list("plugins", std::iter::once(&"charond").chain(&server.plugins));
+    let plugins = server.plugins.iter().filter(|name| **name != DAEMON);
+    message.push_list("plugins", std::iter::once(&DAEMON).chain(plugins));
     #[cfg(target_env = "gnu")]
     message.nest("mallinfo", |section| {
         let heap = crate::sys::heap_usage();
@@ -49,6 +50,9 @@ pub(super) fn run(server: &Server) -> Message {
     });
     message
 }
+
+/// The daemon's own part stands first among the plugins.
+const DAEMON: &str = "charond";
 
 /// A duration in its largest unit of which there are more than two.
 fn relative(duration: Duration) -> String {

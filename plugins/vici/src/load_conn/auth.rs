@@ -7,6 +7,7 @@ use vici::{List, Section, Value};
 
 use super::Environment;
 use super::constraint;
+use super::ike::word;
 use super::refusal::{Refusal, only, required};
 use super::value;
 
@@ -15,6 +16,16 @@ pub(super) struct Round {
     pub(super) number: u32,
     pub(super) config: AuthConfig,
 }
+
+impl Round {
+    /// What its user should know.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        (self.config.revocation != Revocation::Relaxed).then_some(LISTS_NOT_FETCHED)
+    }
+}
+
+/// Said when missing revocation lists are not tolerated.
+pub(super) const LISTS_NOT_FETCHED: &str = "revocation lists must be loaded: neither CRL nor OCSP is fetched";
 
 /// The round that counts when no section is given: any public key of anybody.
 pub(super) fn unspecified() -> AuthConfig {
@@ -58,11 +69,16 @@ impl Round {
             }
             "ca_id" => only(key, value::text(value), &"", "constraints on the CA's identity are not built")?,
             "revocation" => {
-                let word = required(key, value::text(value))?;
-                if !["strict", "ifuri", "relaxed"].contains(&word) {
-                    return Err(Refusal::invalid(key));
-                }
-                only(key, Some(word), &"relaxed", "neither CRL nor OCSP is built")?;
+                self.config.revocation = word(
+                    key,
+                    value,
+                    &[
+                        ("strict", Revocation::Strict),
+                        ("ifuri", Revocation::IfUri),
+                        ("relaxed", Revocation::Relaxed),
+                    ],
+                )?;
+                self.note(AuthRule::Revocation);
             }
             _ => return Err(Refusal::unknown(key)),
         }

@@ -198,13 +198,21 @@ impl Reader {
                 }
             }
         } else if lower.starts_with("local") {
-            self.local.push(auth::parse(section, environment)?);
+            let round = self.round(section, environment)?;
+            self.local.push(round);
         } else if lower.starts_with("remote") {
-            self.remote.push(auth::parse(section, environment)?);
+            let round = self.round(section, environment)?;
+            self.remote.push(round);
         } else {
             return Err(Refusal::InvalidSection(name.to_owned()));
         }
         Ok(())
+    }
+
+    fn round(&mut self, section: Section<'_>, environment: &Environment<'_>) -> Result<Round, Refusal> {
+        let round = auth::parse(section, environment)?;
+        self.warnings.extend(round.warning());
+        Ok(round)
     }
 
     fn finish(mut self, name: &str, environment: &Environment<'_>) -> Result<Parsed, Refusal> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
-use charon_types::connection::{AuthMethod, AuthRule, IkeVersion, Toggle};
+use charon_types::connection::{AuthMethod, AuthRule, IkeVersion, Revocation, Toggle};
 use charon_types::identity::Identity;
 use charon_types::lifetime::Limit;
 use vici::Message;
@@ -210,8 +210,6 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
     assert!(read(&Message::new().with_list("vips", Vec::<&str>::new())).is_ok());
     let unavailable = Message::new().with_list("proposals", ["camellia128-sha256-x25519"]);
     assert!(errmsg(&unavailable).starts_with("unsupported value for: proposals, "));
-    let strict = Message::new().with_section("remote", &Message::new().with("revocation", "strict"));
-    assert!(errmsg(&strict).starts_with("unsupported value for: revocation, "));
     let rounds =
         Message::new().with_section("local-1", &Message::new()).with_section("local-2", &Message::new());
     assert!(errmsg(&rounds).starts_with("unsupported value for: local, "));
@@ -237,6 +235,16 @@ fn lifetimes_are_kept_with_a_warning_that_rekeying_is_not_scheduled() {
     assert_eq!(child.packets.rekey, 16);
     let Ok(parsed) = read(&Message::new()) else { panic!("refused") };
     assert!(parsed.warnings.is_empty());
+}
+
+#[test]
+fn strict_revocation_is_kept_with_a_warning_that_lists_are_not_fetched() {
+    let strict = Message::new().with_section("remote", &Message::new().with("revocation", "strict"));
+    let Ok(parsed) = read(&strict) else { panic!("refused") };
+    assert_eq!(parsed.connection.remote[0].revocation, Revocation::Strict);
+    assert_eq!(parsed.warnings, [auth::LISTS_NOT_FETCHED]);
+    let wrong = Message::new().with_section("remote", &Message::new().with("revocation", "no"));
+    assert_eq!(errmsg(&wrong), "invalid value for: revocation, config discarded");
 }
 
 #[test]
