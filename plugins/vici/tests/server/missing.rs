@@ -9,6 +9,8 @@ use crate::daemon::Daemon;
 pub(crate) enum Missing {
     /// A command.
     Command(&'static str),
+    /// What a command loads: until then it says that this is not supported.
+    Loading(&'static str),
     /// A list of a connection, with an item that is refused until then.
     List(&'static str, &'static str),
     /// A key of a child, with a value that is refused until then.
@@ -22,6 +24,10 @@ impl Missing {
         let connection = |content: &Message| Message::new().with_section("probe", content);
         let message = match self {
             Self::Command(name) => return client.knows(name).await,
+            Self::Loading(command) => {
+                let reply = client.request(command, &connection(&Message::new())).await;
+                return !reply.text("errmsg").is_some_and(|reason| reason.contains("not supported"));
+            }
             Self::List(key, item) => connection(&Message::new().with_list(key, [item])),
             Self::ChildKey(key, value) => {
                 let child = Message::new().with_section("c", &Message::new().with(key, value));
@@ -35,23 +41,22 @@ impl Missing {
 /// The recordings, by name.
 pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("child-actions", Missing::ChildKey("close_action", "trap|start")),
-    ("empty-lists", Missing::Command("get-authorities")),
-    ("empty-value-bool", Missing::Command("get-pools")),
+    ("empty-lists", Missing::Command("list-policies")),
     ("flush-certs", Missing::Command("flush-certs")),
     ("get-algorithms", Missing::Command("get-algorithms")),
     ("get-counters", Missing::Command("get-counters")),
-    ("get-pools-leases", Missing::Command("get-pools")),
+    ("get-pools-leases", Missing::Loading("load-pool")),
     ("install-uninstall", Missing::Command("install")),
     ("list-certs-responder", Missing::Command("flush-certs")),
     ("list-conns", Missing::ChildKey("mode", "pass")),
     ("list-policies", Missing::Command("list-policies")),
     ("list-policy-name-too-long", Missing::Command("list-policies")),
-    ("load-authority", Missing::Command("load-authority")),
-    ("load-authority-errors", Missing::Command("load-authority")),
+    ("load-authority", Missing::Loading("load-authority")),
+    ("load-authority-errors", Missing::Loading("load-authority")),
     ("load-conn-cert", Missing::List("vips", "0.0.0.0")),
     ("load-conn-shunts", Missing::ChildKey("mode", "pass")),
-    ("load-pool", Missing::Command("load-pool")),
-    ("load-pool-errors", Missing::Command("load-pool")),
+    ("load-pool", Missing::Loading("load-pool")),
+    ("load-pool-errors", Missing::Loading("load-pool")),
     ("load-token-errors", Missing::Command("load-token")),
     ("log-event", Missing::Command("rekey")),
     ("rekey-child", Missing::Command("rekey")),
@@ -62,7 +67,7 @@ pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("strongswan-6.0.1-get-counters-ecp384", Missing::Command("get-counters")),
     ("strongswan-6.0.1-get-counters-fresh", Missing::Command("get-counters")),
     ("strongswan-6.0.1-get-counters-mlkem768", Missing::Command("get-counters")),
-    ("strongswan-6.0.1-get-pools", Missing::Command("get-pools")),
+    ("strongswan-6.0.1-get-pools", Missing::Loading("load-pool")),
     ("strongswan-6.0.1-initiate-multi-ke-ecp384", MULTI_KE),
     ("strongswan-6.0.1-initiate-multi-ke-mlkem768", MULTI_KE),
     ("strongswan-6.0.1-list-policies", Missing::Command("list-policies")),
@@ -80,8 +85,8 @@ pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("strongswan-6.0.1-rekey-ike-multi-ke-ecp384", Missing::Command("rekey")),
     ("strongswan-6.0.1-rekey-ike-multi-ke-mlkem768", Missing::Command("rekey")),
     ("terminate-errors", Missing::Command("redirect")),
-    ("unload-authority", Missing::Command("unload-authority")),
-    ("unload-pool", Missing::Command("unload-pool")),
+    ("unload-authority", Missing::Loading("load-authority")),
+    ("unload-pool", Missing::Loading("load-pool")),
 ];
 
 /// Key exchanges beyond the first (RFC 9370).
