@@ -12,6 +12,7 @@ pub const MESSAGE_LEN_MAX: usize = 128 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Reassembly {
     pieces: Vec<Option<Vec<u8>>>,
+    missing: usize,
     first: Option<PayloadType>,
     len: usize,
 }
@@ -25,7 +26,7 @@ impl Reassembly {
             return None;
         }
         if total > self.pieces.len() {
-            *self = Self { pieces: vec![None; total], first: None, len: 0 };
+            *self = Self { pieces: vec![None; total], missing: total, first: None, len: 0 };
         }
         if self.pieces[index].is_some() || self.len + piece.octets.len() > MESSAGE_LEN_MAX {
             return None;
@@ -35,7 +36,8 @@ impl Reassembly {
         }
         self.len += piece.octets.len();
         self.pieces[index] = Some(piece.octets);
-        if self.pieces.iter().any(Option::is_none) {
+        self.missing -= 1;
+        if self.missing > 0 {
             return None;
         }
         let whole = std::mem::take(self);

@@ -233,6 +233,9 @@ fn find_encrypted(header: &Header, datagram: &[u8]) -> Result<(PayloadType, usiz
             let last = rest.is_empty();
             return if last { Ok((kind, at, generic.next)) } else { Err(ParseError::Syntax(kind.0)) };
         }
+        if generic.next == PayloadType::NONE {
+            return Err(ParseError::Syntax(PayloadType::SK.0));
+        }
         (kind, input) = (generic.next, rest);
     }
     Err(ParseError::TooManyPayloads)

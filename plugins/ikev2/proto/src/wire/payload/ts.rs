@@ -42,6 +42,7 @@ fn selector(input: &[u8]) -> IResult<&[u8], Parsed> {
     let octets: usize = match kind {
         IPV4_RANGE => 4,
         IPV6_RANGE => 16,
+        _ if len < 4 => return Ok((input, Parsed::Malformed)),
         _ => return Ok((input, Parsed::Unknown)),
     };
     let fields: IResult<&[u8], _> = (be_u16, be_u16, take(octets), take(octets)).parse(body);
