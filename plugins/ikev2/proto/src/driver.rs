@@ -3,7 +3,7 @@
 use charon_types::endpoint::Path;
 use charon_types::id::Role;
 use charon_types::kernel_op::{Expiry, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey};
-use charon_types::snapshot::ChildSaState;
+use charon_types::snapshot::{ChildSaState, IkeSaState};
 use std::sync::Arc;
 
 use crate::exchange::create_child::initiator::{self, Active};
@@ -47,7 +47,11 @@ impl IkeSa {
 
     /// The end: children and reservations leave the kernel, waiting commands hear of it, nothing is awaited any more.
     pub(crate) fn close(&mut self, cx: Cx<'_>, reason: &CloseReason) {
-        let was = self.state();
+        let was = match self.sa.clock.established {
+            None => IkeSaState::Connecting,
+            Some(_) if self.sa.deleting => IkeSaState::Deleting,
+            Some(_) => IkeSaState::Established,
+        };
         let state = std::mem::replace(&mut self.state, State::Finished);
         if matches!(state, State::Finished) && self.sa.is_closed() {
             return;
@@ -407,6 +411,7 @@ impl IkeSa {
 
     /// The IKE_SA ends by DELETE; if we were deleting it as well, our command succeeded.
     fn finish_deletion(&mut self, cx: Cx<'_>, reason: &CloseReason) {
+        self.sa.deleting = true;
         tracing::error!(target: "IKE", "IKE_SA deleted");
         if let State::Established { active, .. } = &mut self.state
             && let Some(Active::DeleteIke(ours, token)) =

@@ -80,6 +80,8 @@ pub(crate) struct Sa {
     /// Reserved SPIs that no child uses yet.
     spare_spis: Vec<SaKey>,
     outputs: VecDeque<Output>,
+    /// A DELETE for the IKE_SA was sent or received.
+    pub(crate) deleting: bool,
     pub(crate) closed: bool,
 }
 
@@ -153,6 +155,7 @@ impl Sa {
             response_pieces: Reassembly::default(),
             deferred: None,
             liveness_query: None,
+            deleting: false,
             closed: false,
             handshake_token: None,
             reservations: Vec::new(),

@@ -1,5 +1,8 @@
 //! Two IKE_SAs against each other.
 
+mod certificates;
+mod deletion;
 mod handshake;
 mod pair;
+mod retransmission;
 mod world;

@@ -82,6 +82,7 @@ pub(crate) fn disown_child(sa: &mut Sa, cx: Cx<'_>, protocol: Protocol, spi: Esp
 
 /// Asks the peer to delete the IKE_SA.
 pub(crate) fn delete_ike(sa: &mut Sa, cx: Cx<'_>) -> Result<(), Failure> {
+    sa.deleting = true;
     log_deletion(sa);
     tracing::info!(target: "IKE", "sending DELETE for IKE_SA {}[{}]", sa.name(), sa.unique_id);
     let delete = Payload::Delete(Delete { protocol: Protocol::Ike, spis: Vec::new() });

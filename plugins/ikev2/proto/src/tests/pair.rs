@@ -16,7 +16,7 @@ use crate::cookie::CookieJar;
 use crate::env::Now;
 use crate::failure::Failure;
 use crate::ike_sa::{Command, IkeSa, Initiate, Respond};
-use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, Output};
+use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, InitialContact, Output};
 use crate::wire::{ExchangeType, Header, MessageKind};
 
 /// Which host.
@@ -67,6 +67,7 @@ pub(super) struct Host {
     pub(super) limits: AdmissionLimits,
     pub(super) half_open: HalfOpen,
     pub(super) keepalives: u32,
+    pub(super) initial_contact: Option<InitialContact>,
     cookies: CookieJar,
     address: SocketAddr,
 }
@@ -127,6 +128,7 @@ impl Pair {
             limits: AdmissionLimits::default(),
             half_open: HalfOpen::default(),
             keepalives: 0,
+            initial_contact: None,
             cookies: CookieJar::default(),
             address: address.parse().unwrap(),
         };
@@ -309,7 +311,12 @@ impl Pair {
                         sa.handle_kernel(now, &env, op, results);
                     }
                     Output::Job { id, job, .. } => sa.handle_completion(now, &env, id, job.run()),
-                    Output::Event(event) => host.events.push(seen(event)),
+                    Output::Event(event) => {
+                        if let IkeEvent::Established { initial_contact, .. } = &event {
+                            host.initial_contact = Some(*initial_contact);
+                        }
+                        host.events.push(seen(event));
+                    }
                 }
             }
         }

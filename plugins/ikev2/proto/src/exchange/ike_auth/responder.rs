@@ -15,6 +15,7 @@ use super::own::{OwnProof, Proving, prepare};
 use super::peer::{self, PeerAuthenticated};
 use super::{establish, signed_octets};
 use crate::env::TrustedKey;
+use crate::exchange::certreq;
 use crate::exchange::create_child::answer::ChildChoice;
 use crate::exchange::create_child::install::{Installing, KeySource};
 use crate::exchange::create_child::offer::OwnKe;
@@ -80,6 +81,7 @@ impl ExpectAuth {
     pub(crate) fn handle(self, sa: &mut Sa, cx: Cx<'_>, request: Message) -> Result<State, Failure> {
         let id = request.id_i().ok_or(Misbehaviour::MissingPayload(PayloadType::ID_I.0))?;
         sa.remote_id = id.identity();
+        sa.peer.authorities = certreq::requested(cx, &request);
         let wanted = request.id_r().map(Id::identity);
         if request.auth().is_none() {
             tracing::info!(target: "IKE", "peer requested EAP authentication, which is not configured");

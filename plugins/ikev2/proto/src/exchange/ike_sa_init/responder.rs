@@ -34,6 +34,7 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: InitRequest) -> Result<Sta
     });
     tracing::info!(target: "IKE", "{} is initiating an IKE_SA", sa.path.remote.ip());
     tracing::info!(target: "CFG", "selected proposal: {}", selected.suite);
+    sa.connection = Some(connection);
     sa.nat = crate::exchange::nat_detection::examine(sa, cx, &message);
     sa.peer = super::abilities(sa, cx, &message);
     let (Some(ke), Some(nonce)) = (message.ke(), message.nonce()) else {
@@ -41,7 +42,6 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: InitRequest) -> Result<Sta
     };
     let exchange = cx.env.crypto.key_exchange(ke.method).ok_or(LocalFault::NoUsableProposal)?;
     let job = sa.job(Job::KeRespond(std::sync::Arc::clone(exchange), ke.data.clone()));
-    sa.connection = Some(connection);
     Ok(State::InitAwaitResponse(Box::new(AwaitSecret {
         job,
         request: octets,

@@ -1,0 +1,146 @@
+//! DELETE, by one side and by both at once.
+
+use charon_types::connection::AuthMethod;
+use charon_types::id::UniqueId;
+use charon_types::snapshot::IkeSaState;
+
+use super::handshake::{SOON, assert_nothing_left, psk_pair};
+use super::pair::{Pair, Seen, Side};
+use crate::failure::{Failure, Refusal};
+use crate::ike_sa::{Command, Force};
+use crate::output::{CloseReason, CommandSuccess, CommandToken};
+
+fn established() -> Pair {
+    let mut pair = psk_pair();
+    pair.initiate();
+    pair.run(SOON);
+    pair.a.events.clear();
+    pair.b.events.clear();
+    pair
+}
+
+fn terminate_child(token: u64) -> Command {
+    Command::TerminateChild { child: UniqueId(1), token: Some(CommandToken(token)) }
+}
+
+fn terminate_ike(token: u64) -> Command {
+    Command::TerminateIke { force: Force::Polite, token: Some(CommandToken(token)) }
+}
+
+#[test]
+fn either_side_may_delete_the_child_and_the_ike_sa_stays() {
+    for side in [Side::A, Side::B] {
+        let mut pair = established();
+        pair.command(side, terminate_child(2));
+        pair.run(SOON);
+        let done = Seen::Done(2, Ok(CommandSuccess::Terminated));
+        assert_eq!(pair.host(side).events, [Seen::ChildRemoved(CloseReason::Command), done]);
+        let other = if side == Side::A { Side::B } else { Side::A };
+        assert_eq!(pair.host(other).events, [Seen::ChildRemoved(CloseReason::Peer)]);
+        assert!(pair.a.kernel.is_empty() && pair.b.kernel.is_empty());
+        assert_eq!(pair.snapshot(Side::A).state, IkeSaState::Established);
+    }
+}
+
+#[test]
+fn either_side_may_delete_the_ike_sa() {
+    for side in [Side::A, Side::B] {
+        let mut pair = established();
+        pair.command(side, terminate_ike(2));
+        pair.run(SOON);
+        assert_eq!(
+            pair.host(side).events,
+            [
+                Seen::ChildRemoved(CloseReason::Command),
+                Seen::Closed(CloseReason::Command, IkeSaState::Deleting),
+                Seen::Done(2, Ok(CommandSuccess::Terminated)),
+            ]
+        );
+        assert_nothing_left(&pair);
+    }
+}
+
+#[test]
+fn crossing_deletes_of_a_child_both_succeed() {
+    let mut pair = established();
+    // A --> DELETE <-- B
+    pair.command(Side::A, terminate_child(2));
+    pair.command(Side::B, terminate_child(3));
+    pair.run(SOON);
+    assert!(pair.a.events.contains(&Seen::Done(2, Ok(CommandSuccess::Terminated))));
+    assert!(pair.b.events.contains(&Seen::Done(3, Ok(CommandSuccess::Terminated))));
+    assert!(pair.a.kernel.is_empty() && pair.b.kernel.is_empty());
+    assert_eq!(pair.snapshot(Side::B).state, IkeSaState::Established);
+}
+
+#[test]
+fn crossing_deletes_of_the_ike_sa_both_succeed() {
+    let mut pair = established();
+    // A --> DELETE <-- B
+    pair.command(Side::A, terminate_ike(2));
+    pair.command(Side::B, terminate_ike(3));
+    pair.run(SOON);
+    assert!(pair.a.events.contains(&Seen::Done(2, Ok(CommandSuccess::Terminated))));
+    assert!(pair.b.events.contains(&Seen::Done(3, Ok(CommandSuccess::Terminated))));
+    assert_nothing_left(&pair);
+}
+
+#[test]
+fn a_forced_termination_tells_the_peer_and_does_not_wait() {
+    let mut pair = established();
+    pair.command(Side::A, Command::TerminateIke { force: Force::Immediate, token: Some(CommandToken(2)) });
+    assert_eq!(pair.a.events.last(), Some(&Seen::Done(2, Ok(CommandSuccess::Terminated))));
+    assert!(pair.a.sas.is_empty());
+    pair.run(SOON);
+    assert_nothing_left(&pair);
+}
+
+#[test]
+fn a_handshake_under_way_is_given_up_without_notification() {
+    let mut pair = psk_pair();
+    pair.filter = Box::new(|_| false);
+    pair.initiate();
+    pair.command(Side::A, terminate_ike(2));
+    assert!(pair.a.events.contains(&Seen::Done(1, Err(Failure::from(Refusal::Closing)))));
+    assert!(pair.a.events.contains(&Seen::Done(2, Ok(CommandSuccess::Terminated))));
+    assert_eq!(pair.sent.len(), 1);
+    assert_nothing_left(&pair);
+}
+
+#[test]
+fn a_child_that_is_not_there_cannot_be_terminated() {
+    let mut pair = established();
+    let command = Command::TerminateChild { child: UniqueId(99), token: Some(CommandToken(2)) };
+    pair.command(Side::A, command);
+    assert_eq!(pair.a.events, [Seen::Done(2, Err(Refusal::ChildNotFound.into()))]);
+}
+
+#[test]
+fn a_further_child_and_its_deletion_do_not_touch_the_first() {
+    let mut pair = established();
+    let config = std::sync::Arc::clone(&pair.b.world.connections[0].children[0]);
+    pair.command(Side::B, Command::InitiateChild { child: config, token: Some(CommandToken(2)) });
+    pair.run(SOON);
+    assert_eq!(pair.snapshot(Side::A).children.len(), 2);
+    assert_eq!(pair.a.kernel.sas.len(), 4);
+    pair.command(Side::A, terminate_child(3));
+    pair.run(SOON);
+    assert_eq!(pair.snapshot(Side::A).children.len(), 1);
+    assert_eq!(pair.snapshot(Side::B).children.len(), 1);
+    assert_eq!(pair.a.kernel.sas.len(), 2);
+}
+
+#[test]
+fn simultaneous_requests_of_both_sides_are_served() {
+    let mut pair = established();
+    // A --> CREATE_CHILD_SA <-- B
+    for side in [Side::A, Side::B] {
+        let config = std::sync::Arc::clone(&pair.host(side).world.connections[0].children[0]);
+        pair.command(side, Command::InitiateChild { child: config, token: Some(CommandToken(2)) });
+    }
+    pair.run(SOON);
+    assert_eq!(pair.snapshot(Side::A).children.len(), 3);
+    assert_eq!(pair.snapshot(Side::B).children.len(), 3);
+    assert_eq!((pair.a.kernel.sas.len(), pair.b.kernel.sas.len()), (6, 6));
+    assert!(matches!(pair.a.world.connections[0].local[0].method, AuthMethod::Psk));
+}
