@@ -11,7 +11,7 @@ use charon_types::id::{Role, UniqueId};
 use charon_types::snapshot::{IkeSaSnapshot, IkeSaState};
 
 use super::world::{FakeKernel, World, crypto};
-use crate::admission::{AdmissionLimits, HalfOpen, Verdict, admit};
+use crate::admission::{AdmissionLimits, DropReason, HalfOpen, Verdict, admit};
 use crate::cookie::CookieJar;
 use crate::env::Now;
 use crate::failure::Failure;
@@ -67,6 +67,7 @@ pub(super) struct Host {
     pub(super) limits: AdmissionLimits,
     pub(super) half_open: HalfOpen,
     pub(super) keepalives: u32,
+    pub(super) dropped: Vec<DropReason>,
     pub(super) initial_contact: Option<InitialContact>,
     cookies: CookieJar,
     address: SocketAddr,
@@ -128,6 +129,7 @@ impl Pair {
             limits: AdmissionLimits::default(),
             half_open: HalfOpen::default(),
             keepalives: 0,
+            dropped: Vec::new(),
             initial_contact: None,
             cookies: CookieJar::default(),
             address: address.parse().unwrap(),
@@ -135,7 +137,7 @@ impl Pair {
         let mut b = host(b, "192.0.2.2:500");
         b.kernel.next_spi = 0x10_0000;
         let seed = crypto().random().u64() | 1;
-        println!("network seed {seed:#x}");
+        note_seed(seed);
         let start = Instant::now();
         Self {
             a: host(a, "192.0.2.1:500"),
@@ -152,7 +154,7 @@ impl Pair {
     }
 
     pub(super) fn seed(&mut self, seed: u64) {
-        println!("network seed set to {seed:#x}");
+        note_seed(seed);
         self.random = seed;
     }
 
@@ -279,7 +281,7 @@ impl Pair {
                 self.drain(side);
             }
             Verdict::Answer(octets) => self.send(side, path, octets),
-            Verdict::Drop(reason) => println!("{side:?} drops: {reason}"),
+            Verdict::Drop(reason) => self.host(side).dropped.push(reason),
         }
     }
 
@@ -385,4 +387,10 @@ fn seen(event: IkeEvent) -> Seen {
         IkeEvent::Closed { reason, sa, .. } => Seen::Closed(reason, sa.state),
         IkeEvent::CommandDone { token, outcome } => Seen::Done(token.0, outcome),
     }
+}
+
+/// A failing test must be repeatable.
+#[expect(clippy::print_stdout, reason = "shown for failing tests only")]
+fn note_seed(seed: u64) {
+    println!("network seed {seed:#x}");
 }

@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use charon_crypto::signature::{KeyKind, PrivateKey};
+use charon_crypto::signature::PrivateKey;
 use charon_crypto::{CryptoProvider, ProviderBuilder};
 use charon_types::Secret;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
@@ -180,13 +180,23 @@ impl PeerView for World {
 /// Trusts certificates by their octets: each stands for an identity and a key.
 #[derive(Default)]
 pub(super) struct TrustTable {
-    pub(super) certificates: Vec<(Vec<u8>, Identity, Vec<u8>, KeyKind, u32)>,
+    certificates: Vec<Trusted>,
+}
+
+struct Trusted {
+    certificate: Vec<u8>,
+    identity: Identity,
+    key: TrustedKey,
 }
 
 impl TrustTable {
     pub(super) fn trust(&mut self, certificate: &[u8], identity: &Identity, key: &dyn PrivateKey) {
         let spki = key.public_key_info().to_vec();
-        self.certificates.push((certificate.to_vec(), identity.clone(), spki, key.kind(), key.bits()));
+        self.certificates.push(Trusted {
+            certificate: certificate.to_vec(),
+            identity: identity.clone(),
+            key: TrustedKey { public_key_info: spki, kind: key.kind(), bits: key.bits() },
+        });
     }
 }
 

@@ -20,30 +20,30 @@ use crate::output::{JobId, OpId};
 use crate::sa::{Cx, Sa};
 use crate::wire::{Ke, Message, NotifyType, Payload, PayloadType};
 
-/// A request of the peer under way.
+/// A request of the peer under way: what it waits for.
 pub(crate) enum Passive {
     /// Our SPI is being reserved.
-    AwaitSpi(Box<AwaitSpi>),
+    Spi(Box<AwaitSpi>),
     /// The key exchange is being answered.
-    AwaitSecret(Box<AwaitSecret>),
+    Secret(Box<AwaitSecret>),
     /// The kernel installs it.
-    AwaitInstall(Box<AwaitInstall>),
+    Install(Box<AwaitInstall>),
 }
 
-/// See [`Passive::AwaitSpi`].
+/// See [`Passive::Spi`].
 pub(crate) struct AwaitSpi {
     op: OpId,
     plan: Plan,
 }
 
-/// See [`Passive::AwaitSecret`].
+/// See [`Passive::Secret`].
 pub(crate) struct AwaitSecret {
     job: JobId,
     plan: Plan,
     spi: EspSpi,
 }
 
-/// See [`Passive::AwaitInstall`].
+/// See [`Passive::Install`].
 pub(crate) struct AwaitInstall {
     installing: Installing,
     payloads: Vec<Payload>,
@@ -72,24 +72,24 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passiv
         (Some(method), _) => return Err(Incompatibility::KeMethod(method).into()),
     };
     let op = sa.kernel(vec![choice.reserve(sa, cx)]);
-    Ok(Passive::AwaitSpi(Box::new(AwaitSpi { op, plan: Plan { choice, nonce_i, ke } })))
+    Ok(Passive::Spi(Box::new(AwaitSpi { op, plan: Plan { choice, nonce_i, ke } })))
 }
 
 impl Passive {
     /// The job it waits for.
     pub(crate) fn awaits_job(&self) -> Option<JobId> {
         match self {
-            Self::AwaitSecret(state) => Some(state.job),
-            Self::AwaitSpi(_) | Self::AwaitInstall(_) => None,
+            Self::Secret(state) => Some(state.job),
+            Self::Spi(_) | Self::Install(_) => None,
         }
     }
 
     /// The kernel batch it waits for.
     pub(crate) fn awaits_op(&self) -> Option<OpId> {
         match self {
-            Self::AwaitSpi(state) => Some(state.op),
-            Self::AwaitInstall(state) => Some(state.installing.op),
-            Self::AwaitSecret(_) => None,
+            Self::Spi(state) => Some(state.op),
+            Self::Install(state) => Some(state.installing.op),
+            Self::Secret(_) => None,
         }
     }
 
@@ -101,9 +101,7 @@ impl Passive {
         result: JobResult,
     ) -> Result<Option<Self>, Failure> {
         match (self, result) {
-            (Self::AwaitSecret(state), JobResult::KeRespond(response)) => {
-                state.handle(sa, cx, response).map(Some)
-            }
+            (Self::Secret(state), JobResult::KeRespond(response)) => state.handle(sa, cx, response).map(Some),
             (passive, _) => Ok(Some(passive)),
         }
     }
@@ -116,26 +114,26 @@ impl Passive {
         results: &[KernelResult],
     ) -> Result<Option<Self>, Failure> {
         match self {
-            Self::AwaitSpi(state) => {
+            Self::Spi(state) => {
                 let spi = reserved(sa, state.plan.choice.selected.suite.protocol, results)?;
                 state.plan.begin(sa, cx, spi).map(Some)
             }
-            Self::AwaitInstall(state) => {
+            Self::Install(state) => {
                 let AwaitInstall { installing, payloads } = *state;
                 if results.iter().all(Result::is_ok) {
                     sa.send_response(cx, payloads)?;
                 }
                 installing.finish(sa, cx, results).map(|()| None)
             }
-            Self::AwaitSecret(_) => Ok(Some(self)),
+            Self::Secret(_) => Ok(Some(self)),
         }
     }
 
     /// The IKE_SA ends: takes out of the kernel what was on its way in.
     pub(crate) fn abandon(self, sa: &mut Sa, cx: Cx<'_>) {
         match self {
-            Self::AwaitSpi(_) | Self::AwaitSecret(_) => {}
-            Self::AwaitInstall(state) => state.installing.abandon(sa, cx),
+            Self::Spi(_) | Self::Secret(_) => {}
+            Self::Install(state) => state.installing.abandon(sa, cx),
         }
     }
 }
@@ -149,7 +147,7 @@ impl Plan {
         };
         let job = sa.job(Job::KeRespond(Arc::clone(exchange), ke.data.clone()));
         self.ke = Some(ke);
-        Ok(Passive::AwaitSecret(Box::new(AwaitSecret { job, plan: self, spi })))
+        Ok(Passive::Secret(Box::new(AwaitSecret { job, plan: self, spi })))
     }
 
     fn install(
@@ -168,7 +166,7 @@ impl Plan {
         let source = KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &nonce_r, shared };
         let agreed = self.choice.clone().agree(sa, cx, spi);
         let installing = agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(spi))?;
-        Ok(Passive::AwaitInstall(Box::new(AwaitInstall { installing, payloads })))
+        Ok(Passive::Install(Box::new(AwaitInstall { installing, payloads })))
     }
 }
 

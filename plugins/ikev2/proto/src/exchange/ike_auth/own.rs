@@ -53,7 +53,7 @@ pub(crate) fn prepare(
         rules.id.as_ref().filter(|id| !id.is_pattern()).or_else(|| wanted.filter(|id| !id.is_pattern()));
     match &rules.method {
         AuthMethod::Psk => {
-            let identity = named.cloned().unwrap_or(Identity::Address(sa.path.local.ip()));
+            let identity = named.cloned().unwrap_or_else(|| Identity::Address(sa.path.local.ip()));
             let Some(secret) = cx.env.credentials.shared_keys(&identity, remote).into_iter().next() else {
                 tracing::info!(target: "IKE", "no shared key found for '{identity}' - '{remote}'");
                 return Err(LocalFault::NoSharedKey.into());
