@@ -1,9 +1,12 @@
 //! One key for one direction of packets, combined mode or encrypt-then-MAC; IKE (RFC 7296 §3.14) and ESP alike.
 
+use std::sync::Arc;
+
+use charon_types::Secret;
 use subtle::ConstantTimeEq;
 
 use crate::CryptoError;
-use crate::cipher::{AeadKey, CipherKey, MacKey};
+use crate::cipher::{Aead, AeadKey, Cipher, CipherKey, Mac, MacKey};
 
 /// Longest ICV of any algorithm, octets.
 pub const ICV_LEN_MAX: usize = 64;
@@ -19,6 +22,38 @@ pub struct PacketKey {
 enum Kind {
     Aead(Box<dyn AeadKey>),
     Composed { cipher: Option<Box<dyn CipherKey>>, mac: Box<dyn MacKey> },
+    AtRest(Suite),
+}
+
+/// Algorithms with their raw keys.
+pub(crate) enum Suite {
+    /// Combined mode.
+    Aead(Arc<dyn Aead>, Secret),
+    /// Encrypt, then MAC; no cipher is NULL encryption.
+    Composed { cipher: Option<(Arc<dyn Cipher>, Secret)>, mac: (Arc<dyn Mac>, Secret) },
+}
+
+impl Suite {
+    /// Expands the raw keys.
+    pub(crate) fn expand(&self) -> Result<PacketKey, CryptoError> {
+        match self {
+            Self::Aead(aead, key) => Ok(PacketKey::aead(aead.key(key)?, aead.iv_len(), aead.icv_len())),
+            Self::Composed { cipher, mac: (mac, mac_key) } => {
+                let mac_key = mac.key(mac_key)?;
+                let Some((cipher, key)) = cipher else {
+                    return Ok(PacketKey::composed(None, mac_key, 0, 1, mac.icv_len()));
+                };
+                let key = cipher.key(key)?;
+                Ok(PacketKey::composed(
+                    Some(key),
+                    mac_key,
+                    cipher.iv_len(),
+                    cipher.block_len(),
+                    mac.icv_len(),
+                ))
+            }
+        }
+    }
 }
 
 impl PacketKey {
@@ -38,6 +73,15 @@ impl PacketKey {
         icv_len: usize,
     ) -> Self {
         Self { kind: Kind::Composed { cipher, mac }, iv_len, block_len, icv_len }
+    }
+
+    /// A key that is expanded for every packet.
+    ///
+    /// # Errors
+    /// As the algorithms, if a raw key has the wrong length.
+    pub(crate) fn at_rest(suite: Suite) -> Result<Self, CryptoError> {
+        let Self { iv_len, block_len, icv_len, .. } = suite.expand()?;
+        Ok(Self { kind: Kind::AtRest(suite), iv_len, block_len, icv_len })
     }
 
     /// Octets of the IV on the wire.
@@ -61,7 +105,7 @@ impl PacketKey {
     /// Whether the IV may be a counter; if not it must be random (CBC).
     #[must_use]
     pub const fn iv_may_count(&self) -> bool {
-        matches!(self.kind, Kind::Aead(_))
+        matches!(self.kind, Kind::Aead(_) | Kind::AtRest(Suite::Aead(..)))
     }
 
     /// Encrypts `payload` (plaintext, padded, with room for the ICV at its end) in place. `suffix` is authenticated after
@@ -72,6 +116,7 @@ impl PacketKey {
     pub fn seal(&self, aad: &[u8], iv: &[u8], payload: &mut [u8], suffix: &[u8]) -> Result<(), CryptoError> {
         match &self.kind {
             Kind::Aead(key) => key.seal(iv, aad, payload),
+            Kind::AtRest(suite) => suite.expand()?.seal(aad, iv, payload, suffix),
             Kind::Composed { cipher, mac } => {
                 let (data, icv) = self.split(payload)?;
                 if let Some(cipher) = cipher {
@@ -90,6 +135,7 @@ impl PacketKey {
     pub fn open(&self, aad: &[u8], iv: &[u8], payload: &mut [u8], suffix: &[u8]) -> Result<(), CryptoError> {
         match &self.kind {
             Kind::Aead(key) => key.open(iv, aad, payload),
+            Kind::AtRest(suite) => suite.expand()?.open(aad, iv, payload, suffix),
             Kind::Composed { cipher, mac } => {
                 let (data, icv) = self.split(payload)?;
                 let mut expected = [0; ICV_LEN_MAX];

@@ -11,7 +11,7 @@ pub use crate::builder::{Order, ProviderBuilder, Rank, Refused};
 use crate::cipher::{Aead, Cipher, Mac};
 use crate::hash::{HashAlgorithm, Hasher};
 use crate::kex::KeyExchange;
-use crate::packet_key::PacketKey;
+use crate::packet_key::{PacketKey, Suite};
 use crate::prf::Prf;
 use crate::random::Random;
 use crate::shared_key::SharedKey;
@@ -53,27 +53,19 @@ impl CryptoProvider {
     /// Combined mode `id` at `key_bits` (`None` for an algorithm's only length).
     #[must_use]
     pub fn aead(&self, id: EncryptionId, key_bits: Option<u16>) -> Option<&dyn Aead> {
-        let bits = key_bits.unwrap_or(0);
-        self.aeads
-            .iter()
-            .map(|offered| &*offered.algorithm)
-            .find(|aead| aead.id() == id && aead.key_bits() == bits)
+        self.find_aead(id, key_bits).map(|aead| &**aead)
     }
 
     /// Cipher `id` at `key_bits`.
     #[must_use]
     pub fn cipher(&self, id: EncryptionId, key_bits: Option<u16>) -> Option<&dyn Cipher> {
-        let bits = key_bits.unwrap_or(0);
-        self.ciphers
-            .iter()
-            .map(|offered| &*offered.algorithm)
-            .find(|cipher| cipher.id() == id && cipher.key_bits() == bits)
+        self.find_cipher(id, key_bits).map(|cipher| &**cipher)
     }
 
     /// Integrity algorithm `id`.
     #[must_use]
     pub fn mac(&self, id: IntegrityId) -> Option<&dyn Mac> {
-        self.macs.iter().map(|offered| &*offered.algorithm).find(|mac| mac.id() == id)
+        self.find_mac(id).map(|mac| &**mac)
     }
 
     /// Pseudo-random function `id`.
@@ -128,28 +120,48 @@ impl CryptoProvider {
         Some((self.cipher(encryption, key_bits)?.key_material_len(), mac))
     }
 
-    /// A key for packets in one direction.
+    /// A key for packets in one direction, expanded once: for packets by the thousand.
     ///
     /// # Errors
     /// [`CryptoError::Unsupported`] if the suite is not available, [`CryptoError::InvalidKey`] for wrong key lengths.
     pub fn packet_key(
         &self,
-        (encryption, key_bits, encryption_key): (EncryptionId, Option<u16>, &Secret),
+        encryption: (EncryptionId, Option<u16>, &Secret),
         integrity: Option<(IntegrityId, &Secret)>,
     ) -> Result<PacketKey, CryptoError> {
+        self.suite(encryption, integrity)?.expand()
+    }
+
+    /// The same key in a tenth of the memory, expanded for every packet (0.2 to 0.5 µs): for keys that mostly rest.
+    ///
+    /// # Errors
+    /// As [`CryptoProvider::packet_key`].
+    pub fn packet_key_at_rest(
+        &self,
+        encryption: (EncryptionId, Option<u16>, &Secret),
+        integrity: Option<(IntegrityId, &Secret)>,
+    ) -> Result<PacketKey, CryptoError> {
+        PacketKey::at_rest(self.suite(encryption, integrity)?)
+    }
+
+    fn suite(
+        &self,
+        (encryption, key_bits, encryption_key): (EncryptionId, Option<u16>, &Secret),
+        integrity: Option<(IntegrityId, &Secret)>,
+    ) -> Result<Suite, CryptoError> {
         if encryption.is_aead() {
-            let aead = self.aead(encryption, key_bits).ok_or(CryptoError::Unsupported)?;
-            return Ok(PacketKey::aead(aead.key(encryption_key)?, aead.iv_len(), aead.icv_len()));
+            let aead = self.find_aead(encryption, key_bits).ok_or(CryptoError::Unsupported)?;
+            return Ok(Suite::Aead(Arc::clone(aead), encryption_key.clone()));
         }
         let (integrity, integrity_key) = integrity.ok_or(CryptoError::Unsupported)?;
-        let mac = self.mac(integrity).ok_or(CryptoError::Unsupported)?;
-        let mac_key = mac.key(integrity_key)?;
-        if encryption == EncryptionId::NULL {
-            return Ok(PacketKey::composed(None, mac_key, 0, 1, mac.icv_len()));
-        }
-        let cipher = self.cipher(encryption, key_bits).ok_or(CryptoError::Unsupported)?;
-        let cipher_key = cipher.key(encryption_key)?;
-        Ok(PacketKey::composed(Some(cipher_key), mac_key, cipher.iv_len(), cipher.block_len(), mac.icv_len()))
+        let mac = self.find_mac(integrity).ok_or(CryptoError::Unsupported)?;
+        let cipher = if encryption == EncryptionId::NULL {
+            None
+        } else {
+            let cipher = self.find_cipher(encryption, key_bits).ok_or(CryptoError::Unsupported)?;
+            Some((Arc::clone(cipher), encryption_key.clone()))
+        };
+        Ok(Suite::Composed { cipher, mac: (Arc::clone(mac), integrity_key.clone()) })
     }
 
     /// A usable private key. Each scheme is signed by the first provider that serves it.
@@ -190,6 +202,22 @@ impl CryptoProvider {
     #[must_use]
     pub fn serves(&self, kind: KeyKind) -> bool {
         self.signatures.iter().any(|offered| offered.algorithm.kinds().contains(&kind))
+    }
+
+    fn find_aead(&self, id: EncryptionId, key_bits: Option<u16>) -> Option<&Arc<dyn Aead>> {
+        let bits = key_bits.unwrap_or(0);
+        let mut aeads = self.aeads.iter().map(|offered| &offered.algorithm);
+        aeads.find(|aead| aead.id() == id && aead.key_bits() == bits)
+    }
+
+    fn find_cipher(&self, id: EncryptionId, key_bits: Option<u16>) -> Option<&Arc<dyn Cipher>> {
+        let bits = key_bits.unwrap_or(0);
+        let mut ciphers = self.ciphers.iter().map(|offered| &offered.algorithm);
+        ciphers.find(|cipher| cipher.id() == id && cipher.key_bits() == bits)
+    }
+
+    fn find_mac(&self, id: IntegrityId) -> Option<&Arc<dyn Mac>> {
+        self.macs.iter().map(|offered| &offered.algorithm).find(|mac| mac.id() == id)
     }
 
     fn first_supported<T>(

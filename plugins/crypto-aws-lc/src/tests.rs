@@ -96,3 +96,34 @@ fn a_suite_of_cbc_and_hmac_makes_packet_keys() {
     key.open(b"header", &[5; 16], &mut payload, &[]).unwrap();
     assert_eq!(payload[..32], [3; 32]);
 }
+
+#[test]
+fn a_key_at_rest_and_an_expanded_one_understand_each_other() {
+    let provider = provider();
+    let (encryption, integrity) = (Secret::from(vec![1; 36]), Secret::from(vec![2; 48]));
+    let cbc = Secret::from(vec![1; 32]);
+    let suites = [
+        ((EncryptionId::AES_GCM_16, Some(256), &encryption), None),
+        ((EncryptionId::AES_CBC, Some(256), &cbc), Some((IntegrityId::HMAC_SHA2_384_192, &integrity))),
+        (
+            (EncryptionId::NULL, None, &Secret::from(vec![])),
+            Some((IntegrityId::HMAC_SHA2_384_192, &integrity)),
+        ),
+    ];
+    for (encryption, integrity) in suites {
+        let expanded = provider.packet_key(encryption, integrity).unwrap();
+        let at_rest = provider.packet_key_at_rest(encryption, integrity).unwrap();
+        assert_eq!(format!("{expanded:?}"), format!("{at_rest:?}"));
+        assert_eq!(expanded.iv_may_count(), at_rest.iv_may_count());
+        let iv = vec![5; expanded.iv_len()];
+        let mut payload = vec![3; 32 + expanded.icv_len()];
+        at_rest.seal(b"header", &iv, &mut payload, b"esn").unwrap();
+        expanded.open(b"header", &iv, &mut payload, b"esn").unwrap();
+        assert_eq!(payload[..32], [3; 32]);
+        expanded.seal(b"header", &iv, &mut payload, b"esn").unwrap();
+        payload[0] ^= 1;
+        assert_eq!(at_rest.open(b"header", &iv, &mut payload, b"esn"), Err(CryptoError::Forged));
+    }
+    let short = Secret::from(vec![1; 35]);
+    assert!(provider.packet_key_at_rest((EncryptionId::AES_GCM_16, Some(256), &short), None).is_err());
+}

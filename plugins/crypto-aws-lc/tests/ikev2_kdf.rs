@@ -1,4 +1,5 @@
 //! IKEv2 key derivation (RFC 7296 §2.14, §2.17, §2.18) on NIST's SP 800-135 vectors, file `ikev2.rsp`, first case.
+#![expect(clippy::unwrap_used, reason = "a test may end by it")]
 
 use charon_crypto::{CryptoProvider, ProviderBuilder};
 use charon_types::algorithm::PrfId;

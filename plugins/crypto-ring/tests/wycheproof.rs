@@ -1,4 +1,5 @@
 //! Project Wycheproof's vectors through both providers.
+#![expect(clippy::unwrap_used, reason = "a test may end by it")]
 
 use charon_crypto::hash::HashAlgorithm;
 use charon_crypto::signature::{SignatureProvider, SignatureScheme};

@@ -133,7 +133,7 @@ impl IkeKeys {
         let [sk_d, sk_ai, sk_ar, sk_ei, sk_er, sk_pi, sk_pr] = cut(&stream, lens);
         let key = |encryption: &Secret, integrity: &Secret| {
             let integrity = suite.integrity.filter(|_| !suite.encryption.is_aead()).map(|id| (id, integrity));
-            crypto.packet_key((suite.encryption, suite.key_bits, encryption), integrity)
+            crypto.packet_key_at_rest((suite.encryption, suite.key_bits, encryption), integrity)
         };
         let (initiator, responder) = (key(&sk_ei, &sk_ai)?, key(&sk_er, &sk_ar)?);
         let (outbound, inbound) = match role {
