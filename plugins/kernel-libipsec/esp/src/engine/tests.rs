@@ -18,7 +18,7 @@ use crate::sealer::{Sealer, Transmit};
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut builder = ProviderBuilder::default();
     for algorithm in charon_crypto_aws_lc::algorithms() {
-        builder.add(charon_crypto_aws_lc::NAME, algorithm);
+        builder.add(charon_crypto_aws_lc::NAME, algorithm).unwrap();
     }
     Arc::new(builder.freeze())
 }

@@ -21,7 +21,7 @@ fn hex(text: &str) -> Vec<u8> {
 fn provider() -> CryptoProvider {
     let mut builder = ProviderBuilder::default();
     for algorithm in charon_crypto_aws_lc::algorithms() {
-        builder.add(charon_crypto_aws_lc::NAME, algorithm);
+        builder.add(charon_crypto_aws_lc::NAME, algorithm).unwrap();
     }
     builder.freeze()
 }
