@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn without_a_line_everything_loads_but_what_is_for_tests() {
         let selection = selection("");
-        assert_eq!(names(&selection), ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "ikev2", "vici"]);
+        assert_eq!(
+            names(&selection),
+            ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "kernel-libipsec", "ikev2", "vici"]
+        );
         assert!(!selection.orders_crypto);
     }
 
@@ -131,7 +134,10 @@ mod tests {
         let selection = selection(
             "charon {\n load = random nonce openssl pem kernel-netlink socket-default vici updown frobnicate\n}",
         );
-        assert_eq!(names(&selection), ["kernel-netlink", "vici", "crypto-aws-lc", "crypto-ring", "ikev2"]);
+        assert_eq!(
+            names(&selection),
+            ["kernel-netlink", "vici", "crypto-aws-lc", "crypto-ring", "kernel-libipsec", "ikev2"]
+        );
         assert_eq!(selection.unknown, ["frobnicate"]);
     }
 

@@ -34,6 +34,11 @@ pub(crate) const TABLE: &[Own] = &[
         kind: Kind::Kernel,
         make: |_| Box::new(charon_kernel_netlink::KernelNetlinkPlugin),
     },
+    Own {
+        name: "kernel-libipsec",
+        kind: Kind::Kernel,
+        make: |_| Box::new(charon_kernel_libipsec::KernelLibipsecPlugin),
+    },
     Own { name: "kernel-null", kind: Kind::Test, make: |_| Box::new(charon_kernel_null::KernelNullPlugin) },
     Own { name: "ikev2", kind: Kind::Ike, make: |_| Box::new(charon_ikev2::Ikev2) },
     Own { name: "vici", kind: Kind::Control, make: |socket| Box::new(vici_plugin(socket)) },
