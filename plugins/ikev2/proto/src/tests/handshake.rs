@@ -13,7 +13,7 @@ use charon_types::snapshot::IkeSaState;
 
 use super::pair::{Pair, Seen, Side};
 use super::world::{World, auth, child, connection, id, proposals};
-use crate::admission::HalfOpen;
+use crate::admission::{DropReason, HalfOpen};
 use crate::failure::{Failure, Refusal};
 use crate::ike_sa::Command;
 use crate::output::{CloseReason, CommandSuccess, CommandToken, InitialContact};
@@ -185,6 +185,7 @@ fn a_source_with_too_many_half_open_sas_is_not_answered() {
     pair.initiate();
     pair.run(SOON);
     assert_eq!(pair.sent.len(), 1);
+    assert_eq!(pair.b.dropped, [DropReason::Blocked]);
 }
 
 #[test]

@@ -203,12 +203,13 @@ impl TrustTable {
 impl PeerVerifier for TrustTable {
     fn trusted_key(&self, request: &TrustRequest) -> Result<TrustedKey, TrustFailure> {
         let sent = request.chain.first().ok_or(TrustFailure::NoCertificate)?;
-        let found =
-            self.certificates.iter().find(|(der, ..)| der == sent).ok_or(TrustFailure::NoTrustedPath)?;
-        if found.1 != request.identity {
-            return Err(TrustFailure::IdentityMismatch);
+        let known = self.certificates.iter().find(|known| known.certificate == *sent);
+        let found = known.ok_or(TrustFailure::NoTrustedPath)?;
+        if found.identity == request.identity {
+            Ok(found.key.clone())
+        } else {
+            Err(TrustFailure::IdentityMismatch)
         }
-        Ok(TrustedKey { public_key_info: found.2.clone(), kind: found.3, bits: found.4 })
     }
 }
 
