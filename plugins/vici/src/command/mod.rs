@@ -2,6 +2,8 @@
 
 mod authorities;
 mod clear_creds;
+mod flush_certs;
+mod get_algorithms;
 mod get_conns;
 mod get_keys;
 mod get_shared;
@@ -48,6 +50,8 @@ pub(crate) async fn run(
         "list-sas" => list_sas::run(server, request, emitter).await?,
         "list-conns" => list_conns::run(server, request, emitter).await?,
         "list-certs" => list_certs::run(server, request, emitter).await?,
+        "flush-certs" => flush_certs::run(request),
+        "get-algorithms" => get_algorithms::run(server),
         "get-conns" => get_conns::run(server),
         "get-keys" => get_keys::run(server),
         "get-shared" => get_shared::run(server),

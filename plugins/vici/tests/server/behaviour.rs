@@ -141,3 +141,16 @@ fn tcp_sockets_serve_as_well() {
         assert!(client.request("version", &Message::new()).await.unwrap().text("vici").is_some());
     });
 }
+
+#[test]
+fn algorithms_are_listed_in_the_known_sections_with_their_plugin() {
+    runtime().block_on(async {
+        let daemon = Daemon::start().await;
+        let algorithms = daemon.connect().await.request("get-algorithms", &Message::new()).await;
+        let sections: Vec<_> = algorithms.root().sections().map(|(name, _)| name.to_string()).collect();
+        let expected = "encryption integrity aead hasher prf xof kdf drbg ke rng nonce-gen";
+        assert_eq!(sections, expected.split(' ').collect::<Vec<_>>());
+        assert_eq!(algorithms.section("aead").unwrap().text("AES_GCM_16"), Some("crypto-aws-lc"));
+        assert_eq!(algorithms.section("ke").unwrap().text("CURVE_25519"), Some("crypto-aws-lc"));
+    });
+}
