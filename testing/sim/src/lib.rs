@@ -1,2 +1,123 @@
-//! IKE machines on a lossy network under virtual time.
+//! IKE machines on a bad network under virtual time.
+//!
+//! A seed decides everything: configuration, network, what is done and when. [`run`] plays a history on two hosts, then heals
+//! the network, waits until nothing moves, and checks what must hold ([`check`]). The same seed plays the same history.
+//!
+//! ```text
+//! scenario   what the seed stands for      history   what is done to the hosts
+//! network    loses, delays, repeats        simulation   the clock and what is due
+//! host, world, kernel   a shell in memory  check   what must hold at the end
+//! toy, ledger   algorithms that notice a repeated IV
+//! ```
 #![forbid(unsafe_code)]
+
+pub mod chance;
+pub mod check;
+pub mod history;
+pub mod host;
+pub mod kernel;
+pub mod ledger;
+pub mod network;
+pub mod scenario;
+pub mod simulation;
+pub mod toy;
+pub mod world;
+
+use std::sync::Arc;
+
+use chance::Chance;
+use charon_crypto::{CryptoProvider, Order, ProviderBuilder};
+use ledger::Ledger;
+use scenario::Scenario;
+use simulation::Simulation;
+
+/// Which host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// Sits behind the NAT, if there is one.
+    A,
+    /// The other one.
+    B,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// Whose algorithms are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// [`toy`]: fast, and checks IVs.
+    Toy,
+    /// ring's: the real ones, with real randomness for keys and nonces.
+    Real,
+}
+
+/// What a history was like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Datagrams sent.
+    pub datagrams: usize,
+    /// Commands given.
+    pub commands: usize,
+    /// Commands that succeeded.
+    pub succeeded: usize,
+    /// IKE_SAs that live at the end.
+    pub ike_sas: usize,
+    /// CHILD_SAs that live at the end.
+    pub children: usize,
+    /// Virtual seconds until nothing moved.
+    pub seconds: u64,
+}
+
+/// Plays the history of a seed.
+///
+/// # Errors
+/// What does not hold, and the history up to there.
+pub fn run(seed: u64, crypto: Crypto) -> Result<Outcome, Box<Failed>> {
+    let mut chance = Chance::new(seed);
+    let scenario = Scenario::draw(&mut chance);
+    let ledger = Arc::new(Ledger::default());
+    let mut provider = || match crypto {
+        Crypto::Toy => toy::provider(chance.word(), &ledger),
+        Crypto::Real => real_provider(),
+    };
+    let providers = [provider(), provider()];
+    let mut simulation = Simulation::new(scenario, providers, &ledger, chance.fork());
+    history::play(&mut simulation, &mut chance);
+    let violations = check::settle(&mut simulation);
+    if violations.is_empty() {
+        Ok(simulation.outcome())
+    } else {
+        Err(Box::new(Failed { seed, violations, log: simulation.take_log() }))
+    }
+}
+
+/// A history that ended as none should.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// Its seed.
+    pub seed: u64,
+    /// What does not hold.
+    pub violations: Vec<String>,
+    /// What happened.
+    pub log: Vec<String>,
+}
+
+fn real_provider() -> Arc<CryptoProvider> {
+    let mut builder = ProviderBuilder::new(Order::AsAdded);
+    for algorithm in charon_crypto_ring::algorithms() {
+        builder.add_untested("ring", algorithm);
+    }
+    Arc::new(builder.freeze())
+}

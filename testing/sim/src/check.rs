@@ -1,0 +1,200 @@
+//! What must hold when nothing moves any more.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use charon_types::id::{IkeSpi, Role};
+use charon_types::kernel_op::{Direction, Mode};
+use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSaState};
+
+use crate::Side;
+use crate::network::address;
+use crate::simulation::Simulation;
+
+/// Nothing takes longer: a handshake given up, then a dead peer found, then all of it once more.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// Between two looks.
+const SLICE: Duration = Duration::from_secs(10);
+/// What has come to rest must stay so.
+const REST: Duration = Duration::from_secs(150);
+
+/// Heals the network, waits until both ends agree, and checks everything else. What does not hold.
+pub fn settle(simulation: &mut Simulation) -> Vec<String> {
+    simulation.note(|| "-- from now on nothing goes wrong".to_owned());
+    simulation.network.heal();
+    for side in Side::BOTH {
+        simulation.with_host(side, |host, _| {
+            host.kernel.behave();
+            Vec::new()
+        });
+    }
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE && !disagreements(simulation).is_empty() {
+        simulation.pass(SLICE);
+        waited += SLICE;
+    }
+    if disagreements(simulation).is_empty() {
+        simulation.pass(REST);
+        // A liveness check may be under way at that very moment.
+        for _ in 0..10 {
+            if disagreements(simulation).is_empty() {
+                break;
+            }
+            simulation.pass(Duration::from_secs(1));
+        }
+    }
+    let mut violations = always(simulation);
+    violations.extend(disagreements(simulation));
+    if simulation.is_runaway() {
+        violations.push("it never ends".to_owned());
+    }
+    violations.extend(unanswered(simulation));
+    violations
+}
+
+/// What must hold at any time.
+fn always(simulation: &Simulation) -> Vec<String> {
+    let mut violations = simulation.ledger.violations();
+    violations.extend_from_slice(simulation.network.violations());
+    for side in Side::BOTH {
+        let host = simulation.host(side);
+        let of_host = |violation: &String| format!("{side:?}: {violation}");
+        violations.extend(host.kernel.violations().iter().map(of_host));
+        violations.extend(host.violations().iter().map(of_host));
+        violations.extend(host.world.violations().iter().map(of_host));
+    }
+    violations
+}
+
+/// Every command ends, one way or the other.
+fn unanswered(simulation: &Simulation) -> Vec<String> {
+    let of_side = |side| {
+        let pending = simulation.host(side).commands().filter(|(_, outcome)| outcome.is_none());
+        pending.map(move |(token, _)| format!("{side:?}: {token:?} is not done"))
+    };
+    Side::BOTH.into_iter().flat_map(of_side).collect()
+}
+
+/// What keeps both ends from being at rest and of one mind.
+fn disagreements(simulation: &Simulation) -> Vec<String> {
+    let mut found = Vec::new();
+    if !simulation.is_idle() {
+        found.push("something is on its way".to_owned());
+    }
+    let now = simulation.now().mono;
+    let snapshots = Side::BOTH.map(|side| {
+        let sas = simulation.host(side).sas().iter().map(|sa| sa.snapshot(now));
+        sas.map(|sa| ((sa.spi_initiator, sa.spi_responder), sa)).collect::<Snapshots>()
+    });
+    for (side, own, other) in
+        [(Side::A, &snapshots[0], &snapshots[1]), (Side::B, &snapshots[1], &snapshots[0])]
+    {
+        for (spis, sa) in own {
+            at_rest(side, sa, &mut found);
+            match other.get(spis) {
+                Some(peer) => agree(side, sa, peer, &mut found),
+                None => found.push(format!("{side:?} has IKE_SA {} alone", sa.unique_id)),
+            }
+        }
+        kernel_holds(simulation, side, own, &mut found);
+    }
+    found
+}
+
+type Snapshots = BTreeMap<(Option<IkeSpi>, Option<IkeSpi>), IkeSaSnapshot>;
+
+fn at_rest(side: Side, sa: &IkeSaSnapshot, found: &mut Vec<String>) {
+    let name = sa.unique_id;
+    if sa.state != IkeSaState::Established {
+        found.push(format!("{side:?} has IKE_SA {name} in state {}", sa.state.name()));
+    }
+    for (kind, tasks) in
+        [("queued", &sa.tasks_queued), ("active", &sa.tasks_active), ("passive", &sa.tasks_passive)]
+    {
+        if !tasks.is_empty() {
+            found.push(format!("{side:?} has {kind} tasks of IKE_SA {name}: {tasks:?}"));
+        }
+    }
+    for child in sa.children.iter().filter(|child| child.state != ChildSaState::Installed) {
+        found.push(format!("{side:?} has child {} in state {}", child.unique_id, child.state.name()));
+    }
+}
+
+/// Asked once from each side.
+fn agree(side: Side, sa: &IkeSaSnapshot, peer: &IkeSaSnapshot, found: &mut Vec<String>) {
+    let roles = [sa.role, peer.role];
+    if roles != [Role::Initiator, Role::Responder] && roles != [Role::Responder, Role::Initiator] {
+        found.push(format!("both are {:?} of IKE_SA {}", sa.role, sa.unique_id));
+    }
+    if sa.suite != peer.suite || (&sa.local_id, &sa.remote_id) != (&peer.remote_id, &peer.local_id) {
+        found.push(format!("{side:?} and its peer differ about IKE_SA {}", sa.unique_id));
+    }
+    for child in &sa.children {
+        if !peer.children.iter().any(|theirs| mirrors(child, theirs)) {
+            found.push(format!("{side:?} has child {} of IKE_SA {} alone", child.unique_id, sa.unique_id));
+        }
+    }
+}
+
+fn mirrors(ours: &ChildSaSnapshot, theirs: &ChildSaSnapshot) -> bool {
+    let (Some(our_sa), Some(their_sa)) = (&ours.installed, &theirs.installed) else { return false };
+    (our_sa.spi_in, our_sa.spi_out) == (their_sa.spi_out, their_sa.spi_in)
+        && (our_sa.suite, our_sa.encap, ours.mode) == (their_sa.suite, their_sa.encap, theirs.mode)
+        // Behind a NAT, each side has its own view of the addresses in transport mode.
+        && (ours.mode == Mode::Transport
+            || (&ours.local_ts, &ours.remote_ts) == (&theirs.remote_ts, &theirs.local_ts))
+}
+
+/// The kernel holds what the children need, and nothing else.
+fn kernel_holds(simulation: &Simulation, side: Side, sas: &Snapshots, found: &mut Vec<String>) {
+    let host = simulation.host(side);
+    let peer = simulation.host(side.other());
+    let mut expected_sas = 0;
+    let mut expected_policies = 0;
+    let mut reqids = BTreeMap::<u32, u32>::new();
+    for (sa, child) in sas.values().flat_map(|sa| sa.children.iter().map(move |child| (sa, child))) {
+        let Some(installed) = &child.installed else { continue };
+        expected_sas += 2;
+        expected_policies += match child.mode {
+            Mode::Tunnel => 3,
+            _ => 2,
+        } * child.local_ts.len()
+            * child.remote_ts.len();
+        if let Some(reqid) = child.reqid {
+            *reqids.entry(reqid.0.get()).or_default() += 1;
+        }
+        let inbound = host.kernel.sa(address(side), installed.spi_in);
+        let outbound = host.kernel.sa(sa.path.remote.ip(), installed.spi_out);
+        if inbound.is_none_or(|inbound| inbound.direction != Direction::Inbound) {
+            found.push(format!("{side:?} lacks the inbound SA of child {}", child.unique_id));
+        }
+        let Some(outbound) = outbound else {
+            found.push(format!("{side:?} lacks the outbound SA of child {}", child.unique_id));
+            continue;
+        };
+        if outbound.destination != sa.path.remote {
+            let (there, path) = (outbound.destination, sa.path.remote);
+            found.push(format!("{side:?} sends child {} to {there}, IKE to {path}", child.unique_id));
+        }
+        let keys_fit = peer.kernel.sa(address(side.other()), installed.spi_out).is_some_and(|theirs| {
+            (&theirs.encryption, &theirs.integrity, theirs.esn, theirs.mode)
+                == (&outbound.encryption, &outbound.integrity, outbound.esn, outbound.mode)
+        });
+        if !keys_fit {
+            found.push(format!("nobody can decrypt what {side:?} sends through child {}", child.unique_id));
+        }
+    }
+    let kernel = &host.kernel;
+    for (what, has, expected) in [
+        ("SAs", kernel.sas().count(), expected_sas),
+        ("policies", kernel.policies().len(), expected_policies),
+        ("reserved SPIs", kernel.reserved().len(), 0),
+    ] {
+        if has != expected {
+            found.push(format!("{side:?} has {has} {what} in its kernel, not {expected}"));
+        }
+    }
+    if host.world.reqids() != reqids {
+        found.push(format!("{side:?} uses reqids {reqids:?} and holds {:?}", host.world.reqids()));
+    }
+}

@@ -1,0 +1,175 @@
+//! What is done to the hosts, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_types::id::UniqueId;
+use charon_types::kernel_op::{Expiry, KernelEvent, SaKey};
+use charon_types::proposal::Protocol;
+use ikev2_proto::ike_sa::{Command, Force};
+
+use crate::Side;
+use crate::chance::Chance;
+use crate::network::{Sent, address};
+use crate::scenario::{Nat, Temper};
+use crate::simulation::Simulation;
+
+/// Longest wait between two steps: long enough for a handshake that loses some datagrams.
+const PAUSE_MAX: Duration = Duration::from_secs(12);
+/// A partition lasts at most so long: some end in dead peers, some do not.
+const PARTITION_MAX: Duration = Duration::from_secs(240);
+
+/// A step.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Initiate,
+    InitiateChild,
+    TerminateChild,
+    TerminateIke(Force),
+    Expire,
+    Cut,
+    Rebind,
+    Repeat,
+    Forge,
+    Reboot,
+    RefuseInKernel,
+}
+
+const CALM: &[Step] = &[
+    Step::Initiate,
+    Step::Initiate,
+    Step::InitiateChild,
+    Step::InitiateChild,
+    Step::InitiateChild,
+    Step::TerminateChild,
+    Step::TerminateChild,
+    Step::TerminateIke(Force::Polite),
+    Step::TerminateIke(Force::Immediate),
+    Step::Expire,
+];
+const HOSTILE: &[Step] = &[Step::Cut, Step::Rebind, Step::Repeat, Step::Repeat, Step::Forge, Step::Forge];
+const BROKEN: &[Step] = &[Step::Reboot, Step::RefuseInKernel, Step::RefuseInKernel];
+
+/// Plays as many steps as the scenario says; often several at once, because that is where collisions are.
+pub fn play(simulation: &mut Simulation, chance: &mut Chance) {
+    let steps = match simulation.scenario.temper {
+        Temper::Calm => CALM.to_vec(),
+        Temper::Hostile => [CALM, HOSTILE].concat(),
+        Temper::Broken => [CALM, HOSTILE, BROKEN].concat(),
+    };
+    let side = if simulation.scenario.nat == Nat::BeforeA { Side::A } else { side(chance) };
+    take(simulation, chance, side, Step::Initiate);
+    for _ in 0..simulation.scenario.steps {
+        match chance.below(4) {
+            0 => {}
+            1 => simulation.pass(chance.duration(Duration::from_millis(300))),
+            _ => simulation.pass(chance.duration(PAUSE_MAX)),
+        }
+        let step = *chance.pick(&steps).expect("there are some");
+        let side = side(chance);
+        take(simulation, chance, side, step);
+    }
+}
+
+fn side(chance: &mut Chance) -> Side {
+    if chance.percent(50) { Side::A } else { Side::B }
+}
+
+fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step) {
+    simulation.note(|| format!("-- {side:?} {step:?}"));
+    match step {
+        Step::Initiate => {
+            // Nobody outside finds a host behind a NAT.
+            if simulation.scenario.nat == Nat::BeforeA && side == Side::B {
+                return;
+            }
+            let children = &simulation.host(side).world.connection.children;
+            let child = if chance.percent(85) { chance.pick(children).map(Arc::clone) } else { None };
+            simulation.with_host(side, |host, now| host.initiate(now, child));
+        }
+        Step::InitiateChild => {
+            let Some(sa) = any_sa(simulation, chance, side) else { return };
+            let children = &simulation.host(side).world.connection.children;
+            let Some(child) = chance.pick(children).map(Arc::clone) else { return };
+            simulation.with_host(side, |host, now| {
+                host.command(now, sa, |token| Command::InitiateChild { child, token })
+            });
+        }
+        Step::TerminateChild => {
+            let Some((sa, child, _)) = any_child(simulation, chance, side) else { return };
+            simulation.with_host(side, |host, now| {
+                host.command(now, sa, |token| Command::TerminateChild { child, token })
+            });
+        }
+        Step::TerminateIke(force) => {
+            let Some(sa) = any_sa(simulation, chance, side) else { return };
+            simulation.with_host(side, |host, now| {
+                host.command(now, sa, |token| Command::TerminateIke { force, token })
+            });
+        }
+        Step::Expire => {
+            let Some((sa, _, key)) = any_child(simulation, chance, side) else { return };
+            let expiry = if chance.percent(50) { Expiry::Hard } else { Expiry::Soft };
+            let event = KernelEvent::Expire { sa: key, expiry };
+            simulation.with_host(side, |host, now| host.kernel_event(now, sa, &event));
+        }
+        Step::Cut => {
+            let until = simulation.now().mono + chance.duration(PARTITION_MAX);
+            simulation.network.cut(until);
+        }
+        Step::Rebind => simulation.network.rebind(),
+        Step::Repeat => {
+            if let Some(sent) = chance.pick(simulation.network.kept()).cloned() {
+                simulation.inject(&sent);
+            }
+        }
+        Step::Forge => {
+            if let Some(sent) = chance.pick(simulation.network.kept()).cloned() {
+                simulation.inject(&forged(sent, chance));
+            }
+        }
+        Step::Reboot => simulation.reboot(side),
+        Step::RefuseInKernel => simulation.with_host(side, |host, _| {
+            host.kernel.refuse_next();
+            Vec::new()
+        }),
+    }
+}
+
+fn any_sa(simulation: &Simulation, chance: &mut Chance, side: Side) -> Option<UniqueId> {
+    chance.pick(simulation.host(side).sas()).map(|sa| sa.unique_id())
+}
+
+fn any_child(simulation: &Simulation, chance: &mut Chance, side: Side) -> Option<(UniqueId, UniqueId, SaKey)> {
+    let sa = chance.pick(simulation.host(side).sas())?;
+    let snapshot = sa.snapshot(simulation.now().mono);
+    let child = chance.pick(&snapshot.children)?;
+    let spi = child.installed.as_ref()?.spi_in;
+    let key = SaKey { destination: address(side), protocol: Protocol::Esp, spi };
+    Some((snapshot.unique_id, child.unique_id, key))
+}
+
+/// A datagram with some octets changed, cut short, or with a tail; its length field is right half of the time.
+fn forged(mut sent: Sent, chance: &mut Chance) -> Sent {
+    let octets = &mut sent.octets;
+    let len = u64::try_from(octets.len()).unwrap_or(1).max(1);
+    for _ in 0..=chance.below(3) {
+        let at = usize::try_from(chance.below(len)).unwrap_or(0);
+        if let Some(octet) = octets.get_mut(at) {
+            *octet ^= u8::try_from(1 + chance.below(255)).unwrap_or(1);
+        }
+    }
+    if chance.percent(30) {
+        octets.truncate(usize::try_from(chance.below(len)).unwrap_or(0));
+    }
+    if chance.percent(20) {
+        octets.extend(std::iter::repeat_n(0xa5, usize::try_from(chance.below(40)).unwrap_or(0)));
+    }
+    if chance.percent(50) {
+        let len = u32::try_from(octets.len()).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(field) = octets.get_mut(24..28) {
+            field.copy_from_slice(&len);
+        }
+    }
+    sent
+}

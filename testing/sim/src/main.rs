@@ -1,0 +1,127 @@
+//! Plays many histories. `cargo run --release -p charon-sim -- --seeds 10000`
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use charon_sim::{Crypto, Failed, Outcome, run};
+use clap::Parser;
+use parking_lot::Mutex;
+
+/// Plays histories of two IKE daemons on a bad network, and checks what must hold.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many seeds.
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// This seed alone, with all that happens.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Real algorithms instead of toys. Keys are then not the same each time.
+    #[arg(long)]
+    real: bool,
+    /// Threads; default: one per core.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// Failures shown before the rest is only counted.
+const SHOWN_MAX: usize = 5;
+
+#[derive(Default)]
+struct Tally {
+    histories: u64,
+    datagrams: usize,
+    commands: usize,
+    succeeded: usize,
+    ike_sas: usize,
+    children: usize,
+    seconds: u64,
+    failed: Vec<u64>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let crypto = if arguments.real { Crypto::Real } else { Crypto::Toy };
+    if let Some(seed) = arguments.seed {
+        return match run(seed, crypto) {
+            Ok(outcome) => say(&format!("seed {seed}: {outcome:?}"), ExitCode::SUCCESS),
+            Err(failed) => say(&report(&failed, failed.log.len()), ExitCode::FAILURE),
+        };
+    }
+    let next = AtomicU64::new(arguments.first);
+    let end = arguments.first.saturating_add(arguments.seeds);
+    let tally = Mutex::new(Tally::default());
+    let threads = arguments
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let result = std::panic::catch_unwind(|| run(seed, crypto));
+                    tally.lock().add(seed, result);
+                }
+            });
+        }
+    });
+    let tally = tally.into_inner();
+    let summary = tally.summary();
+    say(&summary, if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Tally {
+    fn add(&mut self, seed: u64, result: std::thread::Result<Result<Outcome, Box<Failed>>>) {
+        self.histories += 1;
+        match result {
+            Ok(Ok(outcome)) => {
+                self.datagrams += outcome.datagrams;
+                self.commands += outcome.commands;
+                self.succeeded += outcome.succeeded;
+                self.ike_sas += outcome.ike_sas;
+                self.children += outcome.children;
+                self.seconds += outcome.seconds;
+                return;
+            }
+            Ok(Err(failed)) if self.failed.len() < SHOWN_MAX => {
+                say(&report(&failed, 0), ());
+            }
+            Ok(Err(_)) => {}
+            Err(_) => say(&format!("seed {seed}: panicked"), ()),
+        }
+        self.failed.push(seed);
+    }
+
+    fn summary(&self) -> String {
+        let Self { histories, datagrams, commands, succeeded, ike_sas, children, seconds, failed } = self;
+        let mut text = format!(
+            "{histories} histories, {datagrams} datagrams, {succeeded} of {commands} commands succeeded, \
+             {ike_sas} IKE_SAs and {children} CHILD_SAs at the end, {} h of virtual time",
+            seconds / 3600
+        );
+        if !failed.is_empty() {
+            let shown: Vec<String> = failed.iter().take(20).map(u64::to_string).collect();
+            text += &format!("\n{} FAILED; play one again with --seed: {}", failed.len(), shown.join(" "));
+        }
+        text
+    }
+}
+
+fn report(failed: &Failed, log_lines: usize) -> String {
+    let mut lines: Vec<String> = failed.log.iter().take(log_lines).cloned().collect();
+    lines.push(format!("seed {}:", failed.seed));
+    lines.extend(failed.violations.iter().map(|violation| format!("  {violation}")));
+    lines.join("\n")
+}
+
+#[expect(clippy::print_stdout, reason = "this program is for people")]
+fn say<T>(text: &str, result: T) -> T {
+    println!("{text}");
+    result
+}
