@@ -12,13 +12,24 @@ fuzz_target!(|input: &[u8]| {
     let Some((first, octets)) = input.split_first() else { return };
     reassemble(*first, octets);
     let Ok(payloads) = parse_chain(PayloadType(*first), octets) else { return };
-    let mut emitted = Vec::new();
-    emit_chain(&payloads, &mut emitted);
-    assert_eq!(parse_chain(first_type(&payloads), &emitted).as_ref(), Ok(&payloads));
+    if payloads.iter().all(sayable) {
+        let mut emitted = Vec::new();
+        emit_chain(&payloads, &mut emitted);
+        assert_eq!(parse_chain(first_type(&payloads), &emitted).as_ref(), Ok(&payloads));
+    }
     for payload in &payloads {
         read_on(payload);
     }
 });
+
+/// Proposals and selectors of kinds that we do not know are left out, and a payload without any is never sent.
+fn sayable(payload: &Payload) -> bool {
+    match payload {
+        Payload::Sa(offers) => !offers.is_empty(),
+        Payload::TsI(selectors) | Payload::TsR(selectors) => !selectors.is_empty(),
+        _ => true,
+    }
+}
 
 /// What the machine does with payloads before it decides anything.
 fn read_on(payload: &Payload) {
@@ -27,7 +38,7 @@ fn read_on(payload: &Payload) {
         Payload::IdI(id) | Payload::IdR(id) => assert!(id.identity().to_string().len() < 0x80000),
         Payload::Auth(auth) => {
             if let Some((scheme, _)) = signature::parse(auth.method, &auth.data) {
-                signature::hash_id(scheme);
+                let _ = signature::hash_id(scheme);
             }
         }
         Payload::Sa(offers) => offers.iter().for_each(|offer| {

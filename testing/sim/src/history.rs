@@ -57,8 +57,8 @@ pub fn play(simulation: &mut Simulation, chance: &mut Chance) {
         Temper::Hostile => [CALM, HOSTILE].concat(),
         Temper::Broken => [CALM, HOSTILE, BROKEN].concat(),
     };
-    let side = if simulation.scenario.nat == Nat::BeforeA { Side::A } else { side(chance) };
-    take(simulation, chance, side, Step::Initiate);
+    let first = if simulation.scenario.nat == Nat::BeforeA { Side::A } else { side(chance) };
+    take(simulation, chance, first, Step::Initiate);
     for _ in 0..simulation.scenario.steps {
         match chance.below(4) {
             0 => {}
@@ -140,7 +140,11 @@ fn any_sa(simulation: &Simulation, chance: &mut Chance, side: Side) -> Option<Un
     chance.pick(simulation.host(side).sas()).map(|sa| sa.unique_id())
 }
 
-fn any_child(simulation: &Simulation, chance: &mut Chance, side: Side) -> Option<(UniqueId, UniqueId, SaKey)> {
+fn any_child(
+    simulation: &Simulation,
+    chance: &mut Chance,
+    side: Side,
+) -> Option<(UniqueId, UniqueId, SaKey)> {
     let sa = chance.pick(simulation.host(side).sas())?;
     let snapshot = sa.snapshot(simulation.now().mono);
     let child = chance.pick(&snapshot.children)?;

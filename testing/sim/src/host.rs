@@ -76,7 +76,9 @@ impl Host {
     }
 
     /// Commands given and how they ended.
-    pub fn commands(&self) -> impl Iterator<Item = (&CommandToken, &Option<Result<CommandSuccess, Failure>>)> {
+    pub fn commands(
+        &self,
+    ) -> impl Iterator<Item = (&CommandToken, &Option<Result<CommandSuccess, Failure>>)> {
         self.commands.iter()
     }
 

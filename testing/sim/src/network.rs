@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use charon_types::endpoint::Path;
 use charon_types::id::{IkeSpi, MessageId, Role};
-use ikev2_proto::wire::{ExchangeType, Header, MessageKind, PayloadType};
+use ikev2_proto::wire::{ExchangeType, Header, Message, MessageKind, NotifyType, Payload, PayloadType};
 
 use crate::Side;
 use crate::chance::Chance;
@@ -164,14 +164,16 @@ impl Network {
     fn examine(&mut self, sent: &Sent) {
         let header = match Header::parse(&sent.octets) {
             Ok(header) => header,
-            Err(error) => return self.violations.push(format!("{:?} sent a malformed message: {error}", sent.from)),
+            Err(error) => {
+                return self.violations.push(format!("{:?} sent a malformed message: {error}", sent.from));
+            }
         };
         let fragment = match header.next_payload {
             PayloadType::SK => 0,
-            PayloadType::SKF => sent.octets.get(32..34).map_or(0, |number| {
-                u16::from_be_bytes([number[0], number[1]])
-            }),
-            _ if header.exchange == ExchangeType::IKE_SA_INIT => 0,
+            PayloadType::SKF => {
+                sent.octets.get(32..34).map_or(0, |number| u16::from_be_bytes([number[0], number[1]]))
+            }
+            _ if header.exchange == ExchangeType::IKE_SA_INIT || speaks_of_version(&sent.octets) => 0,
             _ => {
                 let what = format!("{:?} sent {} in clear", sent.from, header.exchange);
                 return self.violations.push(what);
@@ -200,4 +202,13 @@ impl Network {
             self.violations.push(what);
         }
     }
+}
+
+/// Whether it is what a request of a later major version hears (RFC 7296 §2.5).
+fn speaks_of_version(octets: &[u8]) -> bool {
+    Message::parse(octets).is_ok_and(|message| {
+        message.header.kind == MessageKind::Response
+            && matches!(&message.payloads[..], [Payload::Notify(notify)]
+                if notify.kind == NotifyType::INVALID_MAJOR_VERSION)
+    })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_types::connection::{
-    Action, AuthConfig, AuthMethod, Childless, ChildConfig, Connection, Fragmentation, IkeConfig, IkeVersion,
+    Action, AuthConfig, AuthMethod, ChildConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion,
     Revocation, SendCert, Toggle, Unique,
 };
 use charon_types::id::{IfId, Mark};
@@ -87,8 +87,8 @@ impl Scenario {
         let jitter = Duration::from_millis(one_of(&[0, 50, 3000]));
         let latency = Duration::from_millis(one_of(&[0, 5, 300]));
         let nat = if one_of(&[0, 0, 1]) == 1 { Nat::BeforeA } else { Nat::None };
-        let temper = [Temper::Calm, Temper::Hostile, Temper::Broken]
-            [usize::try_from(one_of(&[0, 1, 2])).unwrap_or(0)];
+        let temper =
+            [Temper::Calm, Temper::Hostile, Temper::Broken][usize::try_from(one_of(&[0, 1, 2])).unwrap_or(0)];
         let fragment_size = if one_of(&[0, 1]) == 0 { 1280 } else { 200 };
         let steps = 3 + chance.below(20);
         let shared = Shared::draw(chance);

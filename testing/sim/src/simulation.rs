@@ -8,10 +8,10 @@ use charon_crypto::CryptoProvider;
 use charon_types::endpoint::Path;
 use charon_types::id::UniqueId;
 use charon_types::kernel_op::KernelOp;
+use ikev2_proto::Job;
 use ikev2_proto::env::{Now, Settings};
 use ikev2_proto::output::{JobId, OpId};
 use ikev2_proto::wire::{Header, Title};
-use ikev2_proto::Job;
 
 use crate::chance::Chance;
 use crate::host::{Host, Wish};

@@ -87,12 +87,7 @@ impl ConfigView for World {
         vec![Arc::clone(&self.connection)]
     }
 
-    fn peer_candidates(
-        &self,
-        _: &Path,
-        local: Option<&Identity>,
-        remote: &Identity,
-    ) -> Vec<Arc<Connection>> {
+    fn peer_candidates(&self, _: &Path, local: Option<&Identity>, remote: &Identity) -> Vec<Arc<Connection>> {
         let is = |rules: &[AuthConfig], id: &Identity| {
             rules.first().and_then(|rules| rules.id.as_ref()).is_none_or(|wanted| wanted == id)
         };
