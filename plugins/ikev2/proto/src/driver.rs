@@ -322,6 +322,11 @@ impl IkeSa {
         let token = task.token();
         let started = match task {
             Task::CreateChild(config, token) => initiator::begin(sa, cx, config, token),
+            Task::DeleteChild(child, _, token) if sa.child_mut(child).is_none() => {
+                // The peer was faster.
+                sa.done(token, Ok(CommandSuccess::Terminated));
+                return None;
+            }
             Task::DeleteChild(child, reason, token) => informational::delete_our_child(sa, cx, child)
                 .map(|()| Active::DeleteChild(child, reason, token)),
             Task::DisownChild(protocol, spi) => {

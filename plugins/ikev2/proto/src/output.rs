@@ -91,7 +91,7 @@ pub enum IkeEvent {
         /// Why.
         reason: CloseReason,
     },
-    /// The IKE_SA is over; nothing comes out after this. Its children were removed before.
+    /// The IKE_SA is over. Its children were removed before; only outcomes of commands follow.
     Closed {
         /// As it was at the end: state CONNECTING for a failed handshake.
         sa: Arc<IkeSaSnapshot>,

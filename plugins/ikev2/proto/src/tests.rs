@@ -3,6 +3,7 @@
 mod certificates;
 mod deletion;
 mod handshake;
+mod malformed;
 mod pair;
 mod retransmission;
 mod world;

@@ -247,7 +247,8 @@ impl Plan {
         };
         let source = KeySource { role: Role::Initiator, nonce_i, nonce_r, shared };
         let agreed = self.offer.clone().accept(sa, self.spi, answer).and_then(|agreed| {
-            if agreed.suite.ke.is_some() != shared.is_some() {
+            let used = shared.and_then(|_| self.methods_tried.last().copied());
+            if agreed.suite.ke != used {
                 return Err(Misbehaviour::UnofferedProposal.into());
             }
             tracing::info!(target: "CFG", "selected proposal: {}", agreed.suite);
