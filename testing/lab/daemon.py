@@ -34,6 +34,7 @@ class Daemon:
         self.swanctl_dir.mkdir(exist_ok=True)
         self.conf = self.directory / "strongswan.conf"
         self.log_path = self.directory / "log"
+        self.output_path = self.directory / "output"
         self.process = None
         self.conf.write_text(self._conf_text(SETTINGS | (settings or {})))
 
@@ -51,9 +52,9 @@ class Daemon:
         # process we know is the daemon. It dies with the lab unless told otherwise.
         inside = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /run && exec "$@"', "sh", *map(str, self.program())]
         leash = [] if self.lab.kept else ["setpriv", "--pdeathsig", "KILL"]
-        with open(self.log_path, "ab") as log:
+        with open(self.output_path, "ab") as output:
             self.process = subprocess.Popen(
-                self.node.enter([*leash, *inside]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self.node.enter([*leash, *inside]), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True, env={**os.environ, "STRONGSWAN_CONF": str(self.conf)})
         wait_until(self._answers, READY_WITHIN_S, f"{self} answering on its socket")
 
@@ -107,7 +108,7 @@ class Daemon:
     def _answers(self):
         status = self.process.poll()
         if status is not None:
-            tail = "\n".join(self.log().splitlines()[-15:])
+            tail = "\n".join(self.output_path.read_text(errors="replace").splitlines()[-15:])
             raise AssertionError(f"{self} ended at start with status {status}:\n{tail}")
         try:
             with vici.Client(self.socket, timeout_s=2) as client:
@@ -126,8 +127,10 @@ class Daemon:
             "    }",
             "  }",
             "  filelog {",
-            "    stderr {",
+            "    lab {",
+            f"      path = {self.log_path}",
             "      default = 1",
+            "      flush_line = yes",
             "    }",
             "  }",
             "}",

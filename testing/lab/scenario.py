@@ -112,8 +112,9 @@ class Play:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         for gateway, one in self.daemons.items():
-            if one.log_path.exists():
-                shutil.copy(one.log_path, directory / f"{gateway}.log")
+            for path in (one.log_path, one.output_path):
+                if path.exists():
+                    shutil.copy(path, directory / f"{gateway}.{path.name}")
             shutil.copy(one.conf, directory / f"{gateway}.strongswan.conf")
         if self.capture is not None and self.capture.path.exists():
             shutil.copy(self.capture.path, directory / "wire.pcap")
