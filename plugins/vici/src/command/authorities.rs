@@ -1,4 +1,4 @@
-//! `get-authorities`, `load-authority`, `unload-authority`: there is none, and none is taken, until authorities are built. A stock
+//! `get-authorities`, `list-authorities`, `load-authority`, `unload-authority`: there is none, and none is taken, until authorities are built. A stock
 //! `swanctl --load-all` asks for the list and goes on only if it gets one.
 
 use vici::Message;
@@ -9,6 +9,11 @@ use crate::request::Request;
 /// The authorities loaded: none.
 pub(super) fn get() -> Message {
     Message::new().with_list("authorities", std::iter::empty::<&str>())
+}
+
+/// Tells of each: of none.
+pub(super) fn list() -> Message {
+    Message::new()
 }
 
 /// Refuses every authority by name; an empty request has nothing to refuse.

@@ -2,6 +2,7 @@
 
 mod authorities;
 mod clear_creds;
+mod counters;
 mod flush_certs;
 mod get_algorithms;
 mod get_conns;
@@ -10,6 +11,7 @@ mod get_shared;
 mod initiate;
 mod list_certs;
 mod list_conns;
+mod list_policies;
 mod list_sas;
 mod load_cert;
 mod load_conn;
@@ -52,6 +54,8 @@ pub(crate) async fn run(
         "list-certs" => list_certs::run(server, request, emitter).await?,
         "flush-certs" => flush_certs::run(request),
         "get-algorithms" => get_algorithms::run(server),
+        "list-policies" => list_policies::run(),
+        "get-counters" | "reset-counters" => counters::run(),
         "get-conns" => get_conns::run(server),
         "get-keys" => get_keys::run(server),
         "get-shared" => get_shared::run(server),
@@ -63,6 +67,7 @@ pub(crate) async fn run(
         "load-shared" => load_shared::run(server, request),
         "unload-shared" => unload_shared::run(server, request),
         "get-authorities" => authorities::get(),
+        "list-authorities" => authorities::list(),
         "load-authority" => authorities::load(request),
         "unload-authority" => authorities::unload(request),
         "get-pools" => pools::get(),
