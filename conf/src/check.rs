@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::options::{self, Kind, Opt, Program, Status};
-use crate::{Location, Settings, ValueError, View, scalar};
+use crate::options::{self, Opt, Program, Status};
+use crate::{Location, Settings, ValueError, View};
 
 /// Something in strongswan.conf that will not do what its author hopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,10 @@ fn walk<'a>(view: &View<'a>, program: Program, path: &mut Vec<&'a str>, notices:
             Some(Opt { status: Status::NoMeaning(reason), .. }) => {
                 notices.push(Notice::NoMeaning { location: location(), path: below(view, key), reason });
             }
-            Some(option) => notices.extend(fault(view, key, option.kind).map(Notice::Invalid)),
+            Some(option) => {
+                let fault = view.typed(key, |text| option.kind.check(text)).err();
+                notices.extend(fault.map(Notice::Invalid));
+            }
         }
         path.pop();
     }
@@ -97,17 +100,6 @@ fn below(view: &View<'_>, name: &str) -> String {
     format!("{}.{name}", view.path())
 }
 
-fn fault(view: &View<'_>, key: &str, kind: Kind) -> Option<ValueError> {
-    match kind {
-        Kind::Bool => view.bool(key).err(),
-        Kind::Int => view.int::<i64>(key).err(),
-        Kind::Float => view.float(key).err(),
-        Kind::Time => view.typed(key, |text| scalar::parse_time(text).map(drop)).err(),
-        Kind::Size => view.bytes(key).err(),
-        Kind::Text | Kind::List => view.text(key).err(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,15 +117,17 @@ mod tests {
 
     #[test]
     fn unknown_ineffective_and_mistyped_keys_are_named_with_their_line() {
-        let text =
-            "charon {\n  retransmit_tires = 3\n  cisco_unity = yes\n  port = ike\n  plugin { a = b }\n}";
+        let text = "charon {\n  retransmit_tires = 3\n  cisco_unity = yes\n  port = ike\n  plugin { a = b }\n  port_nat_t = 65536\n  filelog { x { time_precision = ns\n default = 5 } }\n}";
         assert_eq!(
             notices(text),
             [
                 "s.conf:2: charon.retransmit_tires is unknown",
                 "s.conf:3: charon.cisco_unity has no effect: IKEv1 is not supported",
                 "s.conf:4: charon.port: 'ike' is not an integer",
+                "s.conf:6: charon.port_nat_t: '65536' is out of range",
                 "s.conf:5: charon.plugin is unknown",
+                "s.conf:7: charon.filelog.x.time_precision: 'ns' is none of ms, us",
+                "s.conf:8: charon.filelog.x.default: '5' is out of range",
             ]
         );
     }

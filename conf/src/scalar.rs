@@ -21,6 +21,10 @@ pub enum Problem {
     NotTime,
     /// Not an integer with an optional unit k, m or g.
     NotBytes,
+    /// None of the words that are possible.
+    NotOneOf(&'static [&'static str]),
+    /// Not a firewall mark.
+    NotMark,
 }
 
 impl fmt::Display for Problem {
@@ -33,6 +37,8 @@ impl fmt::Display for Problem {
             Self::NotNumber => "is not a number",
             Self::NotTime => "is not a time (an integer and optionally s, m, h or d)",
             Self::NotBytes => "is not a size (an integer and optionally k, m or g)",
+            Self::NotOneOf(words) => return write!(f, "is none of {}", words.join(", ")),
+            Self::NotMark => "is not a mark ([!]mark[/mask])",
         })
     }
 }
@@ -114,6 +120,39 @@ pub fn split_list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+/// One of some words, in any case.
+///
+/// # Errors
+/// [`Problem::NotOneOf`] for anything else.
+pub fn parse_choice(text: &str, words: &'static [&'static str]) -> Result<&'static str, Problem> {
+    words.iter().find(|word| text.eq_ignore_ascii_case(word)).copied().ok_or(Problem::NotOneOf(words))
+}
+
+/// A firewall mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Whether a leading `!` inverts the match.
+    pub inverted: bool,
+    /// The value.
+    pub value: u32,
+    /// Bits that count; all unless given.
+    pub mask: u32,
+}
+
+/// A firewall mark, `[!]mark[/mask]`.
+///
+/// # Errors
+/// [`Problem::NotMark`] for anything else.
+pub fn parse_mark(text: &str) -> Result<Mark, Problem> {
+    let (inverted, text) = match text.strip_prefix('!') {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
+    let (value, mask) = text.split_once('/').map_or((text, None), |(value, mask)| (value, Some(mask)));
+    let number = |text: &str| parse_int::<u32>(text.trim()).map_err(|_| Problem::NotMark);
+    Ok(Mark { inverted, value: number(value)?, mask: mask.map_or(Ok(u32::MAX), number)? })
+}
+
 fn magnitude(digits: &str, otherwise: Problem) -> Result<u64, Problem> {
     let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hex) => (hex, 16),
@@ -191,6 +230,24 @@ mod tests {
         assert_eq!(parse_bytes("1G"), Ok(1 << 30));
         assert_eq!(parse_bytes("18446744073709551615g"), Ok(u64::MAX));
         assert_eq!(parse_bytes("1t"), Err(Problem::NotBytes));
+    }
+
+    #[test]
+    fn marks_have_an_optional_mask_and_may_be_inverted() {
+        assert_eq!(parse_mark("42"), Ok(Mark { inverted: false, value: 42, mask: u32::MAX }));
+        assert_eq!(parse_mark("!0x10/0xf0"), Ok(Mark { inverted: true, value: 16, mask: 0xf0 }));
+        for text in ["", "!", "x", "1/", "-1", "4294967296"] {
+            assert_eq!(parse_mark(text), Err(Problem::NotMark), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_may_be_written_in_any_case() {
+        assert_eq!(parse_choice("MS", &["ms", "us"]), Ok("ms"));
+        assert_eq!(
+            parse_choice("ns", &["ms", "us"]).expect_err("no such word").to_string(),
+            "is none of ms, us"
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Opt, Program, find};
-use crate::scalar::{self, Problem};
+use super::{Kind, Opt, Program, find};
+use crate::scalar::{self, Mark, Problem};
 use crate::{Settings, ValueError, View};
 
 /// The sections of a program seen as one, with the defaults of the table behind them.
@@ -67,10 +67,80 @@ impl<'a> Configured<'a> {
         self.typed(path, scalar::parse_bytes)
     }
 
-    fn typed<T>(&self, path: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<T, ValueError> {
+    /// As [`Self::int`], of a key that has no default.
+    ///
+    /// # Errors
+    /// If the value set is not an integer or the type cannot hold it.
+    pub fn int_if_set<T: TryFrom<i128>>(&self, path: &str) -> Result<Option<T>, ValueError> {
+        self.view.typed(path, Self::checked(self.option(path), scalar::parse_int))
+    }
+
+    /// Text; `None` if it is empty, set or not.
+    ///
+    /// # Errors
+    /// If the value set is not UTF-8.
+    pub fn text(&self, path: &str) -> Result<Option<&str>, ValueError> {
+        let text = self.view.text(path)?.unwrap_or(self.option(path).default);
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// Items separated by commas.
+    ///
+    /// # Errors
+    /// If the value set is not UTF-8.
+    pub fn list(&self, path: &str) -> Result<Vec<&str>, ValueError> {
+        Ok(self.text(path)?.map(|text| scalar::split_list(text).collect()).unwrap_or_default())
+    }
+
+    /// The word that was chosen; `None` if none was and there is no default.
+    ///
+    /// # Errors
+    /// If the value set is none of the words.
+    pub fn choice(&self, path: &str) -> Result<Option<&'static str>, ValueError> {
+        let Opt { kind: Kind::Choice(words), default, .. } = self.option(path) else {
+            panic!("{path} is no choice")
+        };
+        let set = self.view.typed(path, |text| scalar::parse_choice(text, words))?;
+        Ok(set.or(Some(*default)).filter(|word| !word.is_empty()))
+    }
+
+    /// A firewall mark, if one is set.
+    ///
+    /// # Errors
+    /// If the value set is not a mark.
+    pub fn mark(&self, path: &str) -> Result<Option<Mark>, ValueError> {
+        self.view.typed(path, Self::checked(self.option(path), scalar::parse_mark))
+    }
+
+    /// A value in a type of the caller's own; `None` if it is not set and has no default.
+    ///
+    /// # Errors
+    /// What `parse` finds wrong, as a clause behind the value.
+    pub fn parsed<T>(
+        &self,
+        path: &str,
+        parse: impl Fn(&str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, ValueError> {
         let default = self.option(path).default;
         let set = self.view.typed(path, &parse)?;
-        Ok(set.unwrap_or_else(|| parse(default).expect("a default is a value of its key's type")))
+        Ok(set.or_else(|| {
+            (!default.is_empty()).then(|| parse(default).expect("a default is a value of its key's type"))
+        }))
+    }
+
+    fn typed<T>(&self, path: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<T, ValueError> {
+        let option = self.option(path);
+        let parse = Self::checked(option, parse);
+        let set = self.view.typed(path, &parse)?;
+        Ok(set.unwrap_or_else(|| parse(option.default).expect("a default is a value of its key's type")))
+    }
+
+    /// A parser that keeps to the bounds of the table as well.
+    fn checked<T>(
+        option: &'static Opt,
+        parse: impl Fn(&str) -> Result<T, Problem>,
+    ) -> impl Fn(&str) -> Result<T, Problem> {
+        move |text| option.kind.check(text).and_then(|()| parse(text))
     }
 
     fn option(&self, path: &str) -> &'static Opt {
@@ -99,9 +169,12 @@ mod tests {
 
     #[test]
     fn a_value_of_another_type_is_an_error_and_not_the_default() {
-        let settings =
-            Settings::parse("s.conf", b"charond { port = ike }").expect("the test writes valid settings");
-        let error = Configured::new(&settings, Program::Daemon).int::<u16>("port").expect_err("no number");
+        let settings = Settings::parse("s.conf", b"charond { port = ike\n retransmit_tries = -1 }")
+            .expect("the test writes valid settings");
+        let configured = Configured::new(&settings, Program::Daemon);
+        let error = configured.int::<u16>("port").expect_err("no number");
         assert_eq!(error.to_string(), "s.conf:1: charond.port: 'ike' is not an integer");
+        assert_eq!(configured.choice("filelog.f.time_precision"), Ok(None));
+        assert!(configured.int::<u32>("retransmit_tries").is_err(), "below what the table allows");
     }
 }

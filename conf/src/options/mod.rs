@@ -14,6 +14,8 @@ use std::fmt;
 
 pub use configured::Configured;
 
+use crate::scalar::{self, Problem};
+
 /// A key of strongswan.conf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opt {
@@ -57,9 +59,14 @@ impl Program {
 pub enum Kind {
     /// yes or no.
     Bool,
-    /// An integer.
-    Int,
-    /// A decimal number.
+    /// An integer within these bounds.
+    Int {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A decimal number above zero.
     Float,
     /// An integer of seconds with an optional unit.
     Time,
@@ -69,18 +76,56 @@ pub enum Kind {
     Text,
     /// A comma or space separated list.
     List,
+    /// One of these words, in any case.
+    Choice(&'static [&'static str]),
+    /// A firewall mark, `[!]mark[/mask]`.
+    Mark,
 }
+
+impl Kind {
+    /// Whether a text is a value of this kind.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(self, text: &str) -> Result<(), Problem> {
+        match self {
+            Self::Bool => scalar::parse_bool(text).map(drop),
+            Self::Int { min, max } => match scalar::parse_int::<i64>(text)? {
+                number if (min..=max).contains(&number) => Ok(()),
+                _ => Err(Problem::OutOfRange),
+            },
+            Self::Float => match scalar::parse_float(text)? {
+                number if number > 0.0 => Ok(()),
+                _ => Err(Problem::OutOfRange),
+            },
+            Self::Time => scalar::parse_time(text).map(drop),
+            Self::Size => scalar::parse_bytes(text).map(drop),
+            Self::Choice(words) => scalar::parse_choice(text, words).map(drop),
+            Self::Mark => scalar::parse_mark(text).map(drop),
+            Self::Text | Self::List => Ok(()),
+        }
+    }
+}
+
+/// A number of things.
+const COUNT: Kind = Kind::Int { min: 0, max: u32::MAX as i64 };
+/// A UDP port.
+const PORT: Kind = Kind::Int { min: 0, max: u16::MAX as i64 };
+/// A log level.
+const LEVEL: Kind = Kind::Int { min: -1, max: 4 };
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bool => "yes or no",
-            Self::Int => "integer",
+            Self::Int { .. } => "integer",
             Self::Float => "number",
             Self::Time => "time",
             Self::Size => "size",
             Self::Text => "text",
             Self::List => "list",
+            Self::Choice(words) => return f.write_str(&words.join(", ")),
+            Self::Mark => "mark",
         })
     }
 }
@@ -161,8 +206,14 @@ pub fn is_section(program: Program, path: &[&str]) -> bool {
 }
 
 fn fits(pattern: &str, path: &[&str]) -> bool {
-    pattern.split('.').zip(path).all(|(wanted, name)| wanted.starts_with('<') || wanted == *name)
+    pattern.split('.').zip(path).all(|(wanted, name)| match wanted {
+        "<facility>" => FACILITIES.contains(name),
+        _ => wanted.starts_with('<') || wanted == *name,
+    })
 }
+
+/// Facilities of the system log that a logger may have.
+const FACILITIES: &[&str] = &["daemon", "auth"];
 
 /// A row of the daemon's tables.
 const fn daemon(
@@ -193,20 +244,11 @@ const IKEV1: Status = Status::NoMeaning("IKEv1 is not supported");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scalar;
 
     #[test]
     fn every_default_is_a_value_of_its_type() {
         for option in all().filter(|option| !option.default.is_empty()) {
-            let valid = match option.kind {
-                Kind::Bool => scalar::parse_bool(option.default).is_ok(),
-                Kind::Int => scalar::parse_int::<i64>(option.default).is_ok(),
-                Kind::Float => scalar::parse_float(option.default).is_ok(),
-                Kind::Time => scalar::parse_time(option.default).is_ok(),
-                Kind::Size => scalar::parse_bytes(option.default).is_ok(),
-                Kind::Text | Kind::List => true,
-            };
-            assert!(valid, "{} = {}", option.path, option.default);
+            assert_eq!(option.kind.check(option.default), Ok(()), "{} = {}", option.path, option.default);
         }
     }
 
