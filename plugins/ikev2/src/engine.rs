@@ -61,7 +61,12 @@ impl IkeEngine for Engine {
     }
 }
 
-async fn initiate(shared: Arc<Shared>, request: Initiate, done: oneshot::Sender<Result<(), EngineError>>) {
+/// Finds or makes the IKE_SA for a request and hands it on; `done` hears how it ended.
+pub(crate) async fn initiate(
+    shared: Arc<Shared>,
+    request: Initiate,
+    done: oneshot::Sender<Result<(), EngineError>>,
+) {
     let Initiate { connection, child, tap } = request;
     let order = Order { done: Some(done), tap };
     // A child joins an IKE_SA of its connection if there is one (`reuse_ikesa`).

@@ -11,6 +11,7 @@ use ikev2_proto::output::{IkeEvent, InitialContact};
 use tracing::info;
 
 use crate::peers::Peer;
+use crate::restart;
 use crate::shard::{Ask, Entry, Input, Order};
 use crate::shared::Shared;
 
@@ -40,7 +41,8 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
         IkeEvent::ChildInstalled { sa, child } => {
             shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child))
         }
-        IkeEvent::ChildRemoved { sa, child, .. } => {
+        IkeEvent::ChildRemoved { sa, child, config, reason } => {
+            restart::after_removal(shared, &sa.name, config, &reason);
             shared.bus.publish(&Event::ChildUpDown(Change::Down, sa, child));
         }
         IkeEvent::Closed { sa, .. } => shared.bus.publish(&Event::IkeUpDown(Change::Down, sa)),

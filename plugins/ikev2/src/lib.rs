@@ -11,6 +11,7 @@ mod half_open;
 mod jobs;
 mod kernel_queue;
 mod peers;
+mod restart;
 mod route;
 mod settings;
 mod shard;

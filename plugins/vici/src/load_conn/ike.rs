@@ -86,7 +86,9 @@ impl Reader {
         let ike = &mut self.ike;
         match key {
             "version" => ike.version = version(key, value)?,
-            "local_port" => ike.local_port = required(key, value::port(value))?,
+            "local_port" => {
+                only(key, value::port(value), &PORT_IKE, "sockets at further ports are not built")?
+            }
             "remote_port" => ike.remote_port = required(key, value::port(value))?,
             "encap" => ike.encap = toggle(key, value)?,
             "mobike" => ike.mobike = toggle(key, value)?,

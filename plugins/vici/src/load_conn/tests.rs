@@ -164,6 +164,7 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
         ("ppk_id", "x", ""),
         ("ppk_required", "yes", "no"),
         ("if_id_in", "%unique", "0"),
+        ("local_port", "4600", "500"),
     ];
     for (key, value, default) in ike {
         let refused = errmsg(&Message::new().with(key, value));
