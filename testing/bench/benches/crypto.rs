@@ -310,5 +310,17 @@ fn respond(
     message.len()
 }
 
-criterion_group!(benches, packets, key_exchanges, signatures, small, handshake);
+/// What the self-tests add to the start of the daemon.
+fn start(c: &mut Criterion) {
+    let mut group = c.benchmark_group("all self-tests");
+    group.bench_function("aws-lc plugin", |b| {
+        b.iter(|| provider(charon_crypto_aws_lc::NAME, charon_crypto_aws_lc::algorithms()));
+    });
+    group.bench_function("ring plugin", |b| {
+        b.iter(|| provider(charon_crypto_ring::NAME, charon_crypto_ring::algorithms()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, packets, key_exchanges, signatures, small, handshake, start);
 criterion_main!(benches);

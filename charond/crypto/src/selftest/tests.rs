@@ -107,7 +107,10 @@ impl KeyExchange for Constant {
         Ok(Box::new(Self))
     }
 
-    fn respond(&self, _initiator_public: &[u8]) -> Result<KeyResponse, CryptoError> {
+    fn respond(&self, initiator_public: &[u8]) -> Result<KeyResponse, CryptoError> {
+        if initiator_public.len() != 4 {
+            return Err(CryptoError::InvalidPublicValue);
+        }
         Ok(KeyResponse { public: vec![1; 4], secret: Secret::from(vec![2; 4]) })
     }
 }

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use charon_crypto::ProviderBuilder;
@@ -15,12 +16,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::sealer::{Sealer, Transmit};
 
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+/// Tested once, not once for every case.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     let mut builder = ProviderBuilder::default();
     for algorithm in charon_crypto_aws_lc::algorithms() {
         builder.add(charon_crypto_aws_lc::NAME, algorithm).unwrap();
     }
     Arc::new(builder.freeze())
+});
+
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::clone(&PROVIDER)
 }
 
 fn engine() -> Arc<Engine> {

@@ -18,14 +18,6 @@ fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap()).collect()
 }
 
-fn provider() -> CryptoProvider {
-    let mut builder = ProviderBuilder::default();
-    for algorithm in charon_crypto_aws_lc::algorithms() {
-        builder.add(charon_crypto_aws_lc::NAME, algorithm).unwrap();
-    }
-    builder.freeze()
-}
-
 fn sa(spi: u32, (encryption, integrity): Suite, esn: Esn) -> AddSa {
     AddSa {
         source: "192.0.2.1:4500".parse().unwrap(),
@@ -58,7 +50,7 @@ fn composed(encryption: EncryptionId, key_len: u8, integrity: IntegrityId, mac_l
 }
 
 fn codec(spi: u32, suite: Suite, esn: Esn) -> Codec {
-    Codec::new(&sa(spi, suite, esn), &provider()).unwrap()
+    Codec::new(&sa(spi, suite, esn), &crate::engine::tests::provider()).unwrap()
 }
 
 fn seal(codec: &Codec, sequence: u64, next: NextHeader, inner: &[u8]) -> Vec<u8> {
@@ -193,7 +185,8 @@ fn packets_are_padded_to_four_octets_or_whole_blocks() {
 
 #[test]
 fn keys_of_a_wrong_length_and_unknown_algorithms_are_refused() {
-    let refused = |suite| Codec::new(&sa(1, suite, Esn::Disabled), &provider()).unwrap_err();
+    let refused =
+        |suite| Codec::new(&sa(1, suite, Esn::Disabled), &crate::engine::tests::provider()).unwrap_err();
     assert_eq!(refused(combined(EncryptionId::AES_GCM_16, vec![0; 21])), KernelError::KeyLength);
     let short = composed(EncryptionId::AES_CBC, 16, IntegrityId::HMAC_SHA2_256_128, 16);
     assert_eq!(refused(short), KernelError::KeyLength);
