@@ -58,10 +58,10 @@ def load(pattern=""):
     return [Scenario(path) for path in directories if pattern in path.name]
 
 
-def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=None):
+def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=None, keep=False):
     """Plays it with these two kinds of daemon; raises at the first thing that is not as expected.
 
-    `evidence` is a directory that gets the logs and the capture of a failure.
+    `evidence` is a directory that gets the logs and the capture of a failure, or of any play if `keep`.
     """
     with Lab() as lab:
         stage = Play(lab, scenario, pair, certificates, binaries, swanctl_kind)
@@ -71,6 +71,8 @@ def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=Non
             if evidence is not None:
                 stage.save(evidence)
             raise
+        if keep:
+            stage.save(evidence)
 
 
 class Play:
@@ -175,15 +177,19 @@ class Play:
         self._eventually(lambda: self._established(ike, child), within_s)
 
     def do_rekeyed(self, ike=None, child=None, within_s=10):
-        """As `established`, but with other SPIs than at the last `established` or `rekeyed`."""
+        """As `established`, with other SPIs than at the last such step for what is named, and the same for what is not."""
         before = self.spis
 
         def rekeyed():
             self._established(ike or "gw", child or "net")
-            assert not ike or self.spis["ike"] != before["ike"], "the IKE_SA is still the old one"
-            assert not child or self.spis["child"].isdisjoint(before["child"]), "the CHILD_SA is still the old one"
+            assert (self.spis["ike"] != before["ike"]) == bool(ike), f"IKE_SA before {before}, now {self.spis}"
+            assert self.spis["child"].isdisjoint(before["child"]) == bool(child), f"before {before}, now {self.spis}"
 
         self._eventually(rekeyed, within_s)
+
+    def do_renewed(self, within_s=10):
+        """As `established`, but another IKE_SA with another CHILD_SA than at the last such step."""
+        self.do_rekeyed("gw", "net", within_s)
 
     def do_childless(self, ike="gw"):
         """Each end has one IKE_SA, ESTABLISHED, and no CHILD_SA."""
