@@ -52,6 +52,7 @@ DRIVEN = (
 # Commands that our swanctl does not have so far. Such a command must say so; one that works must leave this list.
 LATER = ("--list-pols", "--list-authorities", "--list-pools", "--list-algs", "--counters", "--rekey", "--redirect",
          "--install", "--uninstall", "--flush-certs")
+# For a strongSwan daemon; charond has neither authorities nor pools so far.
 EXTRA = """
 authorities {
     shown {
@@ -78,7 +79,7 @@ VOLATILE = (
 LOG = ((r"\b[0-9a-f]{8}(_[io])?\b|\b[0-9a-f]{16}(_[ir])?\b", "H"), (r"\d+", "N"))
 VERSIONS = (
     # 6.0 shows the port of each address of a connection.
-    (r"(?m)^(  (?:local|remote):  .*)\[\d+\]$", r"\1"),
+    (r"(?m)^(  (?:local|remote): +.*)\[\d+\]$", r"\1"),
 )
 
 
@@ -89,8 +90,9 @@ def play(report, pair, kinds, certificates, binaries):
         for gateway, one in daemons.items():
             certificates.install(KEYS, gateway, one.swanctl_dir)
             shutil.copy(SCENARIOS / SCENARIO / gateway / "swanctl.conf", one.swanctl_dir)
-            with open(one.swanctl_dir / "swanctl.conf", "a") as conf:
-                conf.write(EXTRA)
+            if one.kind == "strongswan":
+                with open(one.swanctl_dir / "swanctl.conf", "a") as conf:
+                    conf.write(EXTRA)
             one.start()
         sun = swanctl.make(pair[1], daemons["sun"], binaries)
         sun.load_all()
