@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use charon_pki::Certificate;
-use charon_types::connection::{ChildConfig, Connection};
+use charon_types::connection::Connection;
 use tracing::info;
 
 use super::Control;
+use super::start_action::Changes;
 use crate::config::Loading;
-use crate::service::ike_engine::Initiate;
 
 /// Why a connection was not unloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl std::error::Error for UnloadError {}
 
 impl Control {
     /// Loads a connection: new, or in place of the one of its name. What did not change keeps its SAs. Children that start
-    /// by themselves are begun, not waited for.
+    /// by themselves are begun, not waited for; SAs that such children had before end.
     pub fn load_connection(&self, connection: Connection) {
         self.keep_certificates(&connection);
         let name = Arc::clone(&connection.name);
@@ -46,22 +46,18 @@ impl Control {
             }
         };
         if let Some(new) = self.connections.by_name(&name) {
-            for child in &new.children {
-                let kept = old.as_ref().is_some_and(|old| keeps(old, &new, child));
-                if child.start_action.start && !kept {
-                    self.start(&new, child);
-                }
-            }
+            Changes::between(old.as_deref(), Some(&new)).carry_out(&self.engine, &name);
         }
     }
 
-    /// Unloads a connection. SAs that are up stay up.
+    /// Unloads a connection. SAs of children that start by themselves end; others stay up.
     ///
     /// # Errors
     /// [`UnloadError::NotFound`]
     pub fn unload_connection(&self, name: &str) -> Result<(), UnloadError> {
-        self.connections.unload(name).ok_or_else(|| UnloadError::NotFound(name.to_owned()))?;
+        let old = self.connections.unload(name).ok_or_else(|| UnloadError::NotFound(name.to_owned()))?;
         info!(target: "CFG", "removed vici connection: {name}");
+        Changes::between(Some(&old), None).carry_out(&self.engine, name);
         Ok(())
     }
 
@@ -75,22 +71,4 @@ impl Control {
             }
         }
     }
-
-    fn start(&self, connection: &Arc<Connection>, child: &Arc<ChildConfig>) {
-        let done = self.engine.initiate(Initiate {
-            connection: Arc::clone(connection),
-            child: Some(Arc::clone(child)),
-            tap: None,
-        });
-        // The attempt goes on by itself and tells its outcome in the log and by events.
-        drop(done);
-    }
-}
-
-/// Whether a child is the same as before, under the same IKE settings and identities.
-fn keeps(old: &Connection, new: &Connection, child: &ChildConfig) -> bool {
-    old.ike == new.ike
-        && old.local == new.local
-        && old.remote == new.remote
-        && old.child(&child.name).is_some_and(|before| **before == *child)
 }

@@ -3,6 +3,7 @@
 mod connections;
 mod credentials;
 mod initiate;
+mod start_action;
 mod terminate;
 
 use std::sync::Arc;

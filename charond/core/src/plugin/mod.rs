@@ -8,7 +8,9 @@ mod context;
 mod registry;
 mod resolve;
 
-pub use component::{Component, Declared, Feature, Load, LoadError, Necessity, Plugin, ServiceId, Unload, nothing_to_undo};
+pub use component::{
+    Component, Declared, Feature, Load, LoadError, Necessity, Plugin, ServiceId, Unload, nothing_to_undo,
+};
 pub use context::{LoadContext, SECTIONS, SettingsHandle, daemon_section};
 pub use registry::{Loaded, Registry, StartError};
 pub use resolve::{Plan, ResolveError, SkipReason, Skipped, resolve};
