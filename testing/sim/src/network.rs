@@ -173,7 +173,8 @@ impl Network {
             PayloadType::SKF => {
                 sent.octets.get(32..34).map_or(0, |number| u16::from_be_bytes([number[0], number[1]]))
             }
-            _ if header.exchange == ExchangeType::IKE_SA_INIT || speaks_of_version(&sent.octets) => 0,
+            _ if speaks_of_version(&sent.octets) => return,
+            _ if header.exchange == ExchangeType::IKE_SA_INIT => 0,
             _ => {
                 let what = format!("{:?} sent {} in clear", sent.from, header.exchange);
                 return self.violations.push(what);

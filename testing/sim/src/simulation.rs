@@ -208,6 +208,7 @@ impl Simulation {
                 self.with_host(side, |host, now| host.receive(now, path, &octets));
             }
             Due::Kernel(side, boot, sa, op, ops) if boot == self.boots[index(side)] => {
+                self.note(|| format!("        kernel of {side:?} for {sa}: {}", errands(&ops)));
                 self.with_host(side, |host, now| host.complete_kernel(now, sa, op, ops));
             }
             Due::Job(side, boot, sa, id, job) if boot == self.boots[index(side)] => {
@@ -258,4 +259,17 @@ fn title(octets: &[u8]) -> String {
         }
         Err(error) => error.to_string(),
     }
+}
+
+fn errands(ops: &[KernelOp]) -> String {
+    let errand = |op: &KernelOp| match op {
+        KernelOp::AllocSpi { .. } => "AllocSpi".to_owned(),
+        KernelOp::AddSa(sa) => format!("AddSa {} {:?}", sa.spi, sa.direction),
+        KernelOp::UpdateSa { sa, .. } => format!("UpdateSa {}", sa.spi),
+        KernelOp::DeleteSa(sa) => format!("DeleteSa {}", sa.spi),
+        KernelOp::QuerySa(sa) => format!("QuerySa {}", sa.spi),
+        KernelOp::AddPolicy(_) => "AddPolicy".to_owned(),
+        KernelOp::DeletePolicy(_) => "DeletePolicy".to_owned(),
+    };
+    ops.iter().map(errand).collect::<Vec<_>>().join(", ")
 }

@@ -107,6 +107,9 @@ pub enum Refusal {
     /// The child to be rekeyed is not known.
     #[error("the CHILD_SA is not known")]
     ChildNotFound,
+    /// The peer deleted the child before it was complete.
+    #[error("the CHILD_SA was deleted by the peer")]
+    Deleted,
     /// `childless = force` or `never`
     #[error("childless initiation is not acceptable")]
     Childless,
@@ -173,7 +176,7 @@ const fn refusal_notify(refusal: Refusal) -> NotifyType {
         | Refusal::NotUnique => NotifyType::AUTHENTICATION_FAILED,
         Refusal::NoAdditionalSas => NotifyType::NO_ADDITIONAL_SAS,
         Refusal::Temporary | Refusal::Closing => NotifyType::TEMPORARY_FAILURE,
-        Refusal::ChildNotFound => NotifyType::CHILD_SA_NOT_FOUND,
+        Refusal::ChildNotFound | Refusal::Deleted => NotifyType::CHILD_SA_NOT_FOUND,
         // RFC 6023 §3: whoever does not want it takes the missing payloads for an error.
         Refusal::Childless => NotifyType::INVALID_SYNTAX,
     }

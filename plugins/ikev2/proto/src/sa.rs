@@ -30,6 +30,9 @@ use crate::wire::{ExchangeType, Message};
 /// Tasks that wait, at most: commands beyond that fail at once.
 pub(crate) const QUEUE_MAX: usize = 256;
 
+/// Unknown SPIs remembered: one exchange of ours makes one child, and a peer that deletes more is wrong or hostile.
+const EARLY_DELETES_MAX: usize = 16;
+
 /// One input's surroundings.
 #[derive(Clone, Copy)]
 pub(crate) struct Cx<'a> {
@@ -82,6 +85,8 @@ pub(crate) struct Sa {
     outputs: VecDeque<Output>,
     /// A DELETE for the IKE_SA was sent or received.
     pub(crate) deleting: bool,
+    /// SPIs that the peer deleted and we do not know, since our last CREATE_CHILD_SA request: its answer may be under way.
+    early_deletes: VecDeque<EspSpi>,
     pub(crate) closed: bool,
 }
 
@@ -156,6 +161,7 @@ impl Sa {
             deferred: None,
             liveness_query: None,
             deleting: false,
+            early_deletes: VecDeque::new(),
             closed: false,
             handshake_token: None,
             reservations: Vec::new(),
@@ -238,6 +244,24 @@ impl Sa {
         if !released.is_empty() {
             self.kernel(released.into_iter().map(KernelOp::DeleteSa).collect());
         }
+    }
+
+    /// A CREATE_CHILD_SA request goes out: what the peer deleted before does not concern it.
+    pub(crate) fn forget_early_deletes(&mut self) {
+        self.early_deletes.clear();
+    }
+
+    /// The peer deleted a child that we do not know, or not yet.
+    pub(crate) fn note_early_delete(&mut self, spi: EspSpi) {
+        if self.early_deletes.len() == EARLY_DELETES_MAX {
+            self.early_deletes.pop_front();
+        }
+        self.early_deletes.push_back(spi);
+    }
+
+    /// Whether the peer has deleted that child before we knew it.
+    pub(crate) fn is_deleted_early(&self, spi: EspSpi) -> bool {
+        self.early_deletes.contains(&spi)
     }
 
     /// Queues an output.

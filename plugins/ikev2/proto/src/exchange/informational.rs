@@ -49,6 +49,7 @@ fn delete_child(sa: &mut Sa, cx: Cx<'_>, protocol: Protocol, spi: EspSpi) -> Opt
     tracing::info!(target: "IKE", "received DELETE for {protocol} CHILD_SA with SPI {spi}");
     let Some(child) = sa.child_by_spi_out(spi).filter(|child| child.suite.protocol == protocol) else {
         tracing::info!(target: "IKE", "CHILD_SA not found, ignored");
+        sa.note_early_delete(spi);
         return None;
     };
     let crossing = child.state == ChildSaState::Deleting;

@@ -1,5 +1,7 @@
 //! DELETE, by one side and by both at once.
 
+use std::time::Duration;
+
 use charon_types::connection::AuthMethod;
 use charon_types::id::UniqueId;
 use charon_types::snapshot::IkeSaState;
@@ -9,6 +11,7 @@ use super::pair::{Pair, Seen, Side};
 use crate::failure::{Failure, Refusal};
 use crate::ike_sa::{Command, Force};
 use crate::output::{CloseReason, CommandSuccess, CommandToken};
+use crate::wire::{ExchangeType, MessageKind};
 
 fn established() -> Pair {
     let mut pair = psk_pair();
@@ -143,4 +146,29 @@ fn simultaneous_requests_of_both_sides_are_served() {
     assert_eq!(pair.snapshot(Side::B).children.len(), 3);
     assert_eq!((pair.a.kernel.sas.len(), pair.b.kernel.sas.len()), (6, 6));
     assert!(matches!(pair.a.world.connections[0].local[0].method, AuthMethod::Psk));
+}
+
+#[test]
+fn a_delete_that_overtakes_the_answer_leaves_no_child() {
+    let mut pair = established();
+    // A --> CREATE_CHILD_SA --> B, the answer is lost; A <-- DELETE <-- B; A --> CREATE_CHILD_SA again
+    let mut lost = 0;
+    pair.filter = Box::new(move |sent| {
+        let answer = sent.is(Side::B, ExchangeType::CREATE_CHILD_SA, MessageKind::Response);
+        lost += u32::from(answer);
+        !answer || lost > 1
+    });
+    let config = std::sync::Arc::clone(&pair.a.world.connections[0].children[0]);
+    pair.command(Side::A, Command::InitiateChild { child: config, token: Some(CommandToken(2)) });
+    pair.run(Duration::from_secs(1));
+    let child = pair.snapshot(Side::B).children[1].unique_id;
+    pair.command(Side::B, Command::TerminateChild { child, token: Some(CommandToken(3)) });
+    pair.run(Duration::from_secs(10));
+    assert!(pair.a.events.contains(&Seen::Done(2, Err(Refusal::Deleted.into()))));
+    assert!(pair.b.events.contains(&Seen::Done(3, Ok(CommandSuccess::Terminated))));
+    for side in [Side::A, Side::B] {
+        assert_eq!(pair.snapshot(side).children.len(), 1);
+        assert_eq!(pair.host(side).kernel.sas.len(), 2);
+        assert!(pair.host(side).kernel.reserved.is_empty());
+    }
 }

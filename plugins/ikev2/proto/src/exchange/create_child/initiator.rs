@@ -15,7 +15,7 @@ use super::install::{Installing, KeySource};
 use super::offer::{ChildOffer, OwnKe};
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
-use crate::failure::{Failure, LocalFault, Misbehaviour};
+use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::{Job, JobResult};
 use crate::output::{CloseReason, CommandToken, JobId, OpId};
 use crate::proposal::ke_methods;
@@ -215,6 +215,7 @@ impl Plan {
         let (name, unique_id) = (&self.offer.config.name, self.offer.unique_id);
         tracing::error!(target: "IKE", "establishing CHILD_SA {name}{{{unique_id}}}");
         let payloads = self.offer.payloads(self.spi, between);
+        sa.forget_early_deletes();
         match sa.send_request(cx, ExchangeType::CREATE_CHILD_SA, payloads) {
             Ok(()) => Some(Active::ExpectAnswer(Box::new(ExpectAnswer { plan: self, nonce, key }))),
             Err(failure) => self.fail(sa, failure),
@@ -251,11 +252,16 @@ impl Plan {
             if agreed.suite.ke != used {
                 return Err(Misbehaviour::UnofferedProposal.into());
             }
+            // The peer's DELETE has overtaken its answer: there is nothing to install, and nothing to delete.
+            if sa.is_deleted_early(agreed.spi_out) {
+                return Ok(None);
+            }
             tracing::info!(target: "CFG", "selected proposal: {}", agreed.suite);
-            agreed.install(sa, cx, &source)
+            agreed.install(sa, cx, &source).map(Some)
         });
         match agreed {
-            Ok(installing) => Some(Active::Install(Box::new(installing))),
+            Ok(Some(installing)) => Some(Active::Install(Box::new(installing))),
+            Ok(None) => self.fail(sa, Refusal::Deleted.into()),
             Err(failure) => self.disown(sa, failure),
         }
     }
