@@ -133,8 +133,13 @@ def unit(tally, options):
 
 
 def sim(tally, options):
-    """Simulated peers on a simulated network."""
-    _cargo_test(tally, "sim", "seeds", ["cargo", "test", "--locked", "-p", "charon-sim", "--no-fail-fast"])
+    """Two IKE machines on a bad network under virtual time, by seeds."""
+    _cargo_test(tally, "sim", "test", ["cargo", "test", "--locked", "-p", "charon-sim", "--no-fail-fast"])
+    for name, argv in (("toy", ["--seeds", str(options.seeds)]),
+                       ("real", ["--seeds", str(max(1, options.seeds // 10)), "--real"])):
+        done = Command("sim", f"{name} algorithms", ["cargo", "run", "-q", "--locked", "-p", "charon-sim", "--", *argv])
+        good = done.status == 0
+        tally.check(done.lines[-1] if good and done.lines else f"{name} algorithms", good, done.tail())
 
 
 def fuzz(tally, options):
@@ -171,6 +176,7 @@ def main():
     parser.add_argument("--skip", choices=STAGES, action="append", default=[], help="not this stage; it counts as skipped")
     parser.add_argument("--release", action="store_true", help="the release build for interop, scenarios and demo")
     parser.add_argument("--seconds", type=int, default=5, help="for each fuzz target (default 5)")
+    parser.add_argument("--seeds", type=int, default=2000, help="histories of the simulation (default 2000)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = [stage for stage in STAGES if stage in (options.only or STAGES)]
