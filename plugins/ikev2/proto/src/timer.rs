@@ -88,6 +88,7 @@ impl Timer {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time starts at some moment")]
 mod tests {
     use std::time::Duration;
 
