@@ -8,6 +8,7 @@ from collections import defaultdict
 
 from .binaries import ROOT
 
+FILE = re.compile(r"`([\w./-]+\.(?:rs|py))`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -26,6 +27,7 @@ def checks():
     yield "dependencies come from the registry alone", _sources(outside)
     yield "no dependency is banned", _bans(outside, deny)
     yield "links between documents lead somewhere", _links()
+    yield "files that documents name are there", _files()
 
 
 def _licences(packages, deny):
@@ -91,10 +93,24 @@ def _bans(packages, deny):
     return "\n".join(wrong) or None
 
 
+def _tracked(*patterns):
+    return subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True).stdout.split()
+
+
+def _files():
+    """A document may name a file by the end of its path."""
+    ends = {"/" + name for name in _tracked()}
+    wrong = []
+    for document in _tracked("docs/*.md", "README.md", "testing/README.md"):
+        for name in FILE.findall((ROOT / document).read_text()):
+            if not any(end.endswith("/" + name) for end in ends):
+                wrong.append(f"{document}: {name}")
+    return "\n".join(wrong) or None
+
+
 def _links():
     wrong = []
-    tracked = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    for name in tracked:
+    for name in _tracked("*.md"):
         for target in LINK.findall((ROOT / name).read_text()):
             if "://" not in target and not ((ROOT / name).parent / target).exists():
                 wrong.append(f"{name}: {target}")
