@@ -79,6 +79,7 @@ pub(crate) fn ike_settings(daemon: &View<'_>, ports: (u16, u16)) -> Result<Setti
     Ok(Settings {
         retransmission,
         half_open_timeout: read.time("half_open_timeout", default.half_open_timeout)?,
+        delete_rekeyed_delay: read.time("delete_rekeyed_delay", default.delete_rekeyed_delay)?,
         keep_alive: read.time("keep_alive", default.keep_alive)?,
         fragment_size_v4: read.int("fragment_size_v4", fragment_size)?,
         fragment_size_v6: read.int("fragment_size_v6", fragment_size)?,

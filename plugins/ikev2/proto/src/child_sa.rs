@@ -33,10 +33,45 @@ pub(crate) struct ChildSa {
     pub(crate) local_ts: Vec<TrafficSelector>,
     pub(crate) remote_ts: Vec<TrafficSelector>,
     pub(crate) installed_at: Instant,
+    /// When it is to be rekeyed; shown, even when overdue.
     pub(crate) rekey_at: Option<Instant>,
+    /// When the next attempt to rekey it begins.
+    pub(crate) rekey_due: Option<Instant>,
     pub(crate) dies_at: Option<Instant>,
     pub(crate) usage_in: SaUsage,
     pub(crate) usage_out: SaUsage,
+    pub(crate) outbound: Outbound,
+    pub(crate) voice: Voice,
+    /// The child that the peer made to replace this one.
+    pub(crate) replaced_by: Option<UniqueId>,
+}
+
+/// Whether we send on a child. After the peer rekeyed, the old one is used until the peer deletes it, because only then is
+/// it certain that the peer receives on the new one.
+#[derive(Clone, Debug)]
+pub(crate) enum Outbound {
+    /// In the kernel.
+    Installed,
+    /// Kept for later.
+    Waiting(Box<KernelOp>),
+}
+
+/// Whether the world knows of a child: a replacement is announced when it takes over, and what it replaced ends silently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// Its end is an event.
+    Announced,
+    /// Its end is none.
+    Silent,
+}
+
+/// When a new child's outbound SA is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutboundWhen {
+    /// With the inbound one.
+    Now,
+    /// When the peer deletes the child that this one replaces.
+    PeerDeletesOld,
 }
 
 /// Keys of both directions, seen from here.
@@ -113,27 +148,66 @@ impl ChildSa {
     }
 
     /// Operations that install it: inbound SA first, so that nothing the peer sends early is lost; policies last, so that
-    /// nothing we send finds a policy without an SA.
+    /// nothing we send finds a policy without an SA. What is to wait stays with the child.
     pub(crate) fn install_ops(
-        &self,
+        &mut self,
         keys: &DirectedKeys,
         lifespan: &Lifespan,
         replay_window: u32,
+        outbound: OutboundWhen,
     ) -> Vec<KernelOp> {
-        let mut ops = vec![
-            self.add_sa(Direction::Inbound, &keys.inbound, lifespan, replay_window),
-            self.add_sa(Direction::Outbound, &keys.outbound, lifespan, 0),
-        ];
-        ops.extend(self.policies().into_iter().map(|policy| KernelOp::AddPolicy(Box::new(policy))));
+        let mut ops = vec![self.add_sa(Direction::Inbound, &keys.inbound, lifespan, replay_window)];
+        let sending = self.add_sa(Direction::Outbound, &keys.outbound, lifespan, 0);
+        match outbound {
+            OutboundWhen::Now => ops.push(sending),
+            OutboundWhen::PeerDeletesOld => self.outbound = Outbound::Waiting(Box::new(sending)),
+        }
+        let wanted =
+            |policy: &Policy| outbound == OutboundWhen::Now || policy.direction != PolicyDirection::Out;
+        let policies = self.policies().into_iter().filter(wanted);
+        ops.extend(policies.map(|policy| KernelOp::AddPolicy(Box::new(policy))));
         ops
+    }
+
+    /// Operations that let us send on it after all; none if we do already.
+    pub(crate) fn activate_ops(&mut self) -> Vec<KernelOp> {
+        let Outbound::Waiting(sending) = std::mem::replace(&mut self.outbound, Outbound::Installed) else {
+            return Vec::new();
+        };
+        let policies = self.policies().into_iter().filter(|policy| policy.direction == PolicyDirection::Out);
+        let policies = policies.map(|policy| KernelOp::AddPolicy(Box::new(policy)));
+        std::iter::once(*sending).chain(policies).collect()
     }
 
     /// Operations that remove it, in the opposite order.
     pub(crate) fn remove_ops(&self) -> Vec<KernelOp> {
-        let policies =
-            self.policies().into_iter().rev().map(|policy| KernelOp::DeletePolicy(Box::new(policy)));
-        let sas = [KernelOp::DeleteSa(self.key_out()), KernelOp::DeleteSa(self.key_in())];
-        policies.chain(sas).collect()
+        let mut ops = self.remove_outbound_ops();
+        ops.extend(self.remove_inbound_ops());
+        ops
+    }
+
+    /// Operations after which we no longer send on it.
+    pub(crate) fn remove_outbound_ops(&self) -> Vec<KernelOp> {
+        match self.outbound {
+            Outbound::Waiting(_) => Vec::new(),
+            Outbound::Installed => {
+                let mut ops = self.delete_policies(|direction| direction == PolicyDirection::Out);
+                ops.push(KernelOp::DeleteSa(self.key_out()));
+                ops
+            }
+        }
+    }
+
+    /// Operations after which we no longer receive on it.
+    pub(crate) fn remove_inbound_ops(&self) -> Vec<KernelOp> {
+        let mut ops = self.delete_policies(|direction| direction != PolicyDirection::Out);
+        ops.push(KernelOp::DeleteSa(self.key_in()));
+        ops
+    }
+
+    fn delete_policies(&self, wanted: impl Fn(PolicyDirection) -> bool) -> Vec<KernelOp> {
+        let policies = self.policies().into_iter().rev().filter(|policy| wanted(policy.direction));
+        policies.map(|policy| KernelOp::DeletePolicy(Box::new(policy))).collect()
     }
 
     /// Operations that move its SAs.

@@ -73,7 +73,7 @@ impl IkeSa {
                 Task::DeleteChild(_, _, token) | Task::DeleteIke(_, token) => {
                     self.sa.done(token, Ok(CommandSuccess::Terminated));
                 }
-                Task::CreateChild(..) | Task::DisownChild(..) | Task::Liveness => {
+                Task::CreateChild(..) | Task::RekeyChild(..) | Task::DisownChild(..) | Task::Liveness => {
                     waiting.extend(task.token())
                 }
             }
@@ -85,6 +85,7 @@ impl IkeSa {
         for unique_id in children {
             self.sa.remove_child(cx, unique_id, reason);
         }
+        self.sa.end_all_lingering(cx);
         self.sa.release_spis();
         self.sa.close();
         let mut snapshot = self.sa.snapshot(cx.now.mono);
@@ -202,6 +203,7 @@ impl IkeSa {
     pub(crate) fn on_command(&mut self, cx: Cx<'_>, command: Command) {
         if self.sa.is_closed() {
             let (Command::InitiateChild { token, .. }
+            | Command::RekeyChild { token, .. }
             | Command::TerminateChild { token, .. }
             | Command::TerminateIke { token, .. }) = command;
             self.sa.done(token, Err(Refusal::Closing.into()));
@@ -209,6 +211,7 @@ impl IkeSa {
         }
         match command {
             Command::InitiateChild { child, token } => self.sa.queue_task(Task::CreateChild(child, token)),
+            Command::RekeyChild { child, token } => self.sa.queue_task(Task::RekeyChild(child, token)),
             Command::TerminateChild { child, token } => {
                 if self.sa.child_mut(child).is_some() {
                     self.sa.queue_task(Task::DeleteChild(child, CloseReason::Command, token));
@@ -253,9 +256,13 @@ impl IkeSa {
                 let path = Path { remote: *remote, ..self.sa.path };
                 self.sa.move_to(cx, path);
             }
-            KernelEvent::Expire { expiry: Expiry::Soft, .. }
-            | KernelEvent::Mapping { .. }
-            | KernelEvent::Acquire { .. } => {}
+            KernelEvent::Expire { sa, expiry: Expiry::Soft } => {
+                let child = self.sa.child_by_spi_in(sa.spi).or_else(|| self.sa.child_by_spi_out(sa.spi));
+                if let Some(unique_id) = child.map(|child| child.unique_id) {
+                    self.sa.rekey_soon(unique_id);
+                }
+            }
+            KernelEvent::Mapping { .. } | KernelEvent::Acquire { .. } => {}
         }
     }
 
@@ -273,7 +280,8 @@ impl IkeSa {
                 tracing::info!(target: "IKE", "IKE_SA {}[{}] expired", self.sa.name(), self.sa.unique_id);
                 self.sa.queue.push_front(Task::DeleteIke(CloseReason::Expired, None));
             }
-            Timer::Inactivity => {}
+            Timer::Children => self.sa.check_children(cx),
+            Timer::Linger => self.sa.end_lingering(cx, cx.now.mono),
         }
     }
 
@@ -322,6 +330,7 @@ impl IkeSa {
         let token = task.token();
         let started = match task {
             Task::CreateChild(config, token) => initiator::begin(sa, cx, config, token),
+            Task::RekeyChild(child, token) => initiator::begin_rekey(sa, cx, child, token),
             Task::DeleteChild(child, _, token) if sa.child_mut(child).is_none() => {
                 // The peer was faster.
                 sa.done(token, Ok(CommandSuccess::Terminated));

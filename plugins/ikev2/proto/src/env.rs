@@ -205,6 +205,8 @@ pub struct Settings {
     pub retransmission: Retransmission,
     /// A responder's IKE_SA that is not established by then is dropped.
     pub half_open_timeout: Duration,
+    /// How long the inbound SA of a replaced child stays, for packets on their way.
+    pub delete_rekeyed_delay: Duration,
     /// Between NAT keepalives, zero for none.
     pub keep_alive: Duration,
     /// Size of an IP packet that carries a fragment over IPv4.
@@ -240,6 +242,7 @@ impl Default for Settings {
         Self {
             retransmission: Retransmission::default(),
             half_open_timeout: Duration::from_secs(30),
+            delete_rekeyed_delay: Duration::from_secs(5),
             keep_alive: Duration::from_secs(20),
             fragment_size_v4: 1280,
             fragment_size_v6: 1280,

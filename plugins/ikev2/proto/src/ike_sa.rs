@@ -70,6 +70,13 @@ pub enum Command {
         /// Who is told the outcome.
         token: Option<CommandToken>,
     },
+    /// Replace a child by one with fresh keys.
+    RekeyChild {
+        /// Which.
+        child: UniqueId,
+        /// Who is told the outcome.
+        token: Option<CommandToken>,
+    },
     /// Delete a child.
     TerminateChild {
         /// Which.

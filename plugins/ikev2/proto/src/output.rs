@@ -80,6 +80,15 @@ pub enum IkeEvent {
         /// The child.
         child: Arc<ChildSaSnapshot>,
     },
+    /// A CHILD_SA was replaced by another, which carries its traffic now.
+    ChildRekeyed {
+        /// The IKE_SA.
+        sa: Arc<IkeSaSnapshot>,
+        /// The old child.
+        old: Arc<ChildSaSnapshot>,
+        /// The new one.
+        new: Arc<ChildSaSnapshot>,
+    },
     /// A CHILD_SA that carried traffic is gone.
     ChildRemoved {
         /// The IKE_SA.
@@ -109,7 +118,7 @@ pub enum IkeEvent {
     },
 }
 
-/// What a command achieved.
+/// What a command achieved. A child that was rekeyed counts as installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandSuccess {
     /// The IKE_SA is established (no child was asked for).

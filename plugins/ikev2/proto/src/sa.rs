@@ -8,13 +8,13 @@ use std::time::Instant;
 use charon_types::algorithm::HashId;
 use charon_types::connection::{Connection, Fragmentation};
 use charon_types::endpoint::Path;
-use charon_types::id::{EspSpi, IkeSpi, MessageId, Role, UniqueId};
+use charon_types::id::{EspSpi, IkeSpi, MessageId, Reqid, Role, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{KernelOp, SaKey};
 use charon_types::proposal::{IkeSuite, Protocol};
-use charon_types::snapshot::NatConditions;
+use charon_types::snapshot::{ChildSaState, NatConditions};
 
-use crate::child_sa::ChildSa;
+use crate::child_sa::{ChildSa, Voice};
 use crate::env::{AuthorityKeyId, Env, Now};
 use crate::failure::Failure;
 use crate::job::Job;
@@ -76,6 +76,10 @@ pub(crate) struct Sa {
     pub(crate) deferred: Option<Box<Message>>,
     /// Counters that decide about a liveness check.
     pub(crate) liveness_query: Option<OpId>,
+    /// A rekeying of the peer's that crosses ours.
+    pub(crate) collision: Option<Collision>,
+    /// Inbound SAs of replaced children, and when they go.
+    pub(crate) lingering: Vec<Lingering>,
     /// Who waits for the handshake.
     pub(crate) handshake_token: Option<CommandToken>,
     /// SPI reservations whose answers have not come.
@@ -113,6 +117,26 @@ pub(crate) struct SaClock {
     pub(crate) heard: Instant,
     /// When we last sent.
     pub(crate) sent: Instant,
+}
+
+/// Both sides rekey one child at once (RFC 7296 §2.8.1): what decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Collision {
+    /// The child.
+    pub(crate) old: UniqueId,
+    /// The lower nonce of the peer's exchange.
+    pub(crate) lowest_nonce: Vec<u8>,
+}
+
+/// The inbound half of a child that was replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Lingering {
+    /// When it goes.
+    pub(crate) until: Instant,
+    /// What removes it.
+    pub(crate) ops: Vec<KernelOp>,
+    /// What it uses until then.
+    pub(crate) reqid: Reqid,
 }
 
 /// A peer's request, from its arrival to its answer.
@@ -163,6 +187,8 @@ impl Sa {
             deleting: false,
             early_deletes: VecDeque::new(),
             closed: false,
+            collision: None,
+            lingering: Vec::new(),
             handshake_token: None,
             reservations: Vec::new(),
             spare_spis: Vec::new(),
@@ -305,12 +331,16 @@ impl Sa {
         self.children.iter().find(|child| child.spi_out == spi)
     }
 
-    /// An installed child becomes one of ours.
+    /// An installed child becomes one of ours, and is announced unless it is silent yet.
     pub(crate) fn add_child(&mut self, cx: Cx<'_>, child: ChildSa) {
+        let announced = child.voice == Voice::Announced;
         let snapshot = Arc::new(child.snapshot(cx.now.mono));
         self.children.push(child);
-        let sa = Arc::new(self.snapshot_of(cx.now.mono, std::slice::from_ref(&snapshot)));
-        self.output(Output::Event(IkeEvent::ChildInstalled { sa, child: snapshot }));
+        self.arm_children();
+        if announced {
+            let sa = Arc::new(self.snapshot_of(cx.now.mono, std::slice::from_ref(&snapshot)));
+            self.output(Output::Event(IkeEvent::ChildInstalled { sa, child: snapshot }));
+        }
     }
 
     /// Takes a child out of the kernel and out of the list, and tells it.
@@ -322,13 +352,22 @@ impl Sa {
     ) -> Option<ChildSa> {
         let at = self.children.iter().position(|child| child.unique_id == unique_id)?;
         let child = self.children.remove(at);
-        self.kernel(child.remove_ops());
-        cx.env.ids.release_reqid(child.reqid);
-        let snapshot = Arc::new(child.snapshot(cx.now.mono));
-        let sa = Arc::new(self.snapshot_of(cx.now.mono, std::slice::from_ref(&snapshot)));
-        let config = Arc::clone(&child.config);
-        let reason = reason.clone();
-        self.output(Output::Event(IkeEvent::ChildRemoved { sa, child: snapshot, config, reason }));
+        for other in self.children.iter_mut().filter(|other| other.replaced_by == Some(unique_id)) {
+            // It was to be replaced by the one that goes: it stays in charge.
+            other.replaced_by = None;
+            if other.state == ChildSaState::Rekeyed {
+                other.state = ChildSaState::Installed;
+            }
+        }
+        self.arm_children();
+        self.take_out(cx, &child);
+        if child.voice == Voice::Announced {
+            let snapshot = Arc::new(child.snapshot(cx.now.mono));
+            let sa = Arc::new(self.snapshot_of(cx.now.mono, std::slice::from_ref(&snapshot)));
+            let config = Arc::clone(&child.config);
+            let reason = reason.clone();
+            self.output(Output::Event(IkeEvent::ChildRemoved { sa, child: snapshot, config, reason }));
+        }
         Some(child)
     }
 

@@ -13,6 +13,8 @@ use crate::output::{CloseReason, CommandToken};
 pub(crate) enum Task {
     /// Create a further child.
     CreateChild(Arc<ChildConfig>, Option<CommandToken>),
+    /// Replace a child.
+    RekeyChild(UniqueId, Option<CommandToken>),
     /// Delete a child.
     DeleteChild(UniqueId, CloseReason, Option<CommandToken>),
     /// Tell the peer that a child which it believes in does not exist here.
@@ -27,9 +29,10 @@ impl Task {
     /// Who waits for it.
     pub(crate) fn token(&self) -> Option<CommandToken> {
         match self {
-            Self::CreateChild(_, token) | Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => {
-                *token
-            }
+            Self::CreateChild(_, token)
+            | Self::RekeyChild(_, token)
+            | Self::DeleteChild(_, _, token)
+            | Self::DeleteIke(_, token) => *token,
             Self::DisownChild(..) | Self::Liveness => None,
         }
     }
@@ -38,6 +41,7 @@ impl Task {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::CreateChild(..) => "CHILD_CREATE",
+            Self::RekeyChild(..) => "CHILD_REKEY",
             Self::DeleteChild(..) | Self::DisownChild(..) => "CHILD_DELETE",
             Self::DeleteIke(..) => "IKE_DELETE",
             Self::Liveness => "IKE_DPD",

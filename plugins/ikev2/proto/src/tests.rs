@@ -5,5 +5,6 @@ mod deletion;
 mod handshake;
 mod malformed;
 mod pair;
+mod rekey_child;
 mod retransmission;
 mod world;

@@ -15,12 +15,14 @@ pub enum Timer {
     Keepalive,
     /// The IKE_SA's lifetime is over.
     Lifetime,
-    /// See whether children have been idle for too long.
-    Inactivity,
+    /// A child is to be rekeyed, or its lifetime is over.
+    Children,
+    /// The inbound SA of a child that was replaced goes.
+    Linger,
 }
 
 /// Number of [`Timer`]s.
-const TIMERS: usize = 6;
+const TIMERS: usize = 7;
 
 /// The next moment at which `handle_timeout` has something to do, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +74,15 @@ impl TimerTable {
 }
 
 impl Timer {
-    const ALL: [Self; TIMERS] =
-        [Self::Retransmit, Self::HalfOpen, Self::Dpd, Self::Keepalive, Self::Lifetime, Self::Inactivity];
+    const ALL: [Self; TIMERS] = [
+        Self::Retransmit,
+        Self::HalfOpen,
+        Self::Dpd,
+        Self::Keepalive,
+        Self::Lifetime,
+        Self::Children,
+        Self::Linger,
+    ];
 
     const fn index(self) -> usize {
         match self {
@@ -82,7 +91,8 @@ impl Timer {
             Self::Dpd => 2,
             Self::Keepalive => 3,
             Self::Lifetime => 4,
-            Self::Inactivity => 5,
+            Self::Children => 5,
+            Self::Linger => 6,
         }
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use charon_types::endpoint::{PORT_IKE, PORT_NAT_T, Path};
-use charon_types::id::MessageId;
+use charon_types::id::{MessageId, UniqueId};
 use charon_types::kernel_op::{Encap, KernelOp, KernelReply, KernelResult};
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSaState};
 
-use crate::child_sa::seconds_until;
+use crate::child_sa::{ChildSa, Voice, seconds_until};
 use crate::ike_sa::ChildUsage;
-use crate::sa::{Cx, Sa};
+use crate::output::CloseReason;
+use crate::sa::{Cx, Lingering, Sa};
 use crate::task::Task;
 use crate::timer::Timer;
 
@@ -117,6 +118,94 @@ impl Sa {
     fn idle_until(&self) -> Option<Instant> {
         let delay = self.connection.as_ref()?.ike.dpd_delay;
         if delay.is_zero() { None } else { self.clock.heard.checked_add(delay) }
+    }
+
+    /// Arms the timer for what is due to children next.
+    pub(crate) fn arm_children(&mut self) {
+        let due = |child: &ChildSa| {
+            let rekey = child.rekey_due.filter(|_| child.state == ChildSaState::Installed);
+            let end = child.dies_at.filter(|_| child.state != ChildSaState::Deleting);
+            [rekey, end].into_iter().flatten().min()
+        };
+        match self.children.iter().filter_map(due).min() {
+            Some(at) => self.timers.set(Timer::Children, at),
+            None => self.timers.stop(Timer::Children),
+        }
+    }
+
+    /// Children that are due are rekeyed; those whose time is over are deleted.
+    pub(crate) fn check_children(&mut self, cx: Cx<'_>) {
+        let now = cx.now.mono;
+        let past = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let mut tasks = Vec::new();
+        for child in &mut self.children {
+            if past(child.dies_at) && child.state != ChildSaState::Deleting {
+                child.dies_at = None;
+                tasks.push(Task::DeleteChild(child.unique_id, CloseReason::Expired, None));
+            } else if past(child.rekey_due) && child.state == ChildSaState::Installed {
+                child.rekey_due = None;
+                tasks.push(Task::RekeyChild(child.unique_id, None));
+            }
+        }
+        tasks.into_iter().for_each(|task| self.queue_task(task));
+        self.arm_children();
+    }
+
+    /// The kernel says that a child has carried enough.
+    pub(crate) fn rekey_soon(&mut self, unique_id: UniqueId) {
+        let waits =
+            self.queue.iter().any(|task| matches!(task, Task::RekeyChild(queued, _) if *queued == unique_id));
+        let Some(child) = self.child_mut(unique_id).filter(|child| child.state == ChildSaState::Installed)
+        else {
+            return;
+        };
+        child.rekey_due = None;
+        self.arm_children();
+        if !waits {
+            self.queue_task(Task::RekeyChild(unique_id, None));
+        }
+    }
+
+    /// Takes a child out of the kernel. One that was replaced may still receive what is on its way.
+    pub(crate) fn take_out(&mut self, cx: Cx<'_>, child: &ChildSa) {
+        let delay = cx.env.settings.delete_rekeyed_delay;
+        if child.voice == Voice::Announced || delay.is_zero() {
+            self.kernel(child.remove_ops());
+            cx.env.ids.release_reqid(child.reqid);
+            return;
+        }
+        let outbound = child.remove_outbound_ops();
+        if !outbound.is_empty() {
+            self.kernel(outbound);
+        }
+        let until = cx.now.mono + delay;
+        self.lingering.push(Lingering { until, ops: child.remove_inbound_ops(), reqid: child.reqid });
+        self.arm_lingering();
+    }
+
+    /// Ends what has lingered long enough.
+    pub(crate) fn end_lingering(&mut self, cx: Cx<'_>, now: Instant) {
+        let over: Vec<_> = self.lingering.extract_if(.., |lingering| lingering.until <= now).collect();
+        for lingering in over {
+            self.kernel(lingering.ops);
+            cx.env.ids.release_reqid(lingering.reqid);
+        }
+        self.arm_lingering();
+    }
+
+    /// Ends all that lingers.
+    pub(crate) fn end_all_lingering(&mut self, cx: Cx<'_>) {
+        for lingering in std::mem::take(&mut self.lingering) {
+            self.kernel(lingering.ops);
+            cx.env.ids.release_reqid(lingering.reqid);
+        }
+    }
+
+    fn arm_lingering(&mut self) {
+        match self.lingering.iter().map(|lingering| lingering.until).min() {
+            Some(at) => self.timers.set(Timer::Linger, at),
+            None => self.timers.stop(Timer::Linger),
+        }
     }
 
     /// Counters as the shell read them.

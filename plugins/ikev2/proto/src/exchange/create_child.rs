@@ -4,4 +4,5 @@ pub(crate) mod answer;
 pub(crate) mod initiator;
 pub(crate) mod install;
 pub(crate) mod offer;
+pub(crate) mod rekey_child;
 pub(crate) mod responder;

@@ -4,6 +4,7 @@ use charon_types::id::{EspSpi, UniqueId};
 use charon_types::proposal::Protocol;
 use charon_types::snapshot::ChildSaState;
 
+use super::create_child::rekey_child;
 use crate::failure::{Failure, Refusal};
 use crate::output::CloseReason;
 use crate::sa::{Cx, Sa};
@@ -57,6 +58,7 @@ fn delete_child(sa: &mut Sa, cx: Cx<'_>, protocol: Protocol, spi: EspSpi) -> Opt
     let ours = child.spi_in;
     if !crossing {
         log_closing(sa, unique_id);
+        rekey_child::conclude(sa, cx, unique_id);
     }
     sa.remove_child(cx, unique_id, &CloseReason::Peer);
     tracing::info!(target: "IKE", "CHILD_SA closed");

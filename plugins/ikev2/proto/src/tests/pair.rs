@@ -78,6 +78,7 @@ pub(super) struct Host {
 pub(super) enum Seen {
     Established,
     ChildInstalled,
+    ChildRekeyed(UniqueId, UniqueId),
     ChildRemoved(CloseReason),
     Closed(CloseReason, IkeSaState),
     Done(u64, Result<CommandSuccess, Failure>),
@@ -384,6 +385,7 @@ fn seen(event: IkeEvent) -> Seen {
     match event {
         IkeEvent::Established { .. } => Seen::Established,
         IkeEvent::ChildInstalled { .. } => Seen::ChildInstalled,
+        IkeEvent::ChildRekeyed { old, new, .. } => Seen::ChildRekeyed(old.unique_id, new.unique_id),
         IkeEvent::ChildRemoved { reason, .. } => Seen::ChildRemoved(reason),
         IkeEvent::Closed { reason, sa, .. } => Seen::Closed(reason, sa.state),
         IkeEvent::CommandDone { token, outcome } => Seen::Done(token.0, outcome),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use charon_types::connection::{ChildConfig, Connection};
-use charon_types::id::EspSpi;
+use charon_types::connection::ChildConfig;
+use charon_types::id::{EspSpi, UniqueId};
 use charon_types::kernel_op::{KernelOp, Mode};
 use charon_types::proposal::{ChildSuite, Offer, Preference, Proposal, Selected, select};
 use charon_types::selector::{TrafficSelector, narrow};
@@ -25,16 +25,19 @@ pub(crate) struct ChildChoice {
     mode: Mode,
     local_ts: Vec<TrafficSelector>,
     remote_ts: Vec<TrafficSelector>,
+    pub(crate) replaces: Option<UniqueId>,
 }
 
 impl ChildChoice {
-    /// Chooses a configured child for the offer in `request`, and narrows the selectors.
+    /// Chooses one of `configs` for the offer in `request`, and narrows the selectors. `replaces` is the child that the
+    /// peer wants replaced.
     pub(crate) fn select(
         sa: &Sa,
         cx: Cx<'_>,
-        connection: &Connection,
+        configs: &[Arc<ChildConfig>],
         request: &Message,
         own_ke: OwnKe,
+        replaces: Option<UniqueId>,
     ) -> Result<Self, Failure> {
         if sa.children.len() >= CHILDREN_MAX {
             return Err(Refusal::NoAdditionalSas.into());
@@ -44,7 +47,7 @@ impl ChildChoice {
         let local = request.ts_r().ok_or(Misbehaviour::MissingPayload(PayloadType::TS_R.0))?;
         let mut no_fit = Incompatibility::TrafficSelectors;
         let mut best: Option<(u8, Self)> = None;
-        for config in &connection.children {
+        for config in configs {
             let Some((rank, local_ts, remote_ts)) = narrowed(sa, config, local, remote) else { continue };
             if best.as_ref().is_some_and(|(best, _)| *best >= rank) {
                 continue;
@@ -57,7 +60,7 @@ impl ChildChoice {
             let mode = choose_mode(sa, cx, config, request, &local_ts, &remote_ts);
             best = Some((
                 rank,
-                Self { config: Arc::clone(config), selected, spi_out, mode, local_ts, remote_ts },
+                Self { config: Arc::clone(config), selected, spi_out, mode, local_ts, remote_ts, replaces },
             ));
         }
         let (_, choice) = best.ok_or(no_fit)?;
@@ -100,6 +103,7 @@ impl ChildChoice {
             spi_out: self.spi_out,
             local_ts: self.local_ts,
             remote_ts: self.remote_ts,
+            replaces: self.replaces,
         }
     }
 }

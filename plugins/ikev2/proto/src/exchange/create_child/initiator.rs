@@ -10,14 +10,16 @@ use charon_types::algorithm::KeMethod;
 use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, Role, UniqueId};
 use charon_types::kernel_op::KernelResult;
+use charon_types::snapshot::ChildSaState;
 
 use super::install::{Installing, KeySource};
 use super::offer::{ChildOffer, OwnKe};
+use super::rekey_child;
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::{Job, JobResult};
-use crate::output::{CloseReason, CommandToken, JobId, OpId};
+use crate::output::{CloseReason, CommandSuccess, CommandToken, JobId, OpId};
 use crate::proposal::ke_methods;
 use crate::sa::{Cx, Sa};
 use crate::task::Task;
@@ -91,6 +93,27 @@ pub(crate) fn begin(
     Ok(Active::AwaitSpi(Box::new(AwaitSpi { op, offer })))
 }
 
+/// Begins to replace a child.
+pub(crate) fn begin_rekey(
+    sa: &mut Sa,
+    cx: Cx<'_>,
+    old: UniqueId,
+    token: Option<CommandToken>,
+) -> Result<Active, Failure> {
+    let child = sa.children.iter().find(|child| child.unique_id == old).ok_or(Refusal::ChildNotFound)?;
+    if child.state != ChildSaState::Installed {
+        return Err(Refusal::Temporary.into());
+    }
+    let offer = ChildOffer::in_place_of(sa, cx, child, token)?;
+    let op = sa.kernel(vec![offer.reserve(sa, cx)]);
+    if let Some(child) = sa.child_mut(old) {
+        child.state = ChildSaState::Rekeying;
+        child.rekey_due = None;
+    }
+    sa.arm_children();
+    Ok(Active::AwaitSpi(Box::new(AwaitSpi { op, offer })))
+}
+
 impl Active {
     /// The job it waits for.
     pub(crate) fn awaits_job(&self) -> Option<JobId> {
@@ -141,7 +164,7 @@ impl Active {
         match (self, result) {
             (Self::AwaitKeyPair(state), JobResult::KeGenerate(key)) => match key {
                 Ok(key) => state.plan.send(sa, cx, Some(key)),
-                Err(error) => state.plan.fail(sa, LocalFault::Crypto(error).into()),
+                Err(error) => state.plan.fail(sa, cx, LocalFault::Crypto(error).into()),
             },
             (Self::AwaitSecret(state), JobResult::KeFinish(secret)) => state.handle(sa, cx, secret),
             (active, _) => Some(active),
@@ -155,13 +178,16 @@ impl Active {
                 Ok(spi) => Plan { offer: state.offer, spi, methods_tried: Vec::new() }.begin(sa, cx),
                 Err(failure) => {
                     tracing::info!(target: "IKE", "unable to allocate SPI from kernel: {failure}");
+                    state.offer.replaces().inspect(|old| rekey_child::failed(sa, cx, *old));
                     sa.done(state.offer.token, Err(failure));
                     None
                 }
             },
             Self::Install(installing) => {
                 let (protocol, spi, token) = (installing.protocol(), installing.spi_in(), installing.token());
+                let replaces = installing.replaces();
                 if let Err(failure) = installing.finish(sa, cx, results) {
+                    replaces.inspect(|old| rekey_child::failed(sa, cx, *old));
                     sa.queue.push_front(Task::DisownChild(protocol, spi));
                     sa.done(token, Err(failure));
                 }
@@ -190,15 +216,15 @@ impl Active {
 
 impl Plan {
     fn begin(self, sa: &mut Sa, cx: Cx<'_>) -> Option<Active> {
-        match ke_methods(self.offer.proposals()).first() {
-            Some(method) => self.begin_with(sa, cx, *method),
+        match self.offer.first_ke() {
+            Some(method) => self.begin_with(sa, cx, method),
             None => self.send(sa, cx, None),
         }
     }
 
     fn begin_with(mut self, sa: &mut Sa, cx: Cx<'_>, method: KeMethod) -> Option<Active> {
         let Some(exchange) = cx.env.crypto.key_exchange(method) else {
-            return self.fail(sa, LocalFault::NoUsableProposal.into());
+            return self.fail(sa, cx, LocalFault::NoUsableProposal.into());
         };
         self.methods_tried.push(method);
         let job = sa.job(Job::KeGenerate(Arc::clone(exchange)));
@@ -218,21 +244,32 @@ impl Plan {
         sa.forget_early_deletes();
         match sa.send_request(cx, ExchangeType::CREATE_CHILD_SA, payloads) {
             Ok(()) => Some(Active::ExpectAnswer(Box::new(ExpectAnswer { plan: self, nonce, key }))),
-            Err(failure) => self.fail(sa, failure),
+            Err(failure) => self.fail(sa, cx, failure),
         }
     }
 
-    fn fail(self, sa: &mut Sa, failure: Failure) -> Option<Active> {
+    fn fail(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
         tracing::info!(target: "IKE", "failed to establish CHILD_SA, keeping IKE_SA: {failure}");
         sa.release_spi(self.spi);
+        self.offer.replaces().inspect(|old| rekey_child::failed(sa, cx, *old));
         sa.done(self.offer.token, Err(failure));
         None
     }
 
     /// The peer believes in a child that we do not take.
-    fn disown(self, sa: &mut Sa, failure: Failure) -> Option<Active> {
+    fn disown(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
         sa.queue.push_front(Task::DisownChild(self.offer.protocol(), self.spi));
-        self.fail(sa, failure)
+        self.fail(sa, cx, failure)
+    }
+
+    /// The peer rekeyed the same child, and its exchange wins: what ours made is deleted before it carries anything.
+    fn yield_to_peer(self, sa: &mut Sa, cx: Cx<'_>, old: UniqueId) -> Option<Active> {
+        tracing::info!(target: "IKE", "CHILD_SA rekey collision lost, deleting redundant child");
+        sa.queue.push_front(Task::DisownChild(self.offer.protocol(), self.spi));
+        sa.release_spi(self.spi);
+        rekey_child::failed(sa, cx, old);
+        sa.done(self.offer.token, Ok(CommandSuccess::ChildInstalled(old)));
+        None
     }
 
     fn install(
@@ -244,8 +281,13 @@ impl Plan {
         shared: Option<&Secret>,
     ) -> Option<Active> {
         let Some(nonce_r) = answer.nonce() else {
-            return self.disown(sa, Misbehaviour::MissingPayload(PayloadType::NONCE.0).into());
+            return self.disown(sa, cx, Misbehaviour::MissingPayload(PayloadType::NONCE.0).into());
         };
+        if let Some(old) = self.offer.replaces()
+            && rekey_child::loses(sa, old, nonce_i, nonce_r)
+        {
+            return self.yield_to_peer(sa, cx, old);
+        }
         let source = KeySource { role: Role::Initiator, nonce_i, nonce_r, shared };
         let agreed = self.offer.clone().accept(sa, self.spi, answer).and_then(|agreed| {
             let used = shared.and_then(|_| self.methods_tried.last().copied());
@@ -261,8 +303,8 @@ impl Plan {
         });
         match agreed {
             Ok(Some(installing)) => Some(Active::Install(Box::new(installing))),
-            Ok(None) => self.fail(sa, Refusal::Deleted.into()),
-            Err(failure) => self.disown(sa, failure),
+            Ok(None) => self.fail(sa, cx, Refusal::Deleted.into()),
+            Err(failure) => self.disown(sa, cx, failure),
         }
     }
 }
@@ -276,14 +318,17 @@ impl ExpectAnswer {
             let method = number.map_or(KeMethod::NONE, KeMethod);
             let offered = ke_methods(plan.offer.proposals()).contains(&method);
             if !offered || plan.methods_tried.contains(&method) {
-                return plan.fail(sa, Misbehaviour::UnofferedKeMethod(method).into());
+                return plan.fail(sa, cx, Misbehaviour::UnofferedKeMethod(method).into());
             }
             tracing::info!(target: "IKE", "peer didn't accept our key exchange method, it requested {method}");
             return plan.begin_with(sa, cx, method);
         }
         if let Some(error) = answer.first_error() {
             tracing::info!(target: "IKE", "received {error} notify, no CHILD_SA built");
-            return plan.fail(sa, Failure::Rejected(error.0));
+            if let (Some(old), NotifyType::CHILD_SA_NOT_FOUND) = (plan.offer.replaces(), error) {
+                rekey_child::vanished(sa, cx, old);
+            }
+            return plan.fail(sa, cx, Failure::Rejected(error.0));
         }
         match (key, answer.ke()) {
             (Some(key), Some(ke)) if plan.methods_tried.last() == Some(&ke.method) => {
@@ -291,7 +336,7 @@ impl ExpectAnswer {
                 let answer = Box::new(answer);
                 Some(Active::AwaitSecret(Box::new(AwaitSecret { job, plan, nonce_i: nonce, answer })))
             }
-            (None, Some(_)) => plan.disown(sa, Misbehaviour::UnofferedProposal.into()),
+            (None, Some(_)) => plan.disown(sa, cx, Misbehaviour::UnofferedProposal.into()),
             (_, None) | (Some(_), Some(_)) => plan.install(sa, cx, &answer, &nonce, None),
         }
     }
@@ -302,9 +347,9 @@ impl AwaitSecret {
         match secret {
             Ok(secret) => self.plan.install(sa, cx, &self.answer, &self.nonce_i, Some(&secret)),
             Err(CryptoError::InvalidPublicValue) => {
-                self.plan.disown(sa, Misbehaviour::InvalidPublicValue.into())
+                self.plan.disown(sa, cx, Misbehaviour::InvalidPublicValue.into())
             }
-            Err(error) => self.plan.disown(sa, LocalFault::Crypto(error).into()),
+            Err(error) => self.plan.disown(sa, cx, LocalFault::Crypto(error).into()),
         }
     }
 }

@@ -11,7 +11,8 @@ use charon_types::proposal::{ChildSuite, Protocol};
 use charon_types::selector::TrafficSelector;
 use charon_types::snapshot::ChildSaState;
 
-use crate::child_sa::{ChildSa, DirectedKeys, Lifespan, SaKeys};
+use super::rekey_child;
+use crate::child_sa::{ChildSa, DirectedKeys, Lifespan, Outbound, OutboundWhen, SaKeys, Voice};
 use crate::env::ReqidKey;
 use crate::failure::{Failure, LocalFault};
 use crate::keymat;
@@ -31,6 +32,8 @@ pub(crate) struct Agreed {
     pub(crate) spi_out: EspSpi,
     pub(crate) local_ts: Vec<TrafficSelector>,
     pub(crate) remote_ts: Vec<TrafficSelector>,
+    /// The child that it replaces.
+    pub(crate) replaces: Option<UniqueId>,
 }
 
 /// What the child's keys come from (RFC 7296 §2.17).
@@ -51,6 +54,8 @@ pub(crate) struct Installing {
     pub(crate) op: OpId,
     child: ChildSa,
     token: Option<CommandToken>,
+    replaces: Option<UniqueId>,
+    role: Role,
 }
 
 impl Agreed {
@@ -76,7 +81,11 @@ impl Agreed {
         let lifespan = Lifespan::draw(config, || random.u64());
         let now = cx.now.mono;
         let replay_window = config.replay_window.unwrap_or(cx.env.settings.replay_window);
-        let child = ChildSa {
+        let outbound = match (self.replaces, source.role) {
+            (Some(_), Role::Responder) => OutboundWhen::PeerDeletesOld,
+            (Some(_), Role::Initiator) | (None, _) => OutboundWhen::Now,
+        };
+        let mut child = ChildSa {
             unique_id: self.unique_id,
             reqid,
             state: ChildSaState::Installing,
@@ -90,14 +99,18 @@ impl Agreed {
             remote_ts: self.remote_ts,
             installed_at: now,
             rekey_at: lifespan.rekey_at(now),
+            rekey_due: lifespan.rekey_at(now),
             dies_at: lifespan.dies_at(now),
             usage_in: SaUsage::default(),
             usage_out: SaUsage::default(),
+            outbound: Outbound::Installed,
+            voice: if self.replaces.is_some() { Voice::Silent } else { Voice::Announced },
+            replaced_by: None,
             config: self.config,
         };
         sa.use_spi(child.spi_in);
-        let op = sa.kernel(child.install_ops(&keys, &lifespan, replay_window));
-        Ok(Installing { op, child, token: self.token })
+        let op = sa.kernel(child.install_ops(&keys, &lifespan, replay_window, outbound));
+        Ok(Installing { op, child, token: self.token, replaces: self.replaces, role: source.role })
     }
 
     fn keys(&self, sa: &Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<DirectedKeys, Failure> {
@@ -143,6 +156,11 @@ impl Installing {
         );
         let unique_id = child.unique_id;
         sa.add_child(cx, self.child);
+        match (self.replaces, self.role) {
+            (None, _) => {}
+            (Some(old), Role::Initiator) => rekey_child::take_over(sa, cx, old, unique_id),
+            (Some(old), Role::Responder) => rekey_child::await_deletion(sa, old, unique_id),
+        }
         sa.done(self.token, Ok(CommandSuccess::ChildInstalled(unique_id)));
         Ok(())
     }
@@ -156,6 +174,11 @@ impl Installing {
     /// The inbound SPI, to be named in a DELETE if the kernel refused.
     pub(crate) fn spi_in(&self) -> EspSpi {
         self.child.spi_in
+    }
+
+    /// The child that it replaces.
+    pub(crate) fn replaces(&self) -> Option<UniqueId> {
+        self.replaces
     }
 
     /// ESP or AH.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use charon_types::algorithm::KeMethod;
 use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, UniqueId};
 use charon_types::kernel_op::{KernelOp, Mode};
@@ -9,12 +10,13 @@ use charon_types::proposal::{ChildSuite, Offer, Proposal, Protocol, Selected, ac
 use charon_types::selector::{TrafficSelector, covers};
 
 use super::install::Agreed;
+use crate::child_sa::ChildSa;
 use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour};
 use crate::ike_sa::CHILDREN_MAX;
 use crate::output::CommandToken;
-use crate::proposal::usable_for_child;
+use crate::proposal::{ke_methods, usable_for_child};
 use crate::sa::{Cx, Sa};
-use crate::wire::{Message, NotifyType, Payload, PayloadType};
+use crate::wire::{Message, Notify, NotifyType, Payload, PayloadType};
 
 /// A child that we want.
 #[derive(Clone, Debug)]
@@ -25,6 +27,20 @@ pub(crate) struct ChildOffer {
     proposals: Vec<Proposal>,
     local_ts: Vec<TrafficSelector>,
     remote_ts: Vec<TrafficSelector>,
+    replaces: Option<Replaced>,
+}
+
+/// A child to be replaced, as the REKEY_SA notify names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replaced {
+    /// Which.
+    pub(crate) unique_id: UniqueId,
+    /// ESP or AH.
+    protocol: Protocol,
+    /// Our SPI of it.
+    spi_in: EspSpi,
+    /// Its own key exchange, to be tried first.
+    ke: Option<KeMethod>,
 }
 
 /// Whether the exchange negotiates a key exchange of the child's own.
@@ -61,8 +77,41 @@ impl ChildOffer {
             proposals,
             local_ts: config.local_ts.iter().map(|ts| ts.resolve(sa.path.local.ip())).collect(),
             remote_ts: config.remote_ts.iter().map(|ts| ts.resolve(sa.path.remote.ip())).collect(),
+            replaces: None,
             config,
         })
+    }
+
+    /// What to offer in place of a child: its selectors as they are in use, because narrower ones would break connections
+    /// (RFC 7296 §2.9.2).
+    pub(crate) fn in_place_of(
+        sa: &Sa,
+        cx: Cx<'_>,
+        old: &ChildSa,
+        token: Option<CommandToken>,
+    ) -> Result<Self, Failure> {
+        let mut offer = Self::new(sa, cx, Arc::clone(&old.config), token, OwnKe::AsConfigured)?;
+        offer.local_ts.clone_from(&old.local_ts);
+        offer.remote_ts.clone_from(&old.remote_ts);
+        offer.replaces = Some(Replaced {
+            unique_id: old.unique_id,
+            protocol: old.suite.protocol,
+            spi_in: old.spi_in,
+            ke: old.suite.ke,
+        });
+        Ok(offer)
+    }
+
+    /// The child that it replaces.
+    pub(crate) fn replaces(&self) -> Option<UniqueId> {
+        self.replaces.map(|replaced| replaced.unique_id)
+    }
+
+    /// The key exchange to try first: the one in use, else the first one configured.
+    pub(crate) fn first_ke(&self) -> Option<KeMethod> {
+        let methods = ke_methods(&self.proposals);
+        let in_use = self.replaces.and_then(|replaced| replaced.ke).filter(|ke| methods.contains(ke));
+        in_use.or_else(|| methods.first().copied())
     }
 
     /// The proposals, in the order of their numbers.
@@ -83,6 +132,14 @@ impl ChildOffer {
     /// SA, TSi and TSr payloads, and the mode; nonce and KE payload stand between SA and TSi.
     pub(crate) fn payloads(&self, spi: EspSpi, between: Vec<Payload>) -> Vec<Payload> {
         let mut payloads = Vec::new();
+        if let Some(replaced) = self.replaces {
+            payloads.push(Payload::Notify(Notify {
+                protocol: replaced.protocol.number(),
+                spi: replaced.spi_in.to_be_bytes().to_vec(),
+                kind: NotifyType::REKEY_SA,
+                data: Vec::new(),
+            }));
+        }
         if self.config.mode == Mode::Transport {
             payloads.push(Payload::status(NotifyType::USE_TRANSPORT_MODE));
         }
@@ -134,6 +191,7 @@ impl ChildOffer {
             spi_out,
             local_ts: local_ts.to_vec(),
             remote_ts: remote_ts.to_vec(),
+            replaces: self.replaces.map(|replaced| replaced.unique_id),
         })
     }
 }

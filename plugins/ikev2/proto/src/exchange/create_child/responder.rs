@@ -7,18 +7,19 @@ use charon_crypto::kex::KeyResponse;
 use charon_types::Secret;
 use charon_types::id::{EspSpi, Role};
 use charon_types::kernel_op::KernelResult;
-use charon_types::proposal::Protocol;
+use charon_types::proposal::{Offer, Protocol};
 
 use super::answer::ChildChoice;
 use super::install::{Installing, KeySource};
 use super::offer::OwnKe;
+use super::rekey_child::{self, Wanted};
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
 use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour, Refusal};
 use crate::job::{Job, JobResult};
 use crate::output::{JobId, OpId};
 use crate::sa::{Cx, Sa};
-use crate::wire::{Ke, Message, NotifyType, Payload, PayloadType};
+use crate::wire::{Ke, Message, Payload, PayloadType};
 
 /// A request of the peer under way: what it waits for.
 pub(crate) enum Passive {
@@ -52,27 +53,36 @@ pub(crate) struct AwaitInstall {
 struct Plan {
     choice: ChildChoice,
     nonce_i: Vec<u8>,
+    nonce_r: Vec<u8>,
     ke: Option<Ke>,
 }
 
-/// Takes up a CREATE_CHILD_SA request. Rekeying is refused (RFC 7296 §1.3, NO_ADDITIONAL_SAS).
+/// Takes up a CREATE_CHILD_SA request: a new child, or one that replaces another. Rekeying of the IKE_SA is refused.
 pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passive, Failure> {
-    let of_ike = request
-        .sa()
-        .is_some_and(|offers| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike));
-    if of_ike || request.has_notify(NotifyType::REKEY_SA) {
+    let of_ike = |offers: &[Offer]| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike);
+    if request.sa().is_some_and(of_ike) {
         return Err(Refusal::NoAdditionalSas.into());
     }
     let connection = sa.connection.clone().ok_or(Refusal::NoConnection)?;
     let nonce_i = request.nonce().ok_or(Misbehaviour::MissingPayload(PayloadType::NONCE.0))?.to_vec();
-    let choice = ChildChoice::select(sa, cx, &connection, request, OwnKe::AsConfigured)?;
+    let choice = match rekey_child::wanted(sa, request)? {
+        None => ChildChoice::select(sa, cx, &connection.children, request, OwnKe::AsConfigured, None),
+        Some(Wanted { old, config }) => {
+            ChildChoice::select(sa, cx, &[config], request, OwnKe::AsConfigured, Some(old))
+        }
+    }?;
     let ke = match (choice.selected.suite.ke, request.ke()) {
         (None, _) => None,
         (Some(method), Some(ke)) if ke.method == method => Some(ke.clone()),
         (Some(method), _) => return Err(Incompatibility::KeMethod(method).into()),
     };
+    let mut nonce_r = vec![0; NONCE_LEN];
+    cx.env.crypto.random().fill(&mut nonce_r);
+    if let Some(old) = choice.replaces {
+        rekey_child::note_collision(sa, old, &nonce_i, &nonce_r);
+    }
     let op = sa.kernel(vec![choice.reserve(sa, cx)]);
-    Ok(Passive::Spi(Box::new(AwaitSpi { op, plan: Plan { choice, nonce_i, ke } })))
+    Ok(Passive::Spi(Box::new(AwaitSpi { op, plan: Plan { choice, nonce_i, nonce_r, ke } })))
 }
 
 impl Passive {
@@ -157,13 +167,12 @@ impl Plan {
         spi: EspSpi,
         own: Option<(Ke, &Secret)>,
     ) -> Result<Passive, Failure> {
-        let mut nonce_r = vec![0; NONCE_LEN];
-        cx.env.crypto.random().fill(&mut nonce_r);
-        let mut between = vec![Payload::Nonce(nonce_r.clone())];
+        let mut between = vec![Payload::Nonce(self.nonce_r.clone())];
         let (ke, shared) = own.unzip();
         between.extend(ke.map(Payload::Ke));
         let payloads = self.choice.payloads(spi, between);
-        let source = KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &nonce_r, shared };
+        let source =
+            KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &self.nonce_r, shared };
         let agreed = self.choice.clone().agree(sa, cx, spi);
         let installing = agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(spi))?;
         Ok(Passive::Install(Box::new(AwaitInstall { installing, payloads })))

@@ -240,7 +240,7 @@ impl Plan {
         if self.request.sa().is_none() {
             return self.finish(sa, cx, auth, Vec::new());
         }
-        match ChildChoice::select(sa, cx, &self.connection, &self.request, OwnKe::Never) {
+        match ChildChoice::select(sa, cx, &self.connection.children, &self.request, OwnKe::Never, None) {
             Ok(choice) => {
                 let op = sa.kernel(vec![choice.reserve(sa, cx)]);
                 Ok(State::AuthAwaitChildSpi(Box::new(AwaitSpi { op, plan: self, auth, choice })))

@@ -1,0 +1,161 @@
+//! Replacing a CHILD_SA (RFC 7296 §1.3.3, §2.8): who may, who wins when both do, and when the new one takes over.
+//!
+//! ```text
+//! we began:   Installed > Rekeying > (new one installed) > Deleting > gone, inbound lingers
+//! peer began: Installed > Rekeyed  > (peer deletes it: we send on the new one) > gone, inbound lingers
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_types::connection::ChildConfig;
+use charon_types::id::UniqueId;
+use charon_types::snapshot::ChildSaState;
+
+use super::offer::esp_spi;
+use crate::child_sa::Voice;
+use crate::failure::{Failure, Misbehaviour, Refusal};
+use crate::output::{CloseReason, IkeEvent, Output};
+use crate::sa::{Collision, Cx, Sa};
+use crate::task::Task;
+use crate::wire::{Message, NotifyType};
+
+/// Longest wait before another attempt.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// Upper bound of the random part taken off [`RETRY`], seconds.
+const RETRY_JITTER_SECONDS: u64 = 10;
+
+/// A child that the peer asks to replace.
+pub(super) struct Wanted {
+    pub(super) old: UniqueId,
+    pub(super) config: Arc<ChildConfig>,
+}
+
+/// What a REKEY_SA notify in `request` asks for; `None` without one.
+pub(super) fn wanted(sa: &Sa, request: &Message) -> Result<Option<Wanted>, Failure> {
+    let Some(notify) = request.notify(NotifyType::REKEY_SA) else { return Ok(None) };
+    let spi = esp_spi(&notify.spi).ok_or(Misbehaviour::InvalidSyntax)?;
+    let child = sa.child_by_spi_out(spi).filter(|child| child.suite.protocol.number() == notify.protocol);
+    let Some(child) = child else {
+        tracing::info!(target: "IKE", "unable to rekey: CHILD_SA with SPI {spi} not found");
+        return Err(Refusal::ChildNotFound.into());
+    };
+    match child.state {
+        ChildSaState::Installed | ChildSaState::Rekeying => {
+            Ok(Some(Wanted { old: child.unique_id, config: Arc::clone(&child.config) }))
+        }
+        // On its way out, or replaced already.
+        ChildSaState::Created
+        | ChildSaState::Routed
+        | ChildSaState::Installing
+        | ChildSaState::Updating
+        | ChildSaState::Rekeyed
+        | ChildSaState::Retrying
+        | ChildSaState::Deleting
+        | ChildSaState::Deleted
+        | ChildSaState::Destroying => Err(Refusal::Temporary.into()),
+    }
+}
+
+/// The peer's rekeying of `old` was accepted; ours may be under way.
+pub(super) fn note_collision(sa: &mut Sa, old: UniqueId, nonce_i: &[u8], nonce_r: &[u8]) {
+    if sa.child_mut(old).is_some_and(|child| child.state == ChildSaState::Rekeying) {
+        tracing::info!(target: "IKE", "CHILD_SA rekey collision with the peer");
+        sa.collision = Some(Collision { old, lowest_nonce: nonce_i.min(nonce_r).to_vec() });
+    }
+}
+
+/// Whether our rekeying of `old` loses against the peer's: the exchange with the lowest nonce does.
+pub(super) fn loses(sa: &mut Sa, old: UniqueId, nonce_i: &[u8], nonce_r: &[u8]) -> bool {
+    sa.collision
+        .take_if(|collision| collision.old == old)
+        .is_some_and(|peers| nonce_i.min(nonce_r) < &*peers.lowest_nonce)
+}
+
+/// We began, and the new child is installed: it takes over, and the old one is deleted.
+pub(super) fn take_over(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
+    announce(sa, cx, old, new);
+    if let Some(child) = sa.child_mut(old) {
+        child.state = ChildSaState::Rekeyed;
+        // Whatever the peer made to replace it, lost: the peer deletes that.
+        child.replaced_by = None;
+        sa.queue.push_front(Task::DeleteChild(old, CloseReason::Command, None));
+    }
+    sa.arm_children();
+}
+
+/// The peer began, and the new child is installed: we send on the old one until the peer deletes it.
+pub(super) fn await_deletion(sa: &mut Sa, old: UniqueId, new: UniqueId) {
+    if let Some(child) = sa.child_mut(old) {
+        child.replaced_by = Some(new);
+        if child.state == ChildSaState::Installed {
+            child.state = ChildSaState::Rekeyed;
+        }
+    }
+    sa.arm_children();
+}
+
+/// The peer deletes `old`. If it had replaced it, the new child takes over.
+pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
+    let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by.take()) else { return };
+    let Some(child) = sa.child_mut(new) else { return };
+    let ops = child.activate_ops();
+    tracing::error!(
+        target: "IKE",
+        "outbound CHILD_SA {}{{{}}} established with SPIs {}_i {}_o",
+        child.config.name,
+        child.unique_id,
+        child.spi_in,
+        child.spi_out,
+    );
+    if !ops.is_empty() {
+        sa.kernel(ops);
+    }
+    announce(sa, cx, old, new);
+}
+
+/// Our rekeying of `old` failed: another attempt follows, as long as it lives.
+pub(super) fn failed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
+    sa.collision.take_if(|collision| collision.old == old);
+    let less = Duration::from_secs(cx.env.crypto.random().u64() % (RETRY_JITTER_SECONDS + 1));
+    let Some(child) = sa.child_mut(old) else { return };
+    if child.state != ChildSaState::Rekeying {
+        return;
+    }
+    if child.replaced_by.is_some() {
+        // The peer did it.
+        child.state = ChildSaState::Rekeyed;
+        return;
+    }
+    child.state = ChildSaState::Installed;
+    child.rekey_due = cx.now.mono.checked_add(RETRY - less);
+    tracing::info!(target: "IKE", "CHILD_SA rekeying failed, trying again in {} seconds", (RETRY - less).as_secs());
+    sa.arm_children();
+}
+
+/// The peer does not know `old` any more: it is removed, and made anew.
+pub(super) fn vanished(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
+    sa.collision.take_if(|collision| collision.old == old);
+    tracing::info!(target: "IKE", "peer didn't find the CHILD_SA we tried to rekey");
+    if let Some(child) = sa.remove_child(cx, old, &CloseReason::Peer) {
+        sa.queue_task(Task::CreateChild(child.config, None));
+    }
+}
+
+/// Tells that `new` carries what `old` carried; the end of `old` is no news any more.
+fn announce(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
+    let now = cx.now.mono;
+    let Some(child) = sa.child_mut(new) else { return };
+    child.voice = Voice::Announced;
+    let new = Arc::new(child.snapshot(now));
+    let Some(child) = sa.child_mut(old) else {
+        let snapshot = Arc::new(sa.snapshot_of(now, std::slice::from_ref(&new)));
+        sa.output(Output::Event(IkeEvent::ChildInstalled { sa: snapshot, child: new }));
+        return;
+    };
+    child.voice = Voice::Silent;
+    let old = Arc::new(child.snapshot(now));
+    let snapshot = Arc::new(sa.snapshot_of(now, std::slice::from_ref(&new)));
+    sa.output(Output::Event(IkeEvent::ChildRekeyed { sa: snapshot, old, new }));
+}
