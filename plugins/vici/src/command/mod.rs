@@ -2,7 +2,6 @@
 
 mod authorities;
 mod clear_creds;
-mod counters;
 mod flush_certs;
 mod get_algorithms;
 mod get_conns;
@@ -11,7 +10,6 @@ mod get_shared;
 mod initiate;
 mod list_certs;
 mod list_conns;
-mod list_policies;
 mod list_sas;
 mod load_cert;
 mod load_conn;
@@ -54,8 +52,6 @@ pub(crate) async fn run(
         "list-certs" => list_certs::run(server, request, emitter).await?,
         "flush-certs" => flush_certs::run(request),
         "get-algorithms" => get_algorithms::run(server),
-        "list-policies" => list_policies::run(),
-        "get-counters" | "reset-counters" => counters::run(),
         "get-conns" => get_conns::run(server),
         "get-keys" => get_keys::run(server),
         "get-shared" => get_shared::run(server),
