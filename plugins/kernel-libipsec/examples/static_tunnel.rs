@@ -29,6 +29,7 @@ use charon_types::kernel_op::{
 use charon_types::proposal::Protocol;
 use charon_types::selector::TrafficSelector;
 use charon_types::{Secret, selector::SelectorPattern};
+use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -37,6 +38,9 @@ const USAGE: &str = "usage: static_tunnel a|b LOCAL REMOTE LOCAL_NET REMOTE_NET 
 const PORT: u16 = 4500;
 /// Buffers for one receive call: few, so that they stay in the cache.
 const BUFFERS: usize = 4;
+
+/// Octets of the socket's buffers. Beyond the system's limits, which hold hardly three batches.
+const SOCKET_BUFFER_LEN: usize = 4 << 20;
 
 struct Tunnel {
     role: Role,
@@ -187,8 +191,8 @@ impl Sockets {
         socket.set_nonblocking(true)?;
         let socket = UdpSocket::from_std(socket)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        state.set_send_buffer_size(UdpSockRef::from(&socket), 4 << 20)?;
-        state.set_recv_buffer_size(UdpSockRef::from(&socket), 4 << 20)?;
+        setsockopt(&socket, sockopt::SndBufForce, &SOCKET_BUFFER_LEN)?;
+        setsockopt(&socket, sockopt::RcvBufForce, &SOCKET_BUFFER_LEN)?;
         Ok(Arc::new(Self { socket, state, local, receiver: OnceLock::new() }))
     }
 

@@ -15,6 +15,8 @@ use crate::offload::split::Segments;
 
 /// A virtio header and the largest packet.
 const BUFFER_LEN: usize = header::LEN + 65_535;
+const EINVAL: i32 = 22;
+const EMSGSIZE: i32 = 90;
 /// Octets read before other tasks of the thread get their turn.
 const TURN: usize = 512 * 1024;
 
@@ -81,8 +83,17 @@ struct Out {
 
 impl Transmit for Out {
     fn transmit(&mut self, path: Path, datagrams: &[u8], segment: usize) {
+        let mut result = self.sockets.send_esp(path, datagrams, segment);
+        // The kernel cuts no batch into packets that it then has to fragment: on a path of a small MTU they go one by one.
+        if let Err(error) = &result
+            && matches!(error.raw_os_error(), Some(EINVAL | EMSGSIZE))
+            && datagrams.len() > segment
+        {
+            let mut packets = datagrams.chunks(segment.max(1));
+            result = packets.try_for_each(|packet| self.sockets.send_esp(path, packet, packet.len()));
+        }
         // As in a full device queue, what does not fit is lost; the senders behind the tunnel notice.
-        if let Err(error) = self.sockets.send_esp(path, datagrams, segment) {
+        if let Err(error) = result {
             debug!(target: "ESP", "sending ESP to {} failed: {error}", path.remote);
         }
     }

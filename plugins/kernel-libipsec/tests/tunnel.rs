@@ -1,4 +1,5 @@
 //! Two hosts in network namespaces of their own, a tunnel between them, TCP through it. Needs root and /dev/net/tun.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
