@@ -6,7 +6,7 @@ use charon_types::Secret;
 use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Reqid, Role, UniqueId};
-use charon_types::kernel_op::{Encap, KernelResult, Mode, SaUsage};
+use charon_types::kernel_op::{Encap, KernelOp, KernelResult, Mode, SaUsage};
 use charon_types::proposal::{ChildSuite, Protocol};
 use charon_types::selector::TrafficSelector;
 use charon_types::snapshot::ChildSaState;
@@ -138,7 +138,7 @@ impl Installing {
     pub(crate) fn finish(mut self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) -> Result<(), Failure> {
         if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
             let error = error.clone();
-            self.abandon(sa, cx);
+            self.undo(sa, cx, results);
             tracing::info!(target: "IKE", "unable to install IPsec SA and policies in kernel: {error}");
             return Err(LocalFault::Kernel(error).into());
         }
@@ -163,6 +163,16 @@ impl Installing {
         }
         sa.done(self.token, Ok(CommandSuccess::ChildInstalled(unique_id)));
         Ok(())
+    }
+
+    /// Takes out of the kernel what it took; a refused SA or policy may be somebody else's.
+    fn undo(&self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) {
+        // Refused or not, its SPI is reserved.
+        let inbound = KernelOp::DeleteSa(self.child.key_in());
+        let undone = self.child.remove_ops().into_iter().zip(results.iter().rev());
+        let undone = undone.filter(|(op, result)| result.is_ok() || *op == inbound);
+        sa.kernel(undone.map(|(op, _)| op).collect());
+        cx.env.ids.release_reqid(self.child.reqid);
     }
 
     /// Takes the child out of the kernel again.
