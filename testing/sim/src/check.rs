@@ -9,6 +9,7 @@ use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSa
 
 use crate::Side;
 use crate::network::address;
+use crate::scenario::Temper;
 use crate::simulation::Simulation;
 
 /// Nothing takes longer: a handshake given up, then a dead peer found, then all of it once more.
@@ -49,6 +50,9 @@ pub fn settle(simulation: &mut Simulation) -> Vec<String> {
         violations.push("it never ends".to_owned());
     }
     violations.extend(unanswered(simulation));
+    if simulation.scenario.temper == Temper::Gentle {
+        violations.extend(unsuccessful(simulation));
+    }
     violations
 }
 
@@ -71,6 +75,18 @@ fn unanswered(simulation: &Simulation) -> Vec<String> {
     let of_side = |side| {
         let pending = simulation.host(side).commands().filter(|(_, outcome)| outcome.is_none());
         pending.map(move |(token, _)| format!("{side:?}: {token:?} is not done"))
+    };
+    Side::BOTH.into_iter().flat_map(of_side).collect()
+}
+
+/// Where nothing goes wrong, nothing may fail.
+fn unsuccessful(simulation: &Simulation) -> Vec<String> {
+    let of_side = |side| {
+        let failed = simulation.host(side).commands().filter_map(|(token, outcome)| match outcome {
+            Some(Err(failure)) => Some((token, failure)),
+            Some(Ok(_)) | None => None,
+        });
+        failed.map(move |(token, failure)| format!("{side:?}: {token:?} failed for no reason: {failure}"))
     };
     Side::BOTH.into_iter().flat_map(of_side).collect()
 }
@@ -196,5 +212,65 @@ fn kernel_holds(simulation: &Simulation, side: Side, sas: &Snapshots, found: &mu
     }
     if host.world.reqids() != reqids {
         found.push(format!("{side:?} uses reqids {reqids:?} and holds {:?}", host.world.reqids()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charon_types::kernel_op::{KernelOp, SaKey};
+
+    use super::*;
+    use crate::{Crypto, history, prepare};
+
+    /// A history that ends with a child.
+    fn settled() -> Simulation {
+        for seed in 0.. {
+            let (mut simulation, mut chance) = prepare(seed, Crypto::Toy);
+            history::play(&mut simulation, &mut chance);
+            assert_eq!(settle(&mut simulation), Vec::<String>::new());
+            if simulation.outcome().children > 0 {
+                return simulation;
+            }
+        }
+        unreachable!("some history ends with a child")
+    }
+
+    #[test]
+    fn a_missing_sa_is_noticed() {
+        let mut simulation = settled();
+        let sa = simulation.host(Side::A).kernel.sas().next().unwrap();
+        let key = SaKey { destination: sa.destination.ip(), protocol: sa.protocol, spi: sa.spi };
+        simulation.with_host(Side::A, |host, _| {
+            host.kernel.perform(KernelOp::DeleteSa(key)).unwrap();
+            Vec::new()
+        });
+        assert!(!disagreements(&simulation).is_empty());
+    }
+
+    #[test]
+    fn a_policy_left_behind_is_noticed() {
+        let mut simulation = settled();
+        let policy = simulation.host(Side::B).kernel.policies()[0].clone();
+        simulation.with_host(Side::B, |host, _| {
+            host.kernel.perform(KernelOp::AddPolicy(Box::new(policy))).unwrap();
+            Vec::new()
+        });
+        assert!(!disagreements(&simulation).is_empty());
+    }
+
+    #[test]
+    fn an_ike_sa_that_one_side_forgot_is_noticed() {
+        let mut simulation = settled();
+        simulation.reboot(Side::B);
+        assert!(disagreements(&simulation).iter().any(|found| found.contains("alone")));
+    }
+
+    #[test]
+    fn a_repeated_iv_is_noticed() {
+        let simulation = settled();
+        assert!(always(&simulation).is_empty());
+        simulation.ledger.sealed(1, 1);
+        simulation.ledger.sealed(1, 1);
+        assert_eq!(always(&simulation).len(), 1);
     }
 }

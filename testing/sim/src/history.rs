@@ -35,6 +35,8 @@ enum Step {
     RefuseInKernel,
 }
 
+const GENTLE: &[Step] =
+    &[Step::Initiate, Step::InitiateChild, Step::InitiateChild, Step::InitiateChild, Step::InitiateChild];
 const CALM: &[Step] = &[
     Step::Initiate,
     Step::Initiate,
@@ -53,6 +55,7 @@ const BROKEN: &[Step] = &[Step::Reboot, Step::RefuseInKernel, Step::RefuseInKern
 /// Plays as many steps as the scenario says; often several at once, because that is where collisions are.
 pub fn play(simulation: &mut Simulation, chance: &mut Chance) {
     let steps = match simulation.scenario.temper {
+        Temper::Gentle => GENTLE.to_vec(),
         Temper::Calm => CALM.to_vec(),
         Temper::Hostile => [CALM, HOSTILE].concat(),
         Temper::Broken => [CALM, HOSTILE, BROKEN].concat(),

@@ -85,6 +85,19 @@ pub struct Outcome {
 /// # Errors
 /// What does not hold, and the history up to there.
 pub fn run(seed: u64, crypto: Crypto) -> Result<Outcome, Box<Failed>> {
+    let (mut simulation, mut chance) = prepare(seed, crypto);
+    history::play(&mut simulation, &mut chance);
+    let violations = check::settle(&mut simulation);
+    if violations.is_empty() {
+        Ok(simulation.outcome())
+    } else {
+        Err(Box::new(Failed { seed, violations, log: simulation.take_log() }))
+    }
+}
+
+/// Two hosts of which nothing was asked yet, and the chances of their history.
+#[must_use]
+pub fn prepare(seed: u64, crypto: Crypto) -> (Simulation, Chance) {
     let mut chance = Chance::new(seed);
     let scenario = Scenario::draw(&mut chance);
     let ledger = Arc::new(Ledger::default());
@@ -93,14 +106,8 @@ pub fn run(seed: u64, crypto: Crypto) -> Result<Outcome, Box<Failed>> {
         Crypto::Real => real_provider(),
     };
     let providers = [provider(), provider()];
-    let mut simulation = Simulation::new(scenario, providers, &ledger, chance.fork());
-    history::play(&mut simulation, &mut chance);
-    let violations = check::settle(&mut simulation);
-    if violations.is_empty() {
-        Ok(simulation.outcome())
-    } else {
-        Err(Box::new(Failed { seed, violations, log: simulation.take_log() }))
-    }
+    let simulation = Simulation::new(scenario, providers, &ledger, chance.fork());
+    (simulation, chance)
 }
 
 /// A history that ended as none should.

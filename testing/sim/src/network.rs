@@ -180,6 +180,11 @@ impl Network {
                 return self.violations.push(what);
             }
         };
+        // An IPv4 and a UDP header go around it.
+        if is_encrypted(&header) && sent.octets.len() + 28 > usize::from(self.scenario.fragment_size) {
+            let what = format!("{:?} sent {} octets, more than a fragment", sent.from, sent.octets.len());
+            self.violations.push(what);
+        }
         // Before the responder has state, cookies and other key exchange methods change the message.
         if header.spi_responder.is_none() {
             return;
@@ -203,6 +208,10 @@ impl Network {
             self.violations.push(what);
         }
     }
+}
+
+fn is_encrypted(header: &Header) -> bool {
+    matches!(header.next_payload, PayloadType::SK | PayloadType::SKF)
 }
 
 /// Whether it is what a request of a later major version hears (RFC 7296 §2.5).

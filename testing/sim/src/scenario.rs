@@ -68,6 +68,8 @@ pub enum Nat {
 /// What the world does to the hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Temper {
+    /// Nothing goes wrong, nothing is terminated: every command must succeed.
+    Gentle,
     /// Commands only.
     Calm,
     /// Partitions, forged and repeated datagrams, too.
@@ -91,10 +93,10 @@ impl Scenario {
             [Temper::Calm, Temper::Hostile, Temper::Broken][usize::try_from(one_of(&[0, 1, 2])).unwrap_or(0)];
         let fragment_size = if one_of(&[0, 1]) == 0 { 1280 } else { 200 };
         let steps = 3 + chance.below(20);
-        let shared = Shared::draw(chance);
+        let shared = Shared::draw(chance, temper);
         let connections = [Side::A, Side::B].map(|side| Arc::new(shared.connection(side, chance)));
         Self {
-            loss_percent,
+            loss_percent: if temper == Temper::Gentle { 0 } else { loss_percent },
             duplicate_percent,
             delay,
             jitter,
@@ -110,6 +112,7 @@ impl Scenario {
 
 /// What both sides have in common.
 struct Shared {
+    temper: Temper,
     mode: Mode,
     encap: Toggle,
     unique: Unique,
@@ -118,14 +121,19 @@ struct Shared {
 }
 
 impl Shared {
-    fn draw(chance: &mut Chance) -> Self {
+    fn draw(chance: &mut Chance, temper: Temper) -> Self {
         let mode = if chance.percent(80) { Mode::Tunnel } else { Mode::Transport };
         let encap = Toggle::from(chance.percent(20));
-        let uniques = [Unique::Never, Unique::No, Unique::Replace, Unique::Keep];
+        // What replaces or refuses is not gentle.
+        let uniques: &[Unique] = match temper {
+            Temper::Gentle => &[Unique::Never],
+            _ => &[Unique::Never, Unique::No, Unique::Replace, Unique::Keep],
+        };
         Self {
+            temper,
             mode,
             encap,
-            unique: *chance.pick(&uniques).expect("there are some"),
+            unique: *chance.pick(uniques).expect("there are some"),
             ike_proposals: chance.pick(&IKE_PROPOSALS).expect("there are some"),
             esp_proposals: chance.pick(&ESP_PROPOSALS).expect("there are some"),
         }
@@ -133,7 +141,7 @@ impl Shared {
 
     fn connection(&self, side: Side, chance: &mut Chance) -> Connection {
         // In a third of all histories the sides are configured differently, and mostly compatibly.
-        let ike = if chance.percent(33) {
+        let ike = if self.temper != Temper::Gentle && chance.percent(33) {
             chance.pick(&IKE_PROPOSALS).expect("there are some")
         } else {
             self.ike_proposals
