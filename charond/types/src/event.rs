@@ -22,6 +22,8 @@ pub enum Event {
     IkeUpDown(Change, Arc<IkeSaSnapshot>),
     /// A CHILD_SA was installed or removed. The IKE_SA's `children` holds that one only.
     ChildUpDown(Change, Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>),
+    /// A CHILD_SA, the first, was replaced by another, the second.
+    ChildRekeyed(Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>, Arc<ChildSaSnapshot>),
     /// A line of the log.
     Log(Arc<LogRecord>),
 }

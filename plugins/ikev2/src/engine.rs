@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use charon_core::service::BoxFuture;
 use charon_core::service::ike_engine::{
-    EngineError, IkeEngine, IkeSaCounts, Initiate, SaFilter, Terminate, TerminateWait,
+    EngineError, IkeEngine, IkeSaCounts, Initiate, Rekey, SaFilter, Terminate, TerminateWait,
 };
 use charon_types::IkeSpi;
 use charon_types::connection::Connection;
@@ -46,6 +46,12 @@ impl IkeEngine for Engine {
     fn terminate(&self, request: Terminate) -> BoxFuture<'static, Result<(), EngineError>> {
         let shared = Arc::clone(&self.shared);
         let task = tokio::spawn(terminate(shared, request));
+        Box::pin(async move { task.await.unwrap_or(Err(EngineError::ShuttingDown)) })
+    }
+
+    fn rekey(&self, request: Rekey) -> BoxFuture<'static, Result<(), EngineError>> {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(rekey(shared, request));
         Box::pin(async move { task.await.unwrap_or(Err(EngineError::ShuttingDown)) })
     }
 
@@ -137,6 +143,15 @@ async fn first_local(patterns: &[EndpointPattern], remote: IpAddr) -> Option<IpA
         }
     }
     family.first().copied()
+}
+
+async fn rekey(shared: Arc<Shared>, request: Rekey) -> Result<(), EngineError> {
+    let peer = shared.peers.by_id(request.ike).ok_or(EngineError::NotFound)?;
+    let (done, outcome) = oneshot::channel();
+    let order = Order { done: Some(done), tap: None };
+    let ask = Ask::RekeyChild(request.child);
+    shared.send(peer.spi, Input::Command { spi: peer.spi, ask, order }).await;
+    outcome.await.unwrap_or(Err(EngineError::ShuttingDown))
 }
 
 async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), EngineError> {

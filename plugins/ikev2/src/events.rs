@@ -45,6 +45,9 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             restart::after_removal(shared, &sa.name, config, &reason);
             shared.bus.publish(&Event::ChildUpDown(Change::Down, sa, child));
         }
+        IkeEvent::ChildRekeyed { sa, old, new } => {
+            shared.bus.publish(&Event::ChildRekeyed(sa, old, new));
+        }
         IkeEvent::Closed { sa, .. } => shared.bus.publish(&Event::IkeUpDown(Change::Down, sa)),
         // Answered by the shard, which knows who asked; kinds that come later concern nobody here.
         _ => {}

@@ -65,6 +65,7 @@ pub(crate) enum Input {
 /// A command without its token.
 pub(crate) enum Ask {
     InitiateChild(Arc<ChildConfig>),
+    RekeyChild(UniqueId),
     TerminateChild(UniqueId),
     TerminateIke(ikev2_proto::ike_sa::Force),
 }
@@ -286,6 +287,7 @@ impl Shard {
         let token = Some(token);
         let command = match ask {
             Ask::InitiateChild(child) => Command::InitiateChild { child, token },
+            Ask::RekeyChild(child) => Command::RekeyChild { child, token },
             Ask::TerminateChild(child) => Command::TerminateChild { child, token },
             Ask::TerminateIke(force) => Command::TerminateIke { force, token },
         };

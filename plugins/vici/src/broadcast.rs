@@ -31,7 +31,7 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
                 }
             })
         }
-        EventKind::IkeUpdown | EventKind::ChildUpdown => {
+        EventKind::IkeUpdown | EventKind::ChildUpdown | EventKind::ChildRekey => {
             let mut events =
                 server.bus.subscribe(DEPTH, Overflow::DropOldest, move |event| kind_of(event) == Some(kind));
             let server = Arc::clone(server);
@@ -52,7 +52,6 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
         | EventKind::ControlLog
         | EventKind::IkeRekey
         | EventKind::IkeUpdate
-        | EventKind::ChildRekey
         | EventKind::Alert => return None,
     };
     Some(task.abort_handle())
@@ -62,6 +61,7 @@ fn kind_of(event: &Event) -> Option<EventKind> {
     match event {
         Event::IkeUpDown(..) => Some(EventKind::IkeUpdown),
         Event::ChildUpDown(..) => Some(EventKind::ChildUpdown),
+        Event::ChildRekeyed(..) => Some(EventKind::ChildRekey),
         _ => None,
     }
 }
@@ -76,6 +76,9 @@ fn message(event: &Event, names: &ServiceNames) -> Option<Message> {
         Event::ChildUpDown(change, ike_sa, child_sa) => {
             push_change(&mut message, *change);
             render::ike_sa::with_children(&mut message, ike_sa, [&**child_sa], names);
+        }
+        Event::ChildRekeyed(ike_sa, old, new) => {
+            render::ike_sa::with_rekeyed(&mut message, ike_sa, old, new, names);
         }
         _ => return None,
     }

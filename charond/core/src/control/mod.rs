@@ -3,6 +3,7 @@
 mod connections;
 mod credentials;
 mod initiate;
+mod rekey;
 mod start_action;
 mod terminate;
 
@@ -20,6 +21,7 @@ use crate::service::{BoxFuture, IkeEngine};
 pub use connections::UnloadError;
 pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyError, X509Flag};
 pub use initiate::{InitiateError, InitiateRequest, Kind};
+pub use rekey::{RekeyError, Rekeyed};
 pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
 
 /// How long a command waits for its outcome.

@@ -71,10 +71,10 @@ impl fmt::Display for TerminateError {
 
 impl std::error::Error for TerminateError {}
 
-/// One SA to terminate.
-struct Target {
-    ike: UniqueId,
-    child: Option<UniqueId>,
+/// One SA that a command is about.
+pub(super) struct Target {
+    pub(super) ike: UniqueId,
+    pub(super) child: Option<UniqueId>,
 }
 
 impl Control {
@@ -131,7 +131,8 @@ async fn is_gone(
     matches!(result, Ok(()) | Err(EngineError::NotFound))
 }
 
-async fn targets(engine: &dyn IkeEngine, filter: SaFilter) -> Vec<Target> {
+/// The SAs that a filter means: children if it names any, else whole IKE_SAs.
+pub(super) async fn targets(engine: &dyn IkeEngine, filter: SaFilter) -> Vec<Target> {
     let names_children = filter.names_children();
     let mut listing = engine.list(filter);
     let mut targets = Vec::new();

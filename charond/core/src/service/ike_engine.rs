@@ -54,6 +54,15 @@ pub struct Terminate {
     pub tap: Option<LogTap>,
 }
 
+/// Which CHILD_SA is replaced by one with fresh keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rekey {
+    /// Its IKE_SA.
+    pub ike: UniqueId,
+    /// The CHILD_SA.
+    pub child: UniqueId,
+}
+
 /// How long a DELETE may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TerminateWait {
@@ -92,6 +101,9 @@ pub trait IkeEngine: Send + Sync {
 
     /// Ends an IKE_SA or a child; ready when it is gone. Dropping the future does not stop it.
     fn terminate(&self, request: Terminate) -> BoxFuture<'static, Result<(), EngineError>>;
+
+    /// Rekeys a child; ready when the new one is installed. Dropping the future does not stop it.
+    fn rekey(&self, request: Rekey) -> BoxFuture<'static, Result<(), EngineError>>;
 
     /// Snapshots of matching IKE_SAs in chunks, counters included. With a child filter, `children` holds matching ones only,
     /// but IKE_SAs without any are listed, too. Bounded: a slow reader slows its own listing only.

@@ -16,6 +16,7 @@ mod load_conn;
 mod load_key;
 mod load_shared;
 mod pools;
+mod rekey;
 mod reload_settings;
 mod running;
 mod stats;
@@ -47,6 +48,7 @@ pub(crate) async fn run(
         "reload-settings" => reload_settings::run(server).await,
         "initiate" => initiate::run(server, request, emitter).await?,
         "terminate" => terminate::run(server, request, emitter).await?,
+        "rekey" => rekey::run(server, request).await,
         "list-sas" => list_sas::run(server, request, emitter).await?,
         "list-conns" => list_conns::run(server, request, emitter).await?,
         "list-certs" => list_certs::run(server, request, emitter).await?,

@@ -11,21 +11,15 @@ use charon_types::selector::SelectorPattern;
 use vici::{List, Section, Value};
 
 use super::auth::unless_empty;
-use super::ike::{REKEYING_NOT_SCHEDULED, proposals, toggle, word};
+use super::ike::{proposals, toggle, word};
 use super::refusal::{Refusal, only, required};
 use super::{Environment, value};
-
-/// A child, and what its user should know about it.
-pub(super) struct Child {
-    pub(super) config: ChildConfig,
-    pub(super) warning: Option<&'static str>,
-}
 
 pub(super) fn parse(
     name: &str,
     section: Section<'_>,
     environment: &Environment<'_>,
-) -> Result<Child, Refusal> {
+) -> Result<ChildConfig, Refusal> {
     let mut reader = Reader::new(name);
     for (key, value) in section {
         let key = key.as_str();
@@ -127,7 +121,7 @@ impl Reader {
         }
     }
 
-    fn finish(mut self, environment: &Environment<'_>) -> Child {
+    fn finish(mut self, environment: &Environment<'_>) -> ChildConfig {
         let child = &mut self.child;
         if child.proposals.is_empty() {
             child.proposals = default_proposals(Protocol::Esp, environment.available);
@@ -137,22 +131,16 @@ impl Reader {
                 selectors.push(SelectorPattern::Dynamic { protocol: 0, port_start: 0, port_end: u16::MAX });
             }
         }
-        let limits = [&self.time, &self.bytes, &self.packets];
-        let warning = limits.iter().any(|limit| limit.is_limiting()).then_some(REKEYING_NOT_SCHEDULED);
         child.lifetime = ChildLifetime {
             time: self.time.complete(REKEY_SECONDS),
             bytes: self.bytes.complete(0),
             packets: self.packets.complete(0),
         };
-        Child { config: self.child, warning }
+        self.child
     }
 }
 
 impl Given {
-    fn is_limiting(&self) -> bool {
-        [self.rekey, self.life].iter().flatten().any(|limit| *limit > 0)
-    }
-
     /// A hard limit a tenth above the soft one, and as much taken off it at random.
     fn complete(&self, default: u64) -> Limit {
         let rekey = self.rekey.unwrap_or(default);

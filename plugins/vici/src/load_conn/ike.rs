@@ -191,12 +191,11 @@ impl Reader {
         if lower == "children" {
             for (name, value) in section {
                 let Value::Section(section) = value else { return Err(Refusal::unknown(name.as_str())) };
-                let child = child::parse(name.as_str(), section, environment)?;
-                self.warnings.extend(child.warning);
+                let child = Arc::new(child::parse(name.as_str(), section, environment)?);
                 // A child given twice is the last one, in the place of the first.
-                match self.children.iter_mut().find(|old| old.name == child.config.name) {
-                    Some(old) => *old = Arc::new(child.config),
-                    None => self.children.push(Arc::new(child.config)),
+                match self.children.iter_mut().find(|old| old.name == child.name) {
+                    Some(old) => *old = child,
+                    None => self.children.push(child),
                 }
             }
         } else if lower.starts_with("local") {
@@ -331,4 +330,5 @@ pub(super) fn word<T: Copy>(key: &str, value: &[u8], words: &[(&str, T)]) -> Res
 /// Rekeying of an IKE_SA unless anything is configured.
 const REKEY_TIME: Duration = Duration::from_secs(4 * 3600);
 /// Said when a lifetime is configured that would have an effect in strongSwan.
-pub(super) const REKEYING_NOT_SCHEDULED: &str = "lifetimes are kept and shown, but rekeying is not scheduled";
+pub(super) const REKEYING_NOT_SCHEDULED: &str =
+    "rekey_time and reauth_time of the IKE_SA are kept and shown, but its rekeying is not scheduled";

@@ -11,7 +11,12 @@ use super::ike_sa::push_bits;
 
 /// The section of a CHILD_SA, named by child and number.
 pub(crate) fn push(message: &mut Message, sa: &ChildSaSnapshot, names: &ServiceNames) {
-    message.nest(&format!("{}-{}", sa.name, sa.unique_id), |section| {
+    push_as(message, &format!("{}-{}", sa.name, sa.unique_id), sa, names);
+}
+
+/// The section of a CHILD_SA under another name.
+pub(crate) fn push_as(message: &mut Message, section: &str, sa: &ChildSaSnapshot, names: &ServiceNames) {
+    message.nest(section, |section| {
         section.push("name", &*sa.name);
         section.push("uniqueid", sa.unique_id.to_string());
         section.push("reqid", sa.reqid.map_or_else(|| "0".to_owned(), |reqid| reqid.to_string()));

@@ -24,6 +24,25 @@ pub(crate) fn with_children<'c>(
     });
 }
 
+/// The section of an IKE_SA with a child that was rekeyed, before and after.
+pub(crate) fn with_rekeyed(
+    message: &mut Message,
+    sa: &IkeSaSnapshot,
+    old: &ChildSaSnapshot,
+    new: &ChildSaSnapshot,
+    names: &ServiceNames,
+) {
+    message.nest(&sa.name, |section| {
+        push(section, sa);
+        section.nest("child-sas", |section| {
+            section.nest(&old.name, |section| {
+                child_sa::push_as(section, "old", old, names);
+                child_sa::push_as(section, "new", new, names);
+            });
+        });
+    });
+}
+
 /// The section of an IKE_SA without its children.
 pub(crate) fn alone(message: &mut Message, sa: &IkeSaSnapshot) {
     message.nest(&sa.name, |section| push(section, sa));

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use vici::{Client, Message, Name, Packet, Uri};
 
-use crate::daemon::{Daemon, runtime};
+use crate::daemon::{Daemon, run};
 
 fn frame(packet: Packet<'_>) -> Vec<u8> {
     let packet = packet.to_vec().unwrap();
@@ -22,7 +22,7 @@ fn register(event: &str) -> Vec<u8> {
 
 #[test]
 fn nobody_but_owner_and_group_can_connect() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let mode = std::fs::metadata(daemon.socket()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o660);
@@ -31,7 +31,7 @@ fn nobody_but_owner_and_group_can_connect() {
 
 #[test]
 fn a_client_that_does_not_read_events_is_disconnected_and_delays_nobody() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let mut stalled = UnixStream::connect(daemon.socket()).await.unwrap();
         stalled.write_all(&register("log")).await.unwrap();
@@ -54,7 +54,7 @@ fn a_client_that_does_not_read_events_is_disconnected_and_delays_nobody() {
 
 #[test]
 fn a_client_that_does_not_read_answers_is_not_read_from_and_delays_nobody() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let mut stalled = UnixStream::connect(daemon.socket()).await.unwrap();
         let request = frame(Packet::Request { name: Name::new(b"stats").unwrap(), message: b"" });
@@ -75,7 +75,7 @@ fn a_client_that_does_not_read_answers_is_not_read_from_and_delays_nobody() {
 
 #[test]
 fn packets_that_are_none_get_no_answer_but_a_log_line_with_their_count() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let mut watcher = Client::connect(&Uri::Unix(daemon.socket())).await.unwrap();
         watcher.subscribe("log").await.unwrap();
@@ -104,7 +104,7 @@ fn packets_that_are_none_get_no_answer_but_a_log_line_with_their_count() {
 
 #[test]
 fn connections_before_a_wrong_one_stay_and_those_behind_it_are_not_loaded() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let mut client = daemon.connect().await;
         let wrong = Message::new().with("nosuch", "1");
@@ -121,7 +121,7 @@ fn connections_before_a_wrong_one_stay_and_those_behind_it_are_not_loaded() {
 
 #[test]
 fn the_socket_of_a_daemon_that_is_gone_is_replaced() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let path = daemon.socket();
         let again = Daemon::start_at(&path).await;
@@ -133,7 +133,7 @@ fn the_socket_of_a_daemon_that_is_gone_is_replaced() {
 
 #[test]
 fn tcp_sockets_serve_as_well() {
-    runtime().block_on(async {
+    run(async {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let uri = Uri::Tcp { host: "127.0.0.1".to_owned(), port };
         let _daemon = Daemon::start_on(uri.clone()).await;
@@ -144,7 +144,7 @@ fn tcp_sockets_serve_as_well() {
 
 #[test]
 fn algorithms_are_listed_in_the_known_sections_with_their_plugin() {
-    runtime().block_on(async {
+    run(async {
         let daemon = Daemon::start().await;
         let algorithms = daemon.connect().await.request("get-algorithms", &Message::new()).await;
         let sections: Vec<_> = algorithms.root().sections().map(|(name, _)| name.to_string()).collect();

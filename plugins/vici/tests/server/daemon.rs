@@ -13,6 +13,7 @@ use charon_core::log::{LogHub, LogLayer};
 use charon_core::plugin::{Component, Loaded, Necessity, Plugin, Registry, SettingsHandle, Unload};
 use charon_core::service::{BoxFuture, IkeEngine, ReloadError, SettingsReload};
 use charon_vici::{SocketOverride, Vici};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -34,8 +35,11 @@ fn hub() -> &'static (Arc<Bus>, LogHub) {
     })
 }
 
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+/// Runs a test with nobody else writing to the log.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
 pub(crate) struct Daemon {
@@ -207,6 +211,9 @@ fn script(request: &Frame, served: &[&Frame]) -> Option<Script> {
                 let message = Message::decode(message).ok()?;
                 match name.as_str() {
                     "control-log" => script.lines.push(message),
+                    // What is about no SA was not said by the engine.
+                    "log" if message.data("ikesa-name").is_some() => script.lines.push(message),
+                    "log" => {}
                     "list-sa" => script.sas.extend(engine::listed(&message)),
                     name => script.events.extend(engine::updown(name, &message)),
                 }
@@ -228,7 +235,7 @@ fn script(request: &Frame, served: &[&Frame]) -> Option<Script> {
                 _ => Outcome::Failed,
             };
         }
-        "terminate" => {
+        "terminate" | "rekey" => {
             let count = reply.text("matches")?.parse().unwrap();
             script.sas = engine::matching(arguments.root(), &script.lines, count);
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use charon_core::bus::Bus;
 use charon_core::log::{LogTap, ike_sa_span};
 use charon_core::service::BoxFuture;
-use charon_core::service::ike_engine::{EngineError, IkeEngine, IkeSaCounts, Initiate, SaFilter, Terminate};
+use charon_core::service::ike_engine::{
+    EngineError, IkeEngine, IkeSaCounts, Initiate, Rekey, SaFilter, Terminate,
+};
 use charon_types::UniqueId;
 use charon_types::event::{Change, Event};
 use charon_types::snapshot::IkeSaSnapshot;
@@ -14,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use vici::{Message, Section};
 
+use crate::recording::without;
 use crate::snapshot;
 
 /// What happens when one request is served.
@@ -92,6 +95,11 @@ impl IkeEngine for Engine {
         Box::pin(async { Ok(()) })
     }
 
+    fn rekey(&self, _: Rekey) -> BoxFuture<'static, Result<(), EngineError>> {
+        self.play(None);
+        Box::pin(async { Ok(()) })
+    }
+
     fn list(&self, _: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
         self.next();
         let (sender, receiver) = mpsc::channel(1);
@@ -139,17 +147,22 @@ pub(crate) fn listed(event: &Message) -> Vec<IkeSaSnapshot> {
 
 /// An up or down event.
 pub(crate) fn updown(name: &str, message: &Message) -> Option<Event> {
-    if !["ike-updown", "child-updown"].contains(&name) {
+    if !["ike-updown", "child-updown", "child-rekey"].contains(&name) {
         return None;
     }
     let change = if message.text("up") == Some("yes") { Change::Up } else { Change::Down };
     let (sa_name, sa) = message.root().sections().next()?;
-    let ike_sa = Arc::new(snapshot::ike_sa(sa_name.as_str(), sa));
+    let ike_sa = Arc::new(snapshot::ike_sa(sa_name.as_str(), without(sa, "child-sas").root()));
     match name {
         "ike-updown" => Some(Event::IkeUpDown(change, ike_sa)),
         "child-updown" => {
             let child = sa.section("child-sas").and_then(|children| children.sections().next())?.1;
             Some(Event::ChildUpDown(change, ike_sa, Arc::new(snapshot::child_sa(child))))
+        }
+        "child-rekey" => {
+            let child = sa.section("child-sas").and_then(|children| children.sections().next())?.1;
+            let sa = |key| child.section(key).map(|child| Arc::new(snapshot::child_sa(child)));
+            Some(Event::ChildRekeyed(ike_sa, sa("old")?, sa("new")?))
         }
         _ => None,
     }

@@ -23,7 +23,7 @@ use vici::Message;
 
 #[test]
 fn every_recording_is_answered_as_strongswan_did() {
-    daemon::runtime().block_on(async {
+    daemon::run(async {
         let daemon = Daemon::start().await;
         let mut wrong = Vec::new();
         let recordings = Recording::all();

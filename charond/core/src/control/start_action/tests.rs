@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::*;
 use crate::service::BoxFuture;
-use crate::service::ike_engine::{EngineError, IkeSaCounts};
+use crate::service::ike_engine::{EngineError, IkeSaCounts, Rekey};
 
 /// An engine that has one IKE_SA and notes what it is asked for.
 struct Engine {
@@ -55,6 +55,10 @@ impl IkeEngine for Engine {
             Some(child) => format!("end child {child}"),
             None => format!("end {}", request.ike),
         });
+        Box::pin(async { Ok(()) })
+    }
+
+    fn rekey(&self, _: Rekey) -> BoxFuture<'static, Result<(), EngineError>> {
         Box::pin(async { Ok(()) })
     }
 
