@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use charon_core::service::BoxFuture;
 use charon_types::IkeSpi;
 use charon_types::endpoint::Path;
-use charon_types::kernel_op::{Expiry, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey, SaUsage};
+use charon_types::kernel_op::{KernelEvent, KernelOp, KernelReply, KernelResult, SaKey, SaUsage};
 use charon_types::snapshot::ChildSaSnapshot;
-use ikev2_proto::ike_sa::{ChildUsage, IkeSa};
 use ikev2_proto::output::OpId;
-use ikev2_proto::timer::Timer;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -29,16 +26,8 @@ pub(crate) fn submit(
     ready_or_later(shared.kernel.submit(ops), inputs, move |results| Input::Kernel { spi, op, results })
 }
 
-/// Children whose counters decide about a liveness check.
+/// Inbound and outbound SA of children whose counters are asked for.
 pub(crate) type UsageQuery = Vec<(SaKey, SaKey)>;
-
-/// What to ask the kernel before a liveness check that is due now; `None` if none is, or nothing is to be asked.
-pub(crate) fn liveness_query(sa: &IkeSa, now: Instant) -> Option<UsageQuery> {
-    sa.poll_timeout().filter(|deadline| deadline.at <= now && deadline.timer == Timer::Dpd)?;
-    let snapshot = sa.snapshot(now);
-    let keys = usage_keys(&snapshot.path, &snapshot.children);
-    (!keys.is_empty()).then_some(keys)
-}
 
 /// Inbound and outbound SA of each installed child.
 pub(crate) fn usage_keys(path: &Path, children: &[ChildSaSnapshot]) -> UsageQuery {
@@ -69,35 +58,6 @@ pub(crate) fn usages(results: &[KernelResult]) -> Vec<(SaUsage, SaUsage)> {
     results.chunks(2).filter_map(|pair| Some((usage(pair.first()?), usage(pair.get(1)?)))).collect()
 }
 
-/// Asks for counters: returned if the backend has them at once; else they come as [`Input::Usage`].
-pub(crate) fn query(
-    shared: &Arc<Shared>,
-    query: UsageQuery,
-    spi: IkeSpi,
-    inputs: &mpsc::Sender<Input>,
-) -> Option<Vec<ChildUsage>> {
-    let ops = usage_ops(&query);
-    let collect = move |results: Vec<KernelResult>| -> Vec<ChildUsage> {
-        let children = query.iter().zip(usages(&results));
-        children
-            .map(|((key, _), (inbound, outbound))| ChildUsage { spi_in: key.spi, inbound, outbound })
-            .collect()
-    };
-    let mut future = shared.kernel.submit(ops);
-    match poll_once(&mut future) {
-        Poll::Ready(results) => Some(collect(results)),
-        Poll::Pending => {
-            let inputs = inputs.clone();
-            tokio::spawn(async move {
-                let usage = collect(future.await);
-                // A shard that has ended awaits nothing.
-                drop(inputs.send(Input::Usage { spi, usage }).await);
-            });
-            None
-        }
-    }
-}
-
 /// Hands the kernel's events to the shards. Dropping the set ends that; nothing is lost by it but events.
 pub(crate) fn follow_events(shared: &Arc<Shared>) -> JoinSet<()> {
     let mut task = JoinSet::new();
@@ -105,16 +65,18 @@ pub(crate) fn follow_events(shared: &Arc<Shared>) -> JoinSet<()> {
         let shared = Arc::clone(shared);
         task.spawn(async move {
             while let Some(event) = events.recv().await {
-                match event {
-                    KernelEvent::Expire { sa, expiry: Expiry::Hard } => {
-                        if let Some(shard) = shared.esp_space.shard(sa.spi) {
-                            shared.send_to(shard, Input::Expired { spi_in: sa.spi }).await;
+                let (KernelEvent::Expire { sa, .. } | KernelEvent::Mapping { sa, .. }) = event else {
+                    // Nothing is trapped.
+                    continue;
+                };
+                match shared.esp_space.shard(sa.spi) {
+                    Some(shard) => shared.send_to(shard, Input::KernelEvent(sa, event)).await,
+                    // An outbound SA: the peer chose its SPI, so any shard may have it.
+                    None => {
+                        for shard in 0..shared.shards() {
+                            shared.send_to(shard, Input::KernelEvent(sa, event.clone())).await;
                         }
                     }
-                    // Nothing is rekeyed, trapped or moved by the kernel's word.
-                    KernelEvent::Expire { .. }
-                    | KernelEvent::Acquire { .. }
-                    | KernelEvent::Mapping { .. } => {}
                 }
             }
         });

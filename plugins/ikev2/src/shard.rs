@@ -11,14 +11,14 @@ use charon_core::log::{LogTap, ike_sa_span};
 use charon_core::service::ike_engine::EngineError;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
-use charon_types::kernel_op::KernelResult;
-use charon_types::snapshot::IkeSaSnapshot;
-use charon_types::{EspSpi, IkeSpi, UniqueId};
+use charon_types::kernel_op::{KernelEvent, KernelResult, SaKey};
+use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
+use charon_types::{IkeSpi, UniqueId};
 use ikev2_proto::Settings;
 use ikev2_proto::admission::{InitRequest, Verdict, admit};
 use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::{Env, Now};
-use ikev2_proto::ike_sa::{ChildUsage, Command, IkeSa, Initiate, Respond};
+use ikev2_proto::ike_sa::{Command, IkeSa, Initiate, Respond};
 use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId};
 use ikev2_proto::{JobResult, Output};
 use tokio::sync::{mpsc, oneshot};
@@ -50,10 +50,8 @@ pub(crate) enum Input {
     Completion { spi: IkeSpi, id: JobId, result: JobResult },
     /// The kernel has answered.
     Kernel { spi: IkeSpi, op: OpId, results: Vec<KernelResult> },
-    /// The kernel has told counters; a liveness check may be due after that.
-    Usage { spi: IkeSpi, usage: Vec<ChildUsage> },
-    /// A CHILD_SA has reached its hard limit.
-    Expired { spi_in: EspSpi },
+    /// The kernel tells something about one of its SAs.
+    KernelEvent(SaKey, KernelEvent),
     /// Which IKE_SAs are here?
     Spis { reply: oneshot::Sender<Vec<IkeSpi>> },
     /// How do these look?
@@ -92,8 +90,8 @@ pub(crate) struct Shard {
     shared: Arc<Shared>,
     sas: HashMap<IkeSpi, Box<Entry>>,
     inits: HashMap<u64, IkeSpi>,
-    /// Installed children by our SPI.
-    children: HashMap<EspSpi, (IkeSpi, UniqueId)>,
+    /// Whose the kernel's SAs are.
+    kernel_sas: HashMap<SaKey, IkeSpi>,
     timers: TimerQueue,
     /// The daemon's, with this shard's range of SPIs.
     settings: Settings,
@@ -111,7 +109,7 @@ impl Shard {
             shared,
             sas: HashMap::new(),
             inits: HashMap::new(),
-            children: HashMap::new(),
+            kernel_sas: HashMap::new(),
             settings,
             timers: TimerQueue::default(),
             cookies: CookieJar::default(),
@@ -172,13 +170,9 @@ impl Shard {
             Input::Kernel { spi, op, results } => {
                 self.step(env, spi, |sa, now| sa.handle_kernel(now, env, op, results));
             }
-            Input::Usage { spi, usage } => self.step(env, spi, |sa, now| {
-                sa.handle_usage(now, &usage);
-                sa.handle_timeout(now, env);
-            }),
-            Input::Expired { spi_in } => {
-                if let Some(&(spi, child)) = self.children.get(&spi_in) {
-                    self.command(env, spi, Ask::TerminateChild(child), Order::default());
+            Input::KernelEvent(sa, event) => {
+                if let Some(&spi) = self.kernel_sas.get(&sa) {
+                    self.step(env, spi, |sa, now| sa.handle_kernel_event(now, env, &event));
                 }
             }
             // Whoever asked and has gone needs no answer.
@@ -222,17 +216,7 @@ impl Shard {
 
     fn handle_timeouts(&mut self, env: &Env<'_>) {
         while let Some(spi) = self.timers.take_due(Instant::now()) {
-            let Some(entry) = self.sas.get(&spi) else { continue };
-            // ESP is a sign of life, too: ask the kernel for counters before the peer is bothered.
-            if let Some(query) = kernel_queue::liveness_query(&entry.sa, Instant::now()) {
-                let results = kernel_queue::query(&self.shared, query, spi, &self.inputs);
-                match results {
-                    Some(usage) => self.handle_input(env, Input::Usage { spi, usage }),
-                    None => self.timers.arm(spi, None),
-                }
-            } else {
-                self.step(env, spi, |sa, now| sa.handle_timeout(now, env));
-            }
+            self.step(env, spi, |sa, now| sa.handle_timeout(now, env));
         }
     }
 
@@ -353,13 +337,11 @@ impl Shard {
                         self.inits.remove(&digest);
                     }
                     match &event {
-                        IkeEvent::ChildInstalled { child, .. } => {
-                            let known = child.installed.as_ref().map(|installed| installed.spi_in);
-                            self.children.extend(known.map(|spi_in| (spi_in, (spi, child.unique_id))));
+                        IkeEvent::ChildInstalled { sa, child } => {
+                            self.kernel_sas.extend(sa_keys(sa, child).map(|key| (key, spi)));
                         }
-                        IkeEvent::ChildRemoved { child, .. } => {
-                            let known = child.installed.as_ref().map(|installed| installed.spi_in);
-                            known.and_then(|spi_in| self.children.remove(&spi_in));
+                        IkeEvent::ChildRemoved { sa, child, .. } => {
+                            sa_keys(sa, child).for_each(|key| drop(self.kernel_sas.remove(&key)));
                         }
                         _ => {}
                     }
@@ -394,6 +376,12 @@ impl Shard {
             }
         }
     }
+}
+
+/// The kernel's two SAs of an installed child.
+fn sa_keys(sa: &IkeSaSnapshot, child: &ChildSaSnapshot) -> impl Iterator<Item = SaKey> + use<> {
+    let keys = kernel_queue::usage_keys(&sa.path, std::slice::from_ref(child));
+    keys.into_iter().flat_map(|(inbound, outbound)| [inbound, outbound])
 }
 
 impl Order {
