@@ -94,10 +94,7 @@ impl Reader {
             "start_action" => child.start_action = action(key, value)?,
             "close_action" => child.close_action = action(key, value)?,
             "dpd_action" => child.dpd_action = action(key, value)?,
-            "inactivity" => {
-                let seconds = required(key, value::seconds(value).and_then(|time| u32::try_from(time).ok()))?;
-                child.inactivity = Duration::from_secs(seconds.into());
-            }
+            "inactivity" => only(key, value::seconds(value), &0, "closing for want of traffic is not built")?,
             "replay_window" => child.replay_window = Some(required(key, value::unsigned(value))?),
             "policies" => child.policies = toggle(key, value)?,
             "reqid" => only(key, value::unsigned(value), &0, "fixed request ids are not built")?,

@@ -196,6 +196,7 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
         ("copy_ecn", "no", "yes"),
         ("copy_dscp", "in", "out"),
         ("icmp", "yes", "no"),
+        ("inactivity", "10m", "0s"),
         ("reqid", "7", "0"),
         ("priority", "77", "0"),
         ("interface", "eth7", ""),
