@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 
 use charon_core::service::{EspReceiver, IkeSockets};
 use charon_types::endpoint::Path;
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use nix::sys::socket::{setsockopt, sockopt};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -23,6 +24,8 @@ const NON_ESP_MARKER: [u8; 4] = [0; 4];
 const KEEPALIVE: [u8; 1] = [0xff];
 /// Largest UDP payload, and so the largest batch of coalesced datagrams.
 const BUFFER_LEN: usize = 65_535;
+/// Buffers for one receive call: few, so that what was received is still in the cache when it is handled.
+const BUFFERS: usize = 8;
 /// Receive calls in a row before other tasks have a turn.
 const ROUNDS_MAX: usize = 32;
 /// Socket buffers asked for, octets.
@@ -169,10 +172,10 @@ impl Sockets {
     }
 
     async fn receive(&self, udp: &Udp, receiver: &dyn IkeReceiver) {
-        let mut buffers = vec![vec![0; BUFFER_LEN]; BATCH_SIZE];
+        let mut buffers = vec![vec![0; BUFFER_LEN]; BUFFERS];
         let mut rounds = 0;
         loop {
-            let mut metas = [RecvMeta::default(); BATCH_SIZE];
+            let mut metas = [RecvMeta::default(); BUFFERS];
             let received = {
                 let mut slices: Vec<IoSliceMut<'_>> =
                     buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
@@ -276,9 +279,14 @@ impl Udp {
         if fwmark != 0 {
             socket.set_mark(fwmark)?;
         }
-        // The limits of the system apply; smaller buffers work as well, only worse under load.
-        drop(socket.set_recv_buffer_size(SOCKET_BUFFER_LEN));
-        drop(socket.set_send_buffer_size(SOCKET_BUFFER_LEN));
+        // The system's limits hold hardly three batches of ESP, so they are passed where we may. Smaller buffers work as
+        // well, only worse under load.
+        if setsockopt(&socket, sockopt::RcvBufForce, &SOCKET_BUFFER_LEN).is_err() {
+            drop(socket.set_recv_buffer_size(SOCKET_BUFFER_LEN));
+        }
+        if setsockopt(&socket, sockopt::SndBufForce, &SOCKET_BUFFER_LEN).is_err() {
+            drop(socket.set_send_buffer_size(SOCKET_BUFFER_LEN));
+        }
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;

@@ -98,3 +98,48 @@ impl Transmit for Out {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use charon_core::service::EspReceiver;
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// A path on which nothing longer than `segment_max` may be part of a batch.
+    struct SmallPath {
+        segment_max: usize,
+        sent: Mutex<Vec<(Vec<u8>, usize)>>,
+    }
+
+    impl IkeSockets for SmallPath {
+        fn attach_esp(&self, _: Arc<dyn EspReceiver>) {}
+
+        fn send_esp(&self, _: Path, datagrams: &[u8], segment: usize) -> io::Result<()> {
+            if segment > self.segment_max && datagrams.len() > segment {
+                return Err(io::Error::from_raw_os_error(EMSGSIZE));
+            }
+            self.sent.lock().push((datagrams.to_vec(), segment));
+            Ok(())
+        }
+    }
+
+    fn send(segment_max: usize) -> Vec<(Vec<u8>, usize)> {
+        let path = Path { local: ([192, 0, 2, 1], 4500).into(), remote: ([192, 0, 2, 2], 4500).into() };
+        let sockets = Arc::new(SmallPath { segment_max, sent: Mutex::default() });
+        Out { sockets: Arc::clone(&sockets) as Arc<dyn IkeSockets> }.transmit(path, b"aaaabbbbcc", 4);
+        std::mem::take(&mut *sockets.sent.lock())
+    }
+
+    #[test]
+    fn a_batch_goes_as_a_whole_where_the_path_takes_it() {
+        assert_eq!(send(4), [(b"aaaabbbbcc".to_vec(), 4)]);
+    }
+
+    #[test]
+    fn packets_go_one_by_one_where_it_does_not() {
+        assert_eq!(send(3), [(b"aaaa".to_vec(), 4), (b"bbbb".to_vec(), 4), (b"cc".to_vec(), 2)]);
+    }
+}
