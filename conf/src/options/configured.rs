@@ -80,7 +80,7 @@ impl<'a> Configured<'a> {
     /// # Errors
     /// If the value set is not UTF-8.
     pub fn text(&self, path: &str) -> Result<Option<&str>, ValueError> {
-        let text = self.view.text(path)?.unwrap_or(self.option(path).default);
+        let text = self.view.text(path)?.unwrap_or_else(|| self.option(path).default);
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 

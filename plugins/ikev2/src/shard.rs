@@ -341,7 +341,9 @@ impl Shard {
                             self.kernel_sas.extend(sa_keys(sa, child).map(|key| (key, spi)));
                         }
                         IkeEvent::ChildRemoved { sa, child, .. } => {
-                            sa_keys(sa, child).for_each(|key| drop(self.kernel_sas.remove(&key)));
+                            for key in sa_keys(sa, child) {
+                                self.kernel_sas.remove(&key);
+                            }
                         }
                         _ => {}
                     }
