@@ -25,6 +25,13 @@ pub(crate) struct Arguments {
     /// Check the settings and end, with an error if there is a fault
     #[arg(long)]
     pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) levels: LevelOptions,
+}
+
+/// Log levels of standard error as given; they win over the settings.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LevelOptions {
     /// Log level of all groups: -1 silent, 0 audit, 1 control (default), 2 more, 3 raw
     #[arg(long, value_name = "LEVEL", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-1..=4))]
     debug: Option<i8>,
@@ -35,7 +42,7 @@ pub(crate) struct Arguments {
 macro_rules! group_options {
     ($($field:ident $group:ident;)*) => {
         /// Log level of one group.
-        #[derive(Debug, clap::Args)]
+        #[derive(Clone, Debug, clap::Args)]
         struct GroupLevels {
             $(#[arg(long = concat!("debug-", stringify!($field)), value_name = "LEVEL", allow_negative_numbers = true,
                 hide = true, value_parser = clap::value_parser!(i8).range(-1..=4))]
@@ -83,10 +90,12 @@ impl Arguments {
         let named = self.config.clone().or_else(|| std::env::var_os("STRONGSWAN_CONF").map(PathBuf::from));
         named.map_or_else(|| DEFAULT_SETTINGS.into(), |path| SettingsFile { path, source: Source::Explicit })
     }
+}
 
-    /// Log levels of standard error.
-    pub(crate) fn levels(&self) -> Levels {
-        let mut levels = Levels::all(self.debug.unwrap_or(1));
+impl LevelOptions {
+    /// What the settings say, changed by what was given.
+    pub(crate) fn over(&self, settings: Levels) -> Levels {
+        let mut levels = self.debug.map_or(settings, Levels::all);
         for (group, level) in self.groups.given() {
             levels.set(group, level);
         }
@@ -101,7 +110,10 @@ mod tests {
     #[test]
     fn groups_take_the_general_level_unless_they_have_their_own() {
         let arguments = Arguments::parse_from(["charond", "--debug", "-1", "--debug-ike", "2"]);
-        let levels = arguments.levels();
+        let levels = arguments.levels.over(Levels::all(3));
         assert_eq!((levels.get(LogGroup::Ike), levels.get(LogGroup::Net)), (2, -1));
+        let arguments = Arguments::parse_from(["charond", "--debug-ike", "2"]);
+        let levels = arguments.levels.over(Levels::all(3));
+        assert_eq!((levels.get(LogGroup::Ike), levels.get(LogGroup::Net)), (2, 3));
     }
 }

@@ -3,7 +3,7 @@
 //! An existing line works unchanged: names of strongSwan's plugins that we build in another way are known and need nothing; IKE and
 //! cryptography are always there; userspace ESP stands by behind whatever kernel backend is named.
 
-use charon_conf::View;
+use charon_conf::{View, scalar};
 use charon_core::plugin::Necessity;
 
 use crate::plugins::{self, Kind};
@@ -92,9 +92,13 @@ fn modular_names(daemon: &View<'_>) -> Result<Vec<String>, String> {
             Some(load) => (load.trim(), "!"),
             None => (load, ""),
         };
-        let priority = match load.parse::<i32>() {
-            Ok(priority) => priority,
-            Err(_) => i32::from(matches!(load.to_ascii_lowercase().as_str(), "yes" | "true" | "enabled")),
+        let switch = || scalar::parse_bool(load).map(i32::from).ok();
+        let Some(priority) = load.parse::<i32>().ok().or_else(switch) else {
+            let place = plugin.value("load").map(|value| value.location().to_string()).unwrap_or_default();
+            return Err(format!(
+                "{place}: plugins.{}.load: '{load}' is neither yes, no nor a priority",
+                plugin.name()
+            ));
         };
         if priority > 0 {
             chosen.push((priority, format!("{}{mark}", plugin.name())));
@@ -157,6 +161,12 @@ mod tests {
         assert_eq!(
             selection.plugins[..2],
             [("kernel-netlink", Necessity::Critical), ("vici", Necessity::Optional)]
+        );
+        let text = "charon {\n load_modular = yes\n plugins { vici {\n load = maybe\n } } }";
+        let settings = Settings::parse("test", text.as_bytes()).unwrap();
+        assert_eq!(
+            Selection::of(&daemon_section(&settings)),
+            Err("test:4: plugins.vici.load: 'maybe' is neither yes, no nor a priority".to_owned())
         );
     }
 }

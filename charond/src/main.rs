@@ -7,16 +7,18 @@ mod load_line;
 mod plan;
 mod plugins;
 mod reload;
+mod scripts;
+mod stored;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use charon_conf::{FileSystem, Settings};
+use charon_conf::Settings;
 use charon_core::bus::Bus;
-use charon_core::log::{Levels, LogHub, LogLayer, sinks_from_settings};
-use charon_core::plugin::{Loaded, Registry, SettingsHandle, daemon_section};
+use charon_core::log::{LogHub, LogLayer};
+use charon_core::plugin::{Loaded, Registry, SettingsHandle, daemon_section, daemon_settings};
 use charon_crypto::provider::Order;
 use clap::Parser;
 use sd_notify::NotifyState;
@@ -42,17 +44,32 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = arguments.settings_file();
-    let settings = load_settings(&file)?;
+    let settings = stored::read(&file).map_err(anyhow::Error::msg)?;
     if arguments.check {
         return check(&settings);
     }
+    let faults = stored::faults(&settings);
+    anyhow::ensure!(
+        faults.is_empty(),
+        "the settings have values that cannot be used:\n{}",
+        faults.join("\n")
+    );
     let selection = Selection::of(&daemon_section(&settings)).map_err(anyhow::Error::msg)?;
+    let threads = daemon_settings(&settings).int_if_set("threads")?;
     let daemon = Daemon::new(arguments, file, settings, &selection);
     if arguments.plan {
         return plan::print(&daemon.registry, &selection);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("charond").build()?;
-    runtime.block_on(daemon.serve(&selection))
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().thread_name("charond").build()?;
+    let log = daemon.log.clone();
+    let served = runtime.block_on(daemon.serve(&selection));
+    // What files still have to be written is written when they close.
+    log.set_sinks(Vec::new());
+    served
 }
 
 /// What is made before anything is loaded.
@@ -61,7 +78,6 @@ struct Daemon {
     settings: SettingsHandle,
     bus: Arc<Bus>,
     log: LogHub,
-    levels: Levels,
     reloader: Arc<Reloader>,
 }
 
@@ -75,57 +91,48 @@ impl Daemon {
         let bus = Arc::new(Bus::default());
         let log = LogHub::new(Arc::clone(&bus));
         let settings = SettingsHandle::new(settings);
-        let levels = arguments.levels();
-        let reloader = Arc::new(Reloader::new(file, settings.clone(), log.clone(), levels));
+        let reloader = Arc::new(Reloader::new(file, settings.clone(), log.clone(), arguments.levels.clone()));
         let mut plugins = plugins::instances(&selection.plugins, arguments.socket.as_ref());
         plugins.insert(0, core_plugin::necessary(Arc::clone(&reloader)));
         let order = if selection.orders_crypto { Order::AsAdded } else { Order::ByRank };
         let registry = Registry::new(&plugins).with_order(order);
-        Self { registry, settings, bus, log, levels, reloader }
+        Self { registry, settings, bus, log, reloader }
     }
 
     async fn serve(self, selection: &Selection) -> anyhow::Result<()> {
         tracing_subscriber::registry().with(LogLayer::new(self.log.clone())).init();
         let settings = self.settings.current();
-        let sinks =
-            sinks_from_settings(&daemon_section(&settings), self.levels).map_err(anyhow::Error::msg)?;
-        self.log.set_sinks(sinks);
+        self.reloader.open_logs(&settings).map_err(anyhow::Error::msg)?;
         info!(target: "DMN", "starting charond {} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
         report(&settings, selection);
         let mut loaded =
-            self.registry.start(self.settings, self.bus, self.log).await.context("cannot start")?;
+            self.registry.start(self.settings.clone(), self.bus, self.log).await.context("cannot start")?;
         if let Err(error) = serving(&loaded) {
             loaded.stop().await;
             return Err(error);
         }
         info!(target: "LIB", "loaded plugins: {}", loaded.plugins.join(" "));
+        scripts::run(&self.settings.current(), "start-scripts").await;
         notify(&[NotifyState::Ready, NotifyState::Status("running")]);
         wait_for_end(&self.reloader).await?;
         notify(&[NotifyState::Stopping]);
+        scripts::run(&self.settings.current(), "stop-scripts").await;
         loaded.stop().await;
         info!(target: "DMN", "charond has ended");
         Ok(())
     }
 }
 
-/// Reads the settings. That the default file is missing is fine; a file asked for must be there.
-fn load_settings(file: &cli::SettingsFile) -> anyhow::Result<Settings> {
-    match Settings::load(&FileSystem, &file.path) {
-        Ok(settings) => Ok(settings),
-        Err(error) if error.is_missing_file() && !file.is_explicit() => Ok(Settings::empty()),
-        Err(error) => Err(anyhow::Error::msg(error.picture())),
-    }
-}
-
-/// `--check`: everything that is wrong with the settings, and whether it keeps the daemon from starting.
+/// `--check`: everything that is wrong with the settings or in vain, and whether it keeps the daemon from starting.
 fn check(settings: &Settings) -> anyhow::Result<()> {
-    let notices = charon_conf::check(settings);
-    for notice in &notices {
+    for notice in charon_conf::check(settings).iter().filter(|notice| !notice.is_fault()) {
         eprintln!("{notice}");
     }
-    let invalid = notices.iter().any(|notice| matches!(notice, charon_conf::Notice::Invalid(_)));
-    anyhow::ensure!(!invalid, "the settings have values that cannot be used");
-    Selection::of(&daemon_section(settings)).map_err(anyhow::Error::msg)?;
+    let faults = stored::faults(settings);
+    for fault in &faults {
+        eprintln!("{fault}");
+    }
+    anyhow::ensure!(faults.is_empty(), "the settings have values that cannot be used");
     Ok(())
 }
 

@@ -1,19 +1,20 @@
 //! Reading the settings again, on SIGHUP and by command.
 
-use charon_conf::{FileSystem, Settings};
+use charon_conf::Settings;
 use charon_core::log::{Levels, LogHub, sinks_from_settings};
-use charon_core::plugin::{SettingsHandle, daemon_section};
+use charon_core::plugin::{SettingsHandle, daemon_settings};
 use charon_core::service::{BoxFuture, ReloadError, SettingsReload};
 use tracing::{error, info};
 
-use crate::cli::SettingsFile;
+use crate::cli::{LevelOptions, SettingsFile};
+use crate::stored;
 
 /// Puts new settings in place: as a whole, or not at all.
 pub(crate) struct Reloader {
     file: SettingsFile,
     settings: SettingsHandle,
     log: LogHub,
-    levels: Levels,
+    levels: LevelOptions,
 }
 
 impl Reloader {
@@ -21,26 +22,33 @@ impl Reloader {
         file: SettingsFile,
         settings: SettingsHandle,
         log: LogHub,
-        levels: Levels,
+        levels: LevelOptions,
     ) -> Self {
         Self { file, settings, log, levels }
     }
 
-    /// Reads the file, then replaces settings and loggers.
+    /// Reads the file, then replaces settings and loggers. A file with faults changes nothing.
     pub(crate) fn reload_now(&self) -> Result<(), ReloadError> {
         let failed = |why: String| {
             error!(target: "CFG", "{why}");
             ReloadError { file: self.file.path.display().to_string() }
         };
-        let settings = match Settings::load(&FileSystem, &self.file.path) {
-            Ok(settings) => settings,
-            Err(error) if error.is_missing_file() && !self.file.is_explicit() => Settings::empty(),
-            Err(error) => return Err(failed(error.picture())),
-        };
-        let sinks = sinks_from_settings(&daemon_section(&settings), self.levels).map_err(failed)?;
-        self.log.set_sinks(sinks);
+        let settings = stored::read(&self.file).map_err(failed)?;
+        let faults = stored::faults(&settings);
+        if !faults.is_empty() {
+            return Err(failed(faults.join("\n")));
+        }
+        self.open_logs(&settings).map_err(failed)?;
         self.settings.replace(settings);
         info!(target: "CFG", "settings are reloaded");
+        Ok(())
+    }
+
+    /// Opens the loggers of the settings in place of those before; all or none.
+    pub(crate) fn open_logs(&self, settings: &Settings) -> Result<(), String> {
+        let settings = daemon_settings(settings);
+        let journal = Levels::of_logger(&settings, "journal").map_err(|error| error.to_string())?;
+        self.log.set_sinks(sinks_from_settings(&settings, self.levels.over(journal))?);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::options::{self, Opt, Program, Status};
+use crate::options::{self, Configured, Opt, Program, Status};
 use crate::{Location, Settings, ValueError, View};
 
 /// Something in strongswan.conf that will not do what its author hopes.
@@ -27,6 +27,25 @@ pub enum Notice {
     },
     /// A value that is not of the type of its key.
     Invalid(ValueError),
+    /// Two values that cannot both be.
+    Contradiction {
+        /// Where one of them was written.
+        location: Location,
+        /// Its path from the root.
+        path: String,
+        /// What is wrong, as a clause.
+        problem: &'static str,
+    },
+}
+
+impl Notice {
+    /// Whether the daemon cannot work with such settings.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::NoMeaning { .. } => false,
+            Self::Invalid(_) | Self::Contradiction { .. } => true,
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -37,12 +56,13 @@ impl fmt::Display for Notice {
                 write!(f, "{location}: {path} has no effect: {reason}")
             }
             Self::Invalid(error) => error.fmt(f),
+            Self::Contradiction { location, path, problem } => write!(f, "{location}: {path} {problem}"),
         }
     }
 }
 
-/// What in the sections of the daemon and the command is unknown, without effect or not of its type, in the order of
-/// the file. Sections of other programs are not looked at.
+/// What in the sections of the daemon and the command is unknown, without effect, not of its type or contradictory.
+/// Sections of other programs are not looked at.
 pub fn check(settings: &Settings) -> Vec<Notice> {
     let mut notices = Vec::new();
     for program in [Program::Daemon, Program::Swanctl] {
@@ -52,7 +72,28 @@ pub fn check(settings: &Settings) -> Vec<Notice> {
             }
         }
     }
+    notices.extend(contradictions(&Configured::new(settings, Program::Daemon)));
     notices
+}
+
+/// Pairs of values of the daemon that exclude each other. What is not of its type was told before.
+fn contradictions(daemon: &Configured<'_>) -> Vec<Notice> {
+    let int = |path| daemon.int::<u32>(path).ok();
+    let mut found = Vec::new();
+    let mut contradiction = |paths: [&'static str; 2], problem| {
+        let written =
+            |path| daemon.view().find(path).map(|(section, value)| (section.path_of(path), value.location()));
+        if let Some((path, location)) = paths.into_iter().rev().find_map(written) {
+            found.push(Notice::Contradiction { location: location.clone(), path, problem });
+        }
+    };
+    if int("port").is_some_and(|port| port != 0 && int("port_nat_t") == Some(port)) {
+        contradiction(["port", "port_nat_t"], "must differ from the other port");
+    }
+    if int("spi_min").zip(int("spi_max")).is_some_and(|(min, max)| min > max) {
+        contradiction(["spi_min", "spi_max"], "leaves no SPI: spi_min is above spi_max");
+    }
+    found
 }
 
 /// The table bounds the depth: no unknown section is entered, so that references in a circle come to an end.
@@ -130,6 +171,18 @@ mod tests {
                 "s.conf:8: charon.filelog.x.default: '5' is out of range",
             ]
         );
+    }
+
+    #[test]
+    fn values_that_exclude_each_other_are_faults() {
+        assert_eq!(
+            notices("charon {\n port = 4500\n spi_max = 0x1000 }"),
+            [
+                "s.conf:2: charon.port must differ from the other port",
+                "s.conf:3: charon.spi_max leaves no SPI: spi_min is above spi_max",
+            ]
+        );
+        assert_eq!(notices("charon {\n port = 0\n port_nat_t = 0 }"), [""; 0]);
     }
 
     #[test]

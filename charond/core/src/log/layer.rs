@@ -137,7 +137,8 @@ mod tests {
     use charon_types::event::LogGroup;
     use tracing_subscriber::layer::SubscriberExt;
 
-    use super::super::sink::{Levels, Sink};
+    use super::super::levels::Levels;
+    use super::super::sink::Sink;
     use super::*;
     use crate::bus::Bus;
 

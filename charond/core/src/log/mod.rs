@@ -5,14 +5,18 @@
 
 mod hub;
 mod layer;
+mod levels;
+mod line;
 mod sink;
+mod syslog;
 mod tap;
 
 use charon_types::event::LogGroup;
 
 pub use hub::{LogHub, LogSubscription};
 pub use layer::{IKE_SA_SPAN, LogLayer, ike_sa_span};
-pub use sink::{Levels, Sink, sinks_from_settings};
+pub use levels::Levels;
+pub use sink::{Sink, logger_faults, sinks_from_settings};
 pub use tap::LogTap;
 
 /// strongSwan's number of a tracing level.

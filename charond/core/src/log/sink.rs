@@ -1,163 +1,201 @@
-//! Where log lines are written: standard error and files.
+//! Where log lines are written: standard error, files, the system log.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::Path;
+use std::io::{BufWriter, Write};
 
-use charon_conf::View;
+use charon_conf::ValueError;
+use charon_conf::options::Configured;
+use charon_types::connection::Toggle;
 use charon_types::event::{LogGroup, LogRecord};
 use parking_lot::Mutex;
 
-/// Level of each group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Levels([i8; LogGroup::ALL.len()]);
-
-impl Levels {
-    /// The same level for every group.
-    #[must_use]
-    pub const fn all(level: i8) -> Self {
-        Self([level; LogGroup::ALL.len()])
-    }
-
-    /// Sets one group.
-    pub fn set(&mut self, group: LogGroup, level: i8) {
-        self.0[group as usize] = level;
-    }
-
-    /// Level of a group.
-    #[must_use]
-    pub fn get(&self, group: LogGroup) -> i8 {
-        self.0[group as usize]
-    }
-
-    /// Reads `default` and the groups' keys of a logger's section.
-    ///
-    /// # Errors
-    /// The text of a value error, naming file, line and key.
-    pub fn from_section(section: &View<'_>, fallback: i8) -> Result<Self, String> {
-        let read = |key: &str| section.int::<i8>(key).map_err(|error| error.to_string());
-        let default = read("default")?.unwrap_or(fallback);
-        let mut levels = Self::all(default);
-        for &group in LogGroup::ALL {
-            if let Some(level) = read(&group.name().to_ascii_lowercase())? {
-                levels.set(group, level);
-            }
-        }
-        Ok(levels)
-    }
-}
+use super::levels::Levels;
+use super::line::{LineFormat, Shape, TimeFormat};
+use super::syslog::Syslog;
 
 /// A place that lines are written to.
 pub struct Sink {
     pub(super) levels: Levels,
-    show_ike_name: bool,
-    show_level: bool,
-    show_time: Option<fn(std::time::SystemTime) -> String>,
-    flush_line: bool,
+    format: LineFormat,
     out: Mutex<Out>,
 }
 
 enum Out {
     Stderr,
     Stdout,
-    File(std::io::BufWriter<File>),
+    File { file: BufWriter<File>, flush_line: Toggle },
+    Syslog(Syslog),
 }
 
 impl Sink {
     /// Standard error; systemd adds the time.
     #[must_use]
     pub fn stderr(levels: Levels) -> Self {
-        Self {
-            levels,
-            show_ike_name: false,
-            show_level: false,
-            show_time: None,
-            flush_line: true,
-            out: Mutex::new(Out::Stderr),
-        }
+        Self { levels, format: LineFormat::PLAIN, out: Mutex::new(Out::Stderr) }
     }
 
     /// One `filelog.<name>` section.
-    ///
-    /// # Errors
-    /// What is wrong, naming file and key.
-    pub fn from_filelog(section: &View<'_>) -> Result<Self, String> {
-        let text = |key: &str| section.text(key).map_err(|error| error.to_string());
-        let flag = |key: &str| section.bool(key).map_err(|error| error.to_string());
-        let path = text("path")?.unwrap_or_else(|| section.name());
-        let out = match path {
+    fn of_filelog(settings: &Configured<'_>, name: &str) -> Result<Self, String> {
+        let logger = format!("filelog.{name}");
+        let key = |key: &str| format!("{logger}.{key}");
+        let toggle = |name: &str| settings.bool(&key(name)).map(Toggle::from).map_err(text);
+        let out = match settings.text(&key("path")).map_err(text)?.unwrap_or(name) {
             "stderr" => Out::Stderr,
             "stdout" => Out::Stdout,
-            file => Out::File(std::io::BufWriter::new(open(file, flag("append")?.unwrap_or(true))?)),
+            path => {
+                let file = open(path, toggle("append")?).map_err(|error| {
+                    let place = settings.view().section(&logger).and_then(|section| section.location());
+                    let place = place.map(ToString::to_string).unwrap_or_default();
+                    format!("{place}: {logger}: cannot open '{path}': {error}")
+                })?;
+                Out::File { file: BufWriter::new(file), flush_line: toggle("flush_line")? }
+            }
         };
-        Ok(Self {
-            levels: Levels::from_section(section, 1)?,
-            show_ike_name: flag("ike_name")?.unwrap_or(false),
-            show_level: flag("log_level")?.unwrap_or(false),
-            show_time: None,
-            flush_line: flag("flush_line")?.unwrap_or(false),
-            out: Mutex::new(out),
-        })
+        let format = LineFormat {
+            ike_name: toggle("ike_name")?,
+            level: toggle("log_level")?,
+            time: TimeFormat::of_logger(settings, &logger)?,
+            shape: if toggle("json")?.is_enabled() { Shape::Json } else { Shape::Text },
+        };
+        Ok(Self { levels: Levels::of_logger(settings, &logger).map_err(text)?, format, out: Mutex::new(out) })
+    }
+
+    /// One `syslog.<facility>` section; `None` for an unknown facility.
+    fn of_syslog(settings: &Configured<'_>, name: &str) -> Result<Option<Self>, String> {
+        let Some(syslog) = Syslog::of_facility(settings, name)? else { return Ok(None) };
+        let logger = format!("syslog.{name}");
+        let toggle = |name: &str| settings.bool(&format!("{logger}.{name}")).map(Toggle::from).map_err(text);
+        let format =
+            LineFormat { ike_name: toggle("ike_name")?, level: toggle("log_level")?, ..LineFormat::PLAIN };
+        let levels = Levels::of_logger(settings, &logger).map_err(text)?;
+        Ok(Some(Self { levels, format, out: Mutex::new(Out::Syslog(syslog)) }))
     }
 
     pub(super) fn takes(&self, group: LogGroup, level: i8) -> bool {
         level <= self.levels.get(group)
     }
 
-    /// Writes a record, a line for each of its lines. A full disk is nobody's reason to stop: errors are swallowed.
+    /// Writes a record. A full disk is nobody's reason to stop: errors are swallowed.
     pub(super) fn write(&self, record: &LogRecord) {
-        let mut prefix = String::new();
-        if let Some(time) = self.show_time {
-            prefix.push_str(&time(std::time::SystemTime::now()));
-            prefix.push(' ');
-        }
-        prefix.push_str(&format!("{:02}[{}", record.thread, record.group.name()));
-        if self.show_level {
-            prefix.push_str(&record.level.to_string());
-        }
-        prefix.push_str("] ");
-        if let (true, Some((name, id))) = (self.show_ike_name, &record.ike_sa) {
-            prefix.push_str(&format!("<{name}|{id}> "));
-        }
-        let mut text = String::with_capacity(record.message.len() + prefix.len() + 1);
-        for line in record.message.lines() {
-            text.push_str(&prefix);
-            text.push_str(line);
-            text.push('\n');
-        }
+        let lines = self.format.lines(record);
         let mut out = self.out.lock();
+        let joined = || lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
         let result = match &mut *out {
-            Out::Stderr => std::io::stderr().write_all(text.as_bytes()),
-            Out::Stdout => std::io::stdout().write_all(text.as_bytes()),
-            Out::File(file) => file
-                .write_all(text.as_bytes())
-                .and_then(|()| if self.flush_line { file.flush() } else { Ok(()) }),
+            Out::Stderr => std::io::stderr().write_all(joined().as_bytes()),
+            Out::Stdout => std::io::stdout().write_all(joined().as_bytes()),
+            Out::File { file, flush_line } => file
+                .write_all(joined().as_bytes())
+                .and_then(|()| if flush_line.is_enabled() { file.flush() } else { Ok(()) }),
+            Out::Syslog(syslog) => {
+                lines.iter().for_each(|line| syslog.write(record.level, line));
+                Ok(())
+            }
         };
         drop(result);
     }
+
+    fn is_stderr(&self) -> bool {
+        matches!(*self.out.lock(), Out::Stderr)
+    }
 }
 
-fn open(path: &str, append: bool) -> Result<File, String> {
+fn open(path: &str, append: Toggle) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).write(true);
-    if append {
+    if append.is_enabled() {
         options.append(true)
     } else {
         options.truncate(true)
     };
-    options.open(Path::new(path)).map_err(|error| format!("log file {path}: {error}"))
+    options.open(path)
 }
 
-/// The sinks of the `filelog` section; standard error at `levels` if there is none.
+fn text(error: ValueError) -> String {
+    error.to_string()
+}
+
+/// The sinks of the `filelog` and `syslog` sections, and standard error at `stderr_levels` unless one of them is that.
 ///
 /// # Errors
-/// What is wrong, naming file and key.
-pub fn sinks_from_settings(daemon: &View<'_>, levels: Levels) -> Result<Vec<Sink>, String> {
-    let mut sinks = vec![Sink::stderr(levels)];
-    if let Some(section) = daemon.section("filelog") {
-        for file in section.sections() {
-            sinks.push(Sink::from_filelog(&file)?);
-        }
+/// What is wrong, naming file, line and key.
+pub fn sinks_from_settings(settings: &Configured<'_>, stderr_levels: Levels) -> Result<Vec<Sink>, String> {
+    let mut sinks = Vec::new();
+    let names = |section: &str| {
+        let sections = settings.view().section(section).map(|section| section.sections()).unwrap_or_default();
+        sections.iter().map(|section| section.name().to_owned()).collect::<Vec<_>>()
+    };
+    for name in names("filelog") {
+        sinks.push(Sink::of_filelog(settings, &name)?);
+    }
+    for name in names("syslog") {
+        sinks.extend(Sink::of_syslog(settings, &name)?);
+    }
+    if !sinks.iter().any(Sink::is_stderr) {
+        sinks.insert(0, Sink::stderr(stderr_levels));
     }
     Ok(sinks)
+}
+
+/// What is wrong with the loggers, as far as it can be told without opening them.
+#[must_use]
+pub fn logger_faults(settings: &Configured<'_>) -> Vec<String> {
+    let section = settings.view().section("filelog");
+    let files = section.map(|section| section.sections()).unwrap_or_default();
+    let times = files.iter().map(|file| TimeFormat::of_logger(settings, &format!("filelog.{}", file.name())));
+    times.filter_map(Result::err).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use charon_conf::Settings;
+    use charon_conf::options::Program;
+
+    use super::*;
+
+    fn sinks(text: &str) -> Result<Vec<Sink>, String> {
+        let settings = Settings::parse("s.conf", text.as_bytes()).unwrap();
+        sinks_from_settings(&Configured::new(&settings, Program::Daemon), Levels::all(1))
+    }
+
+    fn record(level: i8) -> LogRecord {
+        LogRecord { group: LogGroup::Net, level, thread: 1, ike_sa: None, message: "hello".to_owned() }
+    }
+
+    #[test]
+    fn a_file_gets_the_levels_and_the_format_of_its_section() {
+        let path = std::env::temp_dir().join(format!("charon-filelog-{}", std::process::id()));
+        drop(std::fs::remove_file(&path));
+        let text = format!(
+            "charon {{ filelog {{ f {{ path = {}\n default = 0\n net = 2\n log_level = yes\n time_format = %Y\n }} }} }}",
+            path.display()
+        );
+        let sinks = sinks(&text).unwrap();
+        assert_eq!(sinks.len(), 2, "the file and standard error");
+        assert!(sinks[1].takes(LogGroup::Net, 2) && !sinks[1].takes(LogGroup::Ike, 1));
+        sinks[1].write(&record(2));
+        drop(sinks);
+        let written = std::fs::read_to_string(&path).unwrap();
+        let year = jiff::Zoned::now().year();
+        assert_eq!(written, format!("{year} 01[NET2] hello\n"));
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn standard_error_is_written_to_once() {
+        let sinks = sinks("charon { filelog { stderr { default = 2 } }\n syslog { daemon { }\n mail { } } }")
+            .unwrap();
+        assert_eq!(sinks.len(), 2);
+        assert!(sinks[0].takes(LogGroup::Ike, 2), "as the section says");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_file_line_and_key() {
+        let fault = |text: &str| sinks(text).err().unwrap();
+        let text = fault("charon {\n filelog {\n a { path = /nowhere/at/all\n } } }");
+        assert!(text.starts_with("s.conf:3: filelog.a: cannot open '/nowhere/at/all': "), "{text}");
+        let text = fault("charon {\n filelog {\n stdout {\n time_format = %!\n } } }");
+        assert!(text.starts_with("s.conf:4: filelog.stdout.time_format: '%!': "), "{text}");
+        let text = fault("charon { syslog { auth { ike = 9 } } }");
+        assert_eq!(text, "s.conf:1: charon.syslog.auth.ike: '9' is out of range");
+    }
 }

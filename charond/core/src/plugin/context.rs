@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use charon_conf::options::{Configured, Program};
 use charon_conf::{Settings, View};
 use charon_crypto::{Algorithm, CryptoProvider, ProviderBuilder, Rank};
 use parking_lot::RwLock;
@@ -12,9 +13,6 @@ use tracing::error;
 use super::component::{Declared, Feature, LoadError, ServiceId};
 use crate::bus::Bus;
 use crate::log::LogHub;
-
-/// Sections of strongswan.conf that the daemon reads, each falling back to the next.
-pub const SECTIONS: &[&str] = &["charond", "charon-systemd", "charon"];
 
 /// The settings as last read; replaced as a whole on reload.
 #[derive(Clone)]
@@ -42,7 +40,13 @@ impl SettingsHandle {
 /// The daemon's own sections of the settings.
 #[must_use]
 pub fn daemon_section(settings: &Settings) -> View<'_> {
-    settings.fallback(SECTIONS)
+    settings.fallback(Program::Daemon.sections())
+}
+
+/// The daemon's settings with the defaults of the option table.
+#[must_use]
+pub fn daemon_settings(settings: &Settings) -> Configured<'_> {
+    Configured::new(settings, Program::Daemon)
 }
 
 /// What a component may touch while it loads: declared services, settings, bus, log.

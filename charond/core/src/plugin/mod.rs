@@ -11,6 +11,6 @@ mod resolve;
 pub use component::{
     Component, Declared, Feature, Load, LoadError, Necessity, Plugin, ServiceId, Unload, nothing_to_undo,
 };
-pub use context::{LoadContext, SECTIONS, SettingsHandle, daemon_section};
+pub use context::{LoadContext, SettingsHandle, daemon_section, daemon_settings};
 pub use registry::{Loaded, Registry, StartError};
 pub use resolve::{Plan, ResolveError, SkipReason, Skipped, resolve};
