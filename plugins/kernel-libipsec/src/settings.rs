@@ -87,10 +87,7 @@ fn rule_mark(daemon: &View<'_>) -> Result<Option<FwMark>, LoadError> {
     if let Some(mark) = read("plugins.kernel-netlink.fwmark")? {
         return Ok(Some(mark));
     }
-    let of_sockets = match read("plugins.kernel-libipsec.fwmark")? {
-        Some(mark) => Some(mark),
-        None => read("plugins.socket-default.fwmark")?,
-    };
+    let of_sockets = read("plugins.socket-default.fwmark")?;
     Ok(of_sockets.map(|mark| FwMark { invert: Inverted::Yes, ..mark }))
 }
 
@@ -141,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_rules_own_mark_counts_as_it_stands() {
-        let text = "charon {\n routing_table = 300\n plugins {\n kernel-netlink {\n fwmark = !7\n }\n kernel-libipsec {\n fwmark = 8\n allow_peer_ts = yes\n }\n }\n}\n";
+        let text = "charon {\n routing_table = 300\n plugins {\n kernel-netlink {\n fwmark = !7\n }\n socket-default {\n fwmark = 8\n }\n kernel-libipsec {\n allow_peer_ts = yes\n }\n }\n}\n";
         let settings = read(text).unwrap();
         assert_eq!(settings.fwmark, Some(FwMark { invert: Inverted::Yes, value: 7, mask: u32::MAX }));
         assert_eq!((settings.table, settings.peer_selector), (300, PeerSelector::Allow));
