@@ -331,3 +331,19 @@ pub(super) fn assert_nothing_left(pair: &Pair) {
         assert_eq!(host.world.reqids_in_use(), 0);
     }
 }
+
+#[test]
+fn a_refused_sa_of_somebody_else_stays_where_it_is() {
+    // The peer chose an SPI that our kernel has for another child: that one must not be taken out.
+    let mut pair = psk_pair();
+    pair.initiate();
+    pair.run(SOON);
+    let before = pair.a.kernel.sas.len();
+    pair.a.kernel.refuses_outbound = true;
+    let config = Arc::clone(&pair.a.world.connections[0].children[0]);
+    pair.command(Side::A, Command::InitiateChild { child: config, token: Some(CommandToken(2)) });
+    pair.run(SOON);
+    assert_eq!(pair.a.kernel.sas.len(), before);
+    assert_eq!(pair.a.kernel.deleted_in_vain, 0);
+    assert!(pair.a.kernel.reserved.is_empty());
+}

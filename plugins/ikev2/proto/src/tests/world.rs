@@ -17,8 +17,8 @@ use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IfId, IkeSpi, Mark, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{
-    AddSa, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult, Mode, Policy,
-    SaKey, SaUsage,
+    AddSa, Direction, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult,
+    Mode, Policy, SaKey, SaUsage,
 };
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::proposal::{Proposal, Protocol};
@@ -222,6 +222,10 @@ pub(super) struct FakeKernel {
     pub(super) usage: SaUsage,
     /// Fails every AddSa.
     pub(super) broken: bool,
+    /// Fails AddSa for what we send.
+    pub(super) refuses_outbound: bool,
+    /// SAs deleted that were not there.
+    pub(super) deleted_in_vain: u32,
     pub(super) next_spi: u32,
 }
 
@@ -238,6 +242,9 @@ impl FakeKernel {
             }
             KernelOp::AddSa(_) if self.broken => {
                 Err(KernelError::UnsupportedEncryption(EncryptionId::AES_GCM_16))
+            }
+            KernelOp::AddSa(sa) if self.refuses_outbound && sa.direction == Direction::Outbound => {
+                Err(KernelError::Exists)
             }
             KernelOp::AddSa(sa) => {
                 let key = key_of(&sa);
@@ -259,6 +266,7 @@ impl FakeKernel {
                 if self.sas.len() + self.reserved.len() < before {
                     Ok(KernelReply::Done)
                 } else {
+                    self.deleted_in_vain += 1;
                     Err(KernelError::NotFound)
                 }
             }

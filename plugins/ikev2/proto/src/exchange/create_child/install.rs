@@ -6,7 +6,7 @@ use charon_types::Secret;
 use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Reqid, Role, UniqueId};
-use charon_types::kernel_op::{Encap, KernelOp, KernelResult, Mode, SaUsage};
+use charon_types::kernel_op::{Encap, KernelOp, KernelResult, Mode, SaKey, SaUsage};
 use charon_types::proposal::{ChildSuite, Protocol};
 use charon_types::selector::TrafficSelector;
 use charon_types::snapshot::ChildSaState;
@@ -56,6 +56,8 @@ pub(crate) struct Installing {
     token: Option<CommandToken>,
     replaces: Option<UniqueId>,
     role: Role,
+    /// What undoes each operation of the batch, in the order of the batch.
+    inverses: Vec<KernelOp>,
 }
 
 impl Agreed {
@@ -109,8 +111,10 @@ impl Agreed {
             config: self.config,
         };
         sa.use_spi(child.spi_in);
-        let op = sa.kernel(child.install_ops(&keys, &lifespan, replay_window, outbound));
-        Ok(Installing { op, child, token: self.token, replaces: self.replaces, role: source.role })
+        let ops = child.install_ops(&keys, &lifespan, replay_window, outbound);
+        let inverses = ops.iter().filter_map(inverse).collect();
+        let op = sa.kernel(ops);
+        Ok(Installing { op, child, token: self.token, replaces: self.replaces, role: source.role, inverses })
     }
 
     fn keys(&self, sa: &Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<DirectedKeys, Failure> {
@@ -166,18 +170,18 @@ impl Installing {
     }
 
     /// Takes out of the kernel what it took; a refused SA or policy may be somebody else's.
-    fn undo(&self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) {
+    pub(crate) fn undo(&self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) {
         // Refused or not, its SPI is reserved.
         let inbound = KernelOp::DeleteSa(self.child.key_in());
-        let undone = self.child.remove_ops().into_iter().zip(results.iter().rev());
-        let undone = undone.filter(|(op, result)| result.is_ok() || *op == inbound);
-        sa.kernel(undone.map(|(op, _)| op).collect());
+        let undone =
+            self.inverses.iter().zip(results).filter(|(op, result)| result.is_ok() || **op == inbound);
+        sa.kernel(undone.map(|(op, _)| op.clone()).rev().collect());
         cx.env.ids.release_reqid(self.child.reqid);
     }
 
-    /// Takes the child out of the kernel again.
+    /// Takes the child out of the kernel again, whatever the kernel is going to answer.
     pub(crate) fn abandon(&self, sa: &mut Sa, cx: Cx<'_>) {
-        sa.kernel(self.child.remove_ops());
+        sa.kernel(self.inverses.iter().rev().cloned().collect());
         cx.env.ids.release_reqid(self.child.reqid);
     }
 
@@ -199,5 +203,22 @@ impl Installing {
     /// Who waits for it.
     pub(crate) fn token(&self) -> Option<CommandToken> {
         self.token
+    }
+}
+
+/// What undoes an operation that adds something.
+fn inverse(op: &KernelOp) -> Option<KernelOp> {
+    match op {
+        KernelOp::AddSa(sa) => Some(KernelOp::DeleteSa(SaKey {
+            destination: sa.destination.ip(),
+            protocol: sa.protocol,
+            spi: sa.spi,
+        })),
+        KernelOp::AddPolicy(policy) => Some(KernelOp::DeletePolicy(policy.clone())),
+        KernelOp::AllocSpi { .. }
+        | KernelOp::UpdateSa { .. }
+        | KernelOp::DeleteSa(_)
+        | KernelOp::QuerySa(_)
+        | KernelOp::DeletePolicy(_) => None,
     }
 }

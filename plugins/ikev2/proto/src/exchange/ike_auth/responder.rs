@@ -307,7 +307,7 @@ impl AwaitInstall {
         let Self { installing, plan, auth, choice } = self;
         if let Some(Err(error)) = results.iter().find(|result| result.is_err()) {
             let failure = LocalFault::Kernel(error.clone()).into();
-            installing.abandon(sa, cx);
+            installing.undo(sa, cx, results);
             return plan.without_child(sa, cx, auth, &failure);
         }
         let spi: EspSpi = installing.spi_in();
