@@ -14,6 +14,8 @@ use crate::simulation::Simulation;
 
 /// Nothing takes longer: a handshake given up, then a dead peer found, then all of it once more.
 const PATIENCE: Duration = Duration::from_secs(1800);
+/// What comes later is liveness checks.
+const LOGGED: Duration = Duration::from_secs(200);
 /// Between two looks.
 const SLICE: Duration = Duration::from_secs(10);
 /// What has come to rest must stay so.
@@ -22,6 +24,7 @@ const REST: Duration = Duration::from_secs(150);
 /// Heals the network, waits until both ends agree, and checks everything else. What does not hold.
 pub fn settle(simulation: &mut Simulation) -> Vec<String> {
     simulation.note(|| "-- from now on nothing goes wrong".to_owned());
+    simulation.log_for(LOGGED);
     simulation.network.heal();
     for side in Side::BOTH {
         simulation.with_host(side, |host, _| {

@@ -24,6 +24,7 @@ const PARTITION_MAX: Duration = Duration::from_secs(240);
 enum Step {
     Initiate,
     InitiateChild,
+    RekeyChild,
     TerminateChild,
     TerminateIke(Force),
     Expire,
@@ -36,13 +37,14 @@ enum Step {
 }
 
 const GENTLE: &[Step] =
-    &[Step::Initiate, Step::InitiateChild, Step::InitiateChild, Step::InitiateChild, Step::InitiateChild];
+    &[Step::Initiate, Step::InitiateChild, Step::InitiateChild, Step::RekeyChild, Step::RekeyChild];
 const CALM: &[Step] = &[
     Step::Initiate,
     Step::Initiate,
     Step::InitiateChild,
     Step::InitiateChild,
-    Step::InitiateChild,
+    Step::RekeyChild,
+    Step::RekeyChild,
     Step::TerminateChild,
     Step::TerminateChild,
     Step::TerminateIke(Force::Polite),
@@ -102,6 +104,12 @@ fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step
             let Some((sa, child, _)) = any_child(simulation, chance, side) else { return };
             simulation.with_host(side, |host, now| {
                 host.command(now, sa, |token| Command::TerminateChild { child, token })
+            });
+        }
+        Step::RekeyChild => {
+            let Some((sa, child, _)) = any_child(simulation, chance, side) else { return };
+            simulation.with_host(side, |host, now| {
+                host.command(now, sa, |token| Command::RekeyChild { child, token })
             });
         }
         Step::TerminateIke(force) => {

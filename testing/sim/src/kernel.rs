@@ -25,6 +25,8 @@ pub struct Kernel {
     chance: Chance,
     /// Operations that will be refused.
     refusals: u32,
+    /// What was refused: to delete it is useless and harmless.
+    refused: Vec<KernelOp>,
     violations: Vec<String>,
 }
 
@@ -52,6 +54,7 @@ impl Kernel {
             ledger,
             chance,
             refusals: 0,
+            refused: Vec::new(),
             violations: Vec::new(),
         }
     }
@@ -107,6 +110,7 @@ impl Kernel {
         let adds = matches!(op, KernelOp::AllocSpi { .. } | KernelOp::AddSa(_) | KernelOp::AddPolicy(_));
         if adds && self.refusals > 0 {
             self.refusals -= 1;
+            self.refused.extend(opposite(&op));
             return Err(KernelError::Os { what: "simulated", errno: 12 });
         }
         match op {
@@ -126,6 +130,9 @@ impl Kernel {
                 let before = self.reserved.len();
                 self.reserved.retain(|reserved| *reserved != sa);
                 if self.sas.remove(&place(&sa)).is_none() && self.reserved.len() == before {
+                    if self.refused.contains(&KernelOp::DeleteSa(sa)) {
+                        return Err(KernelError::NotFound);
+                    }
                     return self.misuse(format!("DeleteSa of unknown {sa:?}"));
                 }
                 Ok(KernelReply::Done)
@@ -140,6 +147,9 @@ impl Kernel {
             }
             KernelOp::DeletePolicy(policy) => {
                 let Some(at) = self.policies.iter().position(|known| *known == *policy) else {
+                    if self.refused.contains(&KernelOp::DeletePolicy(policy.clone())) {
+                        return Err(KernelError::NotFound);
+                    }
                     return self.misuse(format!("DeletePolicy of unknown {policy:?}"));
                 };
                 self.policies.remove(at);
@@ -162,7 +172,7 @@ impl Kernel {
     }
 
     fn add_sa(&mut self, sa: AddSa) -> KernelResult {
-        let key = SaKey { destination: sa.destination.ip(), protocol: sa.protocol, spi: sa.spi };
+        let key = key_of(&sa);
         let before = self.reserved.len();
         self.reserved.retain(|reserved| *reserved != key);
         if sa.direction == Direction::Inbound && self.reserved.len() == before {
@@ -184,6 +194,18 @@ impl Kernel {
         self.violations.push(violation);
         Err(KernelError::NotFound)
     }
+}
+
+fn opposite(op: &KernelOp) -> Option<KernelOp> {
+    match op {
+        KernelOp::AddSa(sa) => Some(KernelOp::DeleteSa(key_of(sa))),
+        KernelOp::AddPolicy(policy) => Some(KernelOp::DeletePolicy(policy.clone())),
+        _ => None,
+    }
+}
+
+fn key_of(sa: &AddSa) -> SaKey {
+    SaKey { destination: sa.destination.ip(), protocol: sa.protocol, spi: sa.spi }
 }
 
 fn place(key: &SaKey) -> (IpAddr, u32) {

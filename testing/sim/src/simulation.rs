@@ -47,6 +47,8 @@ pub struct Simulation {
     boots: [u32; 2],
     chance: Chance,
     log: Vec<String>,
+    /// Nobody reads what comes later.
+    log_until: Option<Instant>,
 }
 
 enum Due {
@@ -89,6 +91,7 @@ impl Simulation {
             boots: [0; 2],
             chance,
             log: Vec::new(),
+            log_until: None,
         }
     }
 
@@ -119,10 +122,15 @@ impl Simulation {
 
     /// Notes something for whoever reads about a failure.
     pub fn note(&mut self, line: impl FnOnce() -> String) {
-        if self.log.len() < LOG_MAX {
+        if self.log.len() < LOG_MAX && self.log_until.is_none_or(|until| self.now <= until) {
             let at = (self.now - self.start).as_secs_f64();
             self.log.push(format!("{at:9.3} {}", line()));
         }
+    }
+
+    /// Keeps the log for that long only.
+    pub fn log_for(&mut self, span: Duration) {
+        self.log_until = Some(self.now + span);
     }
 
     /// What happened.

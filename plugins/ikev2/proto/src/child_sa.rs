@@ -9,8 +9,8 @@ use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Reqid, UniqueId};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, KernelOp, Mode, Policy, PolicyAction, PolicyDirection, SaKey, SaLimit, SaLimits,
-    SaUsage,
+    AddSa, Direction, Encap, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyDirection, SaKey,
+    SaLimit, SaLimits, SaUsage,
 };
 use charon_types::lifetime::Limit;
 use charon_types::proposal::ChildSuite;
@@ -54,6 +54,8 @@ pub(crate) enum Outbound {
     Installed,
     /// Kept for later.
     Waiting(Box<KernelOp>),
+    /// The kernel did not take it: the child is on its way out.
+    Refused,
 }
 
 /// Whether the world knows of a child: a replacement is announced when it takes over, and what it replaced ends silently.
@@ -171,12 +173,27 @@ impl ChildSa {
 
     /// Operations that let us send on it after all; none if we do already.
     pub(crate) fn activate_ops(&mut self) -> Vec<KernelOp> {
+        if !matches!(self.outbound, Outbound::Waiting(_)) {
+            return Vec::new();
+        }
         let Outbound::Waiting(sending) = std::mem::replace(&mut self.outbound, Outbound::Installed) else {
             return Vec::new();
         };
         let policies = self.policies().into_iter().filter(|policy| policy.direction == PolicyDirection::Out);
         let policies = policies.map(|policy| KernelOp::AddPolicy(Box::new(policy)));
         std::iter::once(*sending).chain(policies).collect()
+    }
+
+    /// The kernel refused something of [`Self::activate_ops`]: operations that take back the rest.
+    pub(crate) fn deactivate_ops(&mut self, results: &[KernelResult]) -> Vec<KernelOp> {
+        let policies = self.policies().into_iter().filter(|policy| policy.direction == PolicyDirection::Out);
+        let as_installed = std::iter::once(KernelOp::DeleteSa(self.key_out()))
+            .chain(policies.map(|policy| KernelOp::DeletePolicy(Box::new(policy))));
+        let taken = as_installed.zip(results).filter(|(_, result)| result.is_ok());
+        let mut ops: Vec<KernelOp> = taken.map(|(op, _)| op).collect();
+        ops.reverse();
+        self.outbound = Outbound::Refused;
+        ops
     }
 
     /// Operations that remove it, in the opposite order.
@@ -186,10 +203,16 @@ impl ChildSa {
         ops
     }
 
+    /// Policies as far as the kernel has them.
+    fn installed_policies(&self) -> impl Iterator<Item = Policy> {
+        let sends = matches!(self.outbound, Outbound::Installed);
+        self.policies().into_iter().filter(move |policy| sends || policy.direction != PolicyDirection::Out)
+    }
+
     /// Operations after which we no longer send on it.
     pub(crate) fn remove_outbound_ops(&self) -> Vec<KernelOp> {
         match self.outbound {
-            Outbound::Waiting(_) => Vec::new(),
+            Outbound::Waiting(_) | Outbound::Refused => Vec::new(),
             Outbound::Installed => {
                 let mut ops = self.delete_policies(|direction| direction == PolicyDirection::Out);
                 ops.push(KernelOp::DeleteSa(self.key_out()));
@@ -210,11 +233,34 @@ impl ChildSa {
         policies.map(|policy| KernelOp::DeletePolicy(Box::new(policy))).collect()
     }
 
-    /// Operations that move its SAs.
-    pub(crate) fn update_ops(&self, path: Path) -> [KernelOp; 2] {
-        let update =
-            |sa, source, destination| KernelOp::UpdateSa { sa, source, destination, encap: self.encap };
-        [update(self.key_in(), path.remote, path.local), update(self.key_out(), path.local, path.remote)]
+    /// Moves it to other addresses: operations that move its SAs, and its policies if they name another host.
+    pub(crate) fn move_ops(&mut self, path: Path) -> Vec<KernelOp> {
+        let old = self.path;
+        let same_hosts = (old.local.ip(), old.remote.ip()) == (path.local.ip(), path.remote.ip());
+        let mut ops = Vec::new();
+        if !same_hosts {
+            let policies = self.installed_policies();
+            ops.extend(policies.map(|policy| KernelOp::DeletePolicy(Box::new(policy))));
+        }
+        let encap = self.encap;
+        let update = |sa, source, destination| KernelOp::UpdateSa { sa, source, destination, encap };
+        ops.push(update(self.key_in(), path.remote, path.local));
+        let key_out = self.key_out();
+        match &mut self.outbound {
+            Outbound::Installed => ops.push(update(key_out, path.local, path.remote)),
+            Outbound::Waiting(op) => {
+                if let KernelOp::AddSa(sa) = &mut **op {
+                    (sa.source, sa.destination) = (path.local, path.remote);
+                }
+            }
+            Outbound::Refused => {}
+        }
+        self.path = path;
+        if !same_hosts {
+            let policies = self.installed_policies();
+            ops.extend(policies.map(|policy| KernelOp::AddPolicy(Box::new(policy))));
+        }
+        ops
     }
 
     fn add_sa(

@@ -7,6 +7,7 @@ use charon_types::snapshot::{ChildSaState, IkeSaState};
 use std::sync::Arc;
 
 use crate::exchange::create_child::initiator::{self, Active};
+use crate::exchange::create_child::rekey_child;
 use crate::exchange::create_child::responder::{self, Passive};
 use crate::exchange::informational::{self, Informed};
 use crate::failure::{Failure, Misbehaviour, Refusal, notify_for};
@@ -162,6 +163,9 @@ impl IkeSa {
             };
             self.settle(cx, next);
             return;
+        }
+        if let Some(child) = self.sa.take_activation(op) {
+            return rekey_child::activated(&mut self.sa, child, results);
         }
         self.give_back(op, results);
     }
@@ -386,11 +390,17 @@ impl IkeSa {
             }
             ExchangeType::INFORMATIONAL => self.on_informational(cx, &request),
             ExchangeType::CREATE_CHILD_SA => {
+                let creating = active.as_ref().is_some_and(Active::creates_child);
                 let begun = if matches!(active, Some(Active::DeleteIke(..))) {
                     Err(Refusal::Temporary.into())
                 } else {
                     responder::begin(&mut self.sa, cx, &request)
                 };
+                // What it wants to rekey may be the child that we are about to learn of.
+                let begun = begun.map_err(|failure| match failure {
+                    Failure::Refused(Refusal::ChildNotFound) if creating => Refusal::Temporary.into(),
+                    failure => failure,
+                });
                 self.settle_passive(cx, begun.map(Some));
             }
             exchange => {
@@ -460,6 +470,8 @@ impl IkeSa {
                 for spi in response.deletes().flat_map(|delete| &delete.spis) {
                     tracing::info!(target: "IKE", "received DELETE for ESP CHILD_SA with SPI {spi}");
                 }
+                // The peer may have replaced it, and will find nothing to delete.
+                rekey_child::conclude(&mut self.sa, cx, child);
                 if self.sa.remove_child(cx, child, &reason).is_some() {
                     tracing::info!(target: "IKE", "CHILD_SA closed");
                 }

@@ -84,6 +84,8 @@ pub(crate) struct Sa {
     pub(crate) handshake_token: Option<CommandToken>,
     /// SPI reservations whose answers have not come.
     reservations: Vec<OpId>,
+    /// Replacements on which we begin to send, kernel asked.
+    activations: Vec<(OpId, UniqueId)>,
     /// Reserved SPIs that no child uses yet.
     spare_spis: Vec<SaKey>,
     outputs: VecDeque<Output>,
@@ -191,6 +193,7 @@ impl Sa {
             lingering: Vec::new(),
             handshake_token: None,
             reservations: Vec::new(),
+            activations: Vec::new(),
             spare_spis: Vec::new(),
             outputs: VecDeque::new(),
         }
@@ -239,6 +242,18 @@ impl Sa {
     /// A batch was answered.
     pub(crate) fn kernel_answered(&mut self, op: OpId) {
         self.reservations.retain(|reserved| *reserved != op);
+    }
+
+    /// We begin to send on a child: the kernel is asked.
+    pub(crate) fn activate(&mut self, child: UniqueId, ops: Vec<KernelOp>) {
+        let op = self.kernel(ops);
+        self.activations.push((op, child));
+    }
+
+    /// The child whose activation this batch is.
+    pub(crate) fn take_activation(&mut self, op: OpId) -> Option<UniqueId> {
+        let at = self.activations.iter().position(|(activation, _)| *activation == op)?;
+        Some(self.activations.swap_remove(at).1)
     }
 
     /// Whether an SPI may yet arrive that has to be given back.

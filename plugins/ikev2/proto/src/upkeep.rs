@@ -58,16 +58,7 @@ impl Sa {
         self.path = path;
         let mut ops = Vec::new();
         for child in self.children.iter_mut().filter(|child| child.encap == Encap::Udp) {
-            // Which policies lead to the peer depends on its address alone.
-            let same_hosts =
-                child.path.remote.ip() == path.remote.ip() && child.path.local.ip() == path.local.ip();
-            let policies = if same_hosts { Vec::new() } else { child.policies() };
-            ops.extend(policies.iter().map(|policy| KernelOp::DeletePolicy(Box::new(policy.clone()))));
-            ops.extend(child.update_ops(path));
-            child.path = path;
-            if !same_hosts {
-                ops.extend(child.policies().into_iter().map(|policy| KernelOp::AddPolicy(Box::new(policy))));
-            }
+            ops.extend(child.move_ops(path));
         }
         if !ops.is_empty() {
             self.kernel(ops);

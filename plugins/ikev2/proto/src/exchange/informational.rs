@@ -58,8 +58,8 @@ fn delete_child(sa: &mut Sa, cx: Cx<'_>, protocol: Protocol, spi: EspSpi) -> Opt
     let ours = child.spi_in;
     if !crossing {
         log_closing(sa, unique_id);
-        rekey_child::conclude(sa, cx, unique_id);
     }
+    rekey_child::conclude(sa, cx, unique_id);
     sa.remove_child(cx, unique_id, &CloseReason::Peer);
     tracing::info!(target: "IKE", "CHILD_SA closed");
     (!crossing).then_some(ours)

@@ -115,6 +115,11 @@ pub(crate) fn begin_rekey(
 }
 
 impl Active {
+    /// Whether the peer may have a child of which we do not know yet.
+    pub(crate) const fn creates_child(&self) -> bool {
+        matches!(self, Self::ExpectAnswer(_) | Self::AwaitSecret(_) | Self::Install(_))
+    }
+
     /// The job it waits for.
     pub(crate) fn awaits_job(&self) -> Option<JobId> {
         match self {

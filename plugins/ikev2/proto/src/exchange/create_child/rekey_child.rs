@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use charon_types::connection::ChildConfig;
 use charon_types::id::UniqueId;
+use charon_types::kernel_op::KernelResult;
 use charon_types::snapshot::ChildSaState;
 
 use super::offer::esp_spi;
 use crate::child_sa::Voice;
-use crate::failure::{Failure, Misbehaviour, Refusal};
+use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::output::{CloseReason, IkeEvent, Output};
 use crate::sa::{Collision, Cx, Sa};
 use crate::task::Task;
@@ -96,7 +97,7 @@ pub(super) fn await_deletion(sa: &mut Sa, old: UniqueId, new: UniqueId) {
     sa.arm_children();
 }
 
-/// The peer deletes `old`. If it had replaced it, the new child takes over.
+/// `old` is deleted, by whomever. If the peer had replaced it, the new child takes over.
 pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
     let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by.take()) else { return };
     let Some(child) = sa.child_mut(new) else { return };
@@ -110,9 +111,22 @@ pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
         child.spi_out,
     );
     if !ops.is_empty() {
-        sa.kernel(ops);
+        sa.activate(new, ops);
     }
     announce(sa, cx, old, new);
+}
+
+/// The kernel was to let us send on `new`. If it does not, the child is of no use.
+pub(crate) fn activated(sa: &mut Sa, new: UniqueId, results: &[KernelResult]) {
+    let Some(error) = results.iter().find_map(|result| result.as_ref().err()).cloned() else { return };
+    tracing::info!(target: "IKE", "unable to install outbound IPsec SA in kernel: {error}");
+    let Some(child) = sa.child_mut(new) else { return };
+    let ops = child.deactivate_ops(results);
+    if !ops.is_empty() {
+        sa.kernel(ops);
+    }
+    let reason = CloseReason::Failed(LocalFault::Kernel(error).into());
+    sa.queue_task(Task::DeleteChild(new, reason, None));
 }
 
 /// Our rekeying of `old` failed: another attempt follows, as long as it lives.
@@ -138,7 +152,9 @@ pub(super) fn failed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
 pub(super) fn vanished(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
     sa.collision.take_if(|collision| collision.old == old);
     tracing::info!(target: "IKE", "peer didn't find the CHILD_SA we tried to rekey");
-    if let Some(child) = sa.remove_child(cx, old, &CloseReason::Peer) {
+    let replaced = sa.child_mut(old).is_some_and(|child| child.replaced_by.is_some());
+    conclude(sa, cx, old);
+    if let Some(child) = sa.remove_child(cx, old, &CloseReason::Peer).filter(|_| !replaced) {
         sa.queue_task(Task::CreateChild(child.config, None));
     }
 }
