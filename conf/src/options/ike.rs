@@ -32,7 +32,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("reuse_ikesa", Bool, "yes", Unit::None, Effective, "whether CHILD SAs are created under an IKE SA that exists"),
     daemon("make_before_break", Bool, "yes", Unit::None, NoMeaning("reauthentication is not built"), "whether the new IKE SA is up before the old one is closed when reauthenticating"),
     daemon("delete_rekeyed", Bool, "no", Unit::None, IKEV1, "whether rekeyed CHILD SAs are deleted at once"),
-    daemon("delete_rekeyed_delay", Time, "5", Seconds, NoMeaning("rekeying is not built"), "time for which the inbound side of a rekeyed CHILD SA is kept"),
+    daemon("delete_rekeyed_delay", Time, "5", Seconds, Effective, "time for which the inbound side of a rekeyed CHILD SA is kept"),
     daemon("close_ike_on_child_failure", Bool, "no", Unit::None, Effective, "whether the IKE SA is closed if its first CHILD SA fails"),
     daemon("inactivity_close_ike", Bool, "no", Unit::None, NoMeaning("CHILD SAs are not closed for inactivity"), "whether the IKE SA is closed if its only CHILD SA was inactive"),
     daemon("check_current_path", Bool, "no", Unit::None, NoMeaning("MOBIKE is not built"), "whether the path is checked when addresses change"),

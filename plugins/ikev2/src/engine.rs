@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, error, info};
 
 use crate::kernel_queue;
+use crate::names;
 use crate::shard::{Ask, Input, Order};
 use crate::shared::Shared;
 
@@ -77,16 +78,34 @@ pub(crate) async fn initiate(
     let order = Order { done: Some(done), tap };
     // A child joins an IKE_SA of its connection if there is one (`reuse_ikesa`).
     if let Some(child) = &child
-        && shared.settings.reuse_ikesa.is_enabled()
+        && shared.options.current().ike.reuse_ikesa.is_enabled()
         && let Some(peer) = shared.peers.of_connection(&connection.name).into_iter().next()
     {
         let input = Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child)), order };
         return shared.send(peer.spi, input).await;
     }
-    let Some(path) = resolve(&shared, &connection).await else {
+    let Some(path) = resolve_patiently(&shared, &connection).await else {
         return order.fail(EngineError::Failed);
     };
     shared.send_any(Input::Initiate { connection, child, path, order }).await;
+}
+
+/// As [`resolve`], again and again if `retry_initiate_interval` says so, for as long as the connection stays as it is.
+async fn resolve_patiently(shared: &Shared, connection: &Arc<Connection>) -> Option<Path> {
+    loop {
+        if let Some(path) = resolve(shared, connection).await {
+            return Some(path);
+        }
+        let interval = shared.options.current().retry_initiate_interval;
+        if interval.is_zero() {
+            return None;
+        }
+        info!(target: "IKE", "retrying to initiate '{}' in {} s", connection.name, interval.as_secs());
+        tokio::time::sleep(interval).await;
+        if shared.connections.by_name(&connection.name).as_ref() != Some(connection) {
+            return None;
+        }
+    }
 }
 
 /// Where to send: the first remote address that is one, and the local address that the route to it asks for.
@@ -99,6 +118,10 @@ async fn resolve(shared: &Shared, connection: &Connection) -> Option<Path> {
     let local = match first_local(&ike.local_addrs, remote).await {
         Some(local) => local,
         None => match shared.net.next_hop(remote, None).await {
+            Ok(hop) if !shared.usable.contain(hop.source) => {
+                error!(target: "IKE", "no interface that is in use leads to {remote}, initiate aborted");
+                return None;
+            }
             Ok(hop) => hop.source,
             Err(error) => {
                 error!(target: "IKE", "no local address leads to {remote}, initiate aborted: {error}");
@@ -115,14 +138,11 @@ async fn first_destination(patterns: &[EndpointPattern]) -> Option<IpAddr> {
     for pattern in patterns.iter().filter(|pattern| pattern.is_destination()) {
         match pattern {
             EndpointPattern::Address(address) => return Some(*address),
-            EndpointPattern::Name(name) => match tokio::net::lookup_host((name.as_str(), 0)).await {
-                Ok(mut found) => {
-                    if let Some(found) = found.next() {
-                        return Some(found.ip());
-                    }
+            EndpointPattern::Name(name) => {
+                if let Some(found) = names::addresses(name).await.and_then(|found| found.first().copied()) {
+                    return Some(found);
                 }
-                Err(error) => info!(target: "IKE", "resolving '{name}' failed: {error}"),
-            },
+            }
             EndpointPattern::Any
             | EndpointPattern::AnyIpv4
             | EndpointPattern::AnyIpv6

@@ -8,8 +8,10 @@ mod credential_view;
 mod engine;
 mod events;
 mod half_open;
+mod interfaces;
 mod jobs;
 mod kernel_queue;
+mod names;
 mod peers;
 mod restart;
 mod route;
@@ -22,22 +24,27 @@ mod timer_queue;
 
 use std::sync::Arc;
 
+use charon_conf::ValueError;
 use charon_core::config::Connections;
 use charon_core::credentials::Credentials;
 use charon_core::kernel::Reqids;
 use charon_core::plugin::{
-    Component, LoadContext, LoadError, Plugin, Unload, daemon_section, nothing_to_undo,
+    Component, LoadContext, LoadError, Plugin, Unload, daemon_settings, nothing_to_undo,
 };
 use charon_core::service::{IkeEngine, IkeSockets, KernelIpsec, KernelNet};
 use charon_types::endpoint::Path;
-use ikev2_proto::admission::AdmissionLimits;
+use ikev2_proto::Settings;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tracing::debug;
 
 use engine::Engine;
 use half_open::HalfOpenTable;
+use interfaces::UsableAddresses;
+use names::Names;
 use peers::Peers;
 use route::{Destination, EspSpiSpace, Router, SHARDS_MAX, SpiSpace};
+use settings::LiveOptions;
 use shard::{Datagram, Input, Shard};
 use shared::{Counters, Ids, Shared};
 use socket::{IkeReceiver, Sockets};
@@ -76,7 +83,7 @@ impl Plugin for Ikev2 {
 #[expect(clippy::unused_async, reason = "every load is a future")]
 async fn load_sockets(context: &mut LoadContext) -> Result<Unload, LoadError> {
     let settings = context.settings().current();
-    let config = settings::socket_config(&daemon_section(&settings)).map_err(LoadError::Settings)?;
+    let config = settings::socket_config(&daemon_settings(&settings)).map_err(setting)?;
     let sockets = Sockets::bind(&config).map_err(|(address, error)| LoadError::Os {
         what: format!("binding UDP port {} of {}", address.port(), address.ip()),
         error,
@@ -87,14 +94,22 @@ async fn load_sockets(context: &mut LoadContext) -> Result<Unload, LoadError> {
     Ok(nothing_to_undo())
 }
 
-#[expect(clippy::unused_async, reason = "every load is a future")]
 async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
     let settings = context.settings().current();
-    let daemon = daemon_section(&settings);
+    let daemon = daemon_settings(&settings);
     let sockets = context.require::<Sockets>()?;
-    let ike_settings = settings::ike_settings(&daemon, sockets.ports()).map_err(LoadError::Settings)?;
-    let limits: AdmissionLimits = settings::admission_limits(&daemon).map_err(LoadError::Settings)?;
-    let reqid_base = settings::reqid_base(&daemon).map_err(LoadError::Settings)?;
+    let options = LiveOptions::new(context.settings().clone(), sockets.ports()).map_err(setting)?;
+    let reqid_base = settings::reqid_base(&daemon).map_err(setting)?;
+    let net = context.require::<dyn KernelNet>()?;
+    let usable = Arc::new(UsableAddresses::default());
+    let interfaces = match settings::restricts_interfaces(&daemon).map_err(setting)? {
+        true => Some(usable.follow(&net).await),
+        false => None,
+    };
+    let connections = context.require::<Connections>()?;
+    let names = Arc::new(Names::default());
+    let resolving = names.follow(&connections);
+    let Settings { spi_min, spi_max, .. } = options.current().ike;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = cores.min(SHARDS_MAX);
     let (inputs, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(INPUTS_DEPTH)).unzip();
@@ -102,17 +117,18 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         sockets: Arc::clone(&sockets),
         crypto: context.crypto()?,
         kernel: context.require::<dyn KernelIpsec>()?,
-        net: context.require::<dyn KernelNet>()?,
+        net,
+        usable,
+        names,
         bus: Arc::clone(context.bus()),
-        connections: context.require::<Connections>()?,
+        connections,
         credentials: context.require::<Credentials>()?,
         peers: Peers::default(),
         half_open: HalfOpenTable::new(),
         ids: Ids::new(Reqids::new(reqid_base)),
         space: SpiSpace::new(shards),
-        esp_space: EspSpiSpace::new(ike_settings.spi_min, ike_settings.spi_max, shards),
-        settings: ike_settings,
-        admission_limits: limits,
+        esp_space: EspSpiSpace::new(spi_min, spi_max, shards),
+        options,
         counters: Counters::default(),
         job_slots: Semaphore::new(cores),
         inputs,
@@ -135,9 +151,13 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
                 shared.send_to(shard, Input::Stop).await;
             }
             while tasks.join_next().await.is_some() {}
-            drop((receiving, kernel_events));
+            drop((receiving, kernel_events, interfaces, resolving));
         })
     }))
+}
+
+fn setting(fault: ValueError) -> LoadError {
+    LoadError::Settings(fault.to_string())
 }
 
 /// From the sockets to the shards.
@@ -149,8 +169,13 @@ struct Inlet {
 
 impl IkeReceiver for Inlet {
     fn receive(&self, path: Path, message: &[u8]) {
-        if message.len() > self.shared.settings.packet_len_max {
+        if message.len() > self.shared.options.current().ike.packet_len_max {
             self.shared.counters.count_refused();
+            return;
+        }
+        if !self.shared.usable.contain(path.local.ip()) {
+            self.shared.counters.count_refused();
+            debug!(target: "NET", "message from {} to {}, an address not in use, dropped", path.remote, path.local);
             return;
         }
         let destination = self.router.destination(message);

@@ -1,128 +1,240 @@
-//! `charon.*` settings that concern IKE, from text to values.
+//! `charon.*` settings that concern IKE, from text to values. Defaults are those of the option table.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use charon_conf::View;
+use arc_swap::ArcSwap;
+use charon_conf::ValueError;
+use charon_conf::options::Configured;
+use charon_core::plugin::{SettingsHandle, daemon_settings};
 use charon_types::connection::Toggle;
-use charon_types::endpoint::{PORT_IKE, PORT_NAT_T};
 use ikev2_proto::Settings;
 use ikev2_proto::admission::AdmissionLimits;
 use ikev2_proto::env::Retransmission;
+use tracing::error;
 
 use crate::socket::SocketConfig;
 
-/// Largest jitter of retransmissions, percent.
-const JITTER_MAX: u8 = 20;
+/// Size of a fragment's packet over IPv4 where the settings leave it to us: what every host must be able to take (RFC 791).
+const FRAGMENT_SIZE_IPV4: u16 = 576;
+/// The same over IPv6 (RFC 8200 §5).
+const FRAGMENT_SIZE_IPV6: u16 = 1280;
 
-/// Reads one kind of value under its default; errors name file, line and key.
-struct Reader<'v, 'a>(&'v View<'a>);
+/// What may change while the daemon runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Options {
+    /// Of IKE_SAs. SPI range and ports stay what they were at start.
+    pub(crate) ike: Settings,
+    /// Flood protection.
+    pub(crate) limits: AdmissionLimits,
+    /// IKE_SAs from which on no further one is let in; `None` for no limit.
+    pub(crate) ike_sas_max: Option<NonZeroU32>,
+    /// Whether requests of others to open an IKE_SA are ignored.
+    pub(crate) initiator_only: Toggle,
+    /// Until the name of a peer is looked up again after that failed; zero for never.
+    pub(crate) retry_initiate_interval: Duration,
+}
 
-impl Reader<'_, '_> {
-    fn int<T: TryFrom<i128>>(&self, key: &str, default: T) -> Result<T, String> {
-        Ok(self.0.int(key).map_err(|error| error.to_string())?.unwrap_or(default))
+/// [`Options`] as of now: read anew after the settings were.
+pub(crate) struct LiveOptions {
+    settings: SettingsHandle,
+    ports: (u16, u16),
+    current: ArcSwap<Reading>,
+}
+
+/// Options, and what they were read from.
+struct Reading {
+    from: Arc<charon_conf::Settings>,
+    options: Arc<Options>,
+}
+
+impl LiveOptions {
+    /// Reads the options; `ports` are those that the sockets got.
+    ///
+    /// # Errors
+    /// As [`Options::read`].
+    pub(crate) fn new(settings: SettingsHandle, ports: (u16, u16)) -> Result<Self, ValueError> {
+        let from = settings.current();
+        let options = Arc::new(Options::read(&daemon_settings(&from), ports)?);
+        Ok(Self { settings, ports, current: ArcSwap::from_pointee(Reading { from, options }) })
     }
 
-    fn toggle(&self, key: &str, default: Toggle) -> Result<Toggle, String> {
-        Ok(self.0.bool(key).map_err(|error| error.to_string())?.map_or(default, Toggle::from))
+    /// The options. Without a lock; settings with a fault leave them as they are.
+    pub(crate) fn current(&self) -> Arc<Options> {
+        let held = self.current.load();
+        let from = self.settings.current();
+        if Arc::ptr_eq(&held.from, &from) {
+            return Arc::clone(&held.options);
+        }
+        let options = match Options::read(&daemon_settings(&from), self.ports) {
+            Ok(options) => Arc::new(options),
+            Err(fault) => {
+                error!(target: "CFG", "{fault}");
+                Arc::clone(&held.options)
+            }
+        };
+        self.current.store(Arc::new(Reading { from, options: Arc::clone(&options) }));
+        options
     }
+}
 
-    fn time(&self, key: &str, default: Duration) -> Result<Duration, String> {
-        Ok(self.0.time(key).map_err(|error| error.to_string())?.unwrap_or(default))
-    }
-
-    fn float(&self, key: &str, default: f64) -> Result<f64, String> {
-        Ok(self.0.float(key).map_err(|error| error.to_string())?.unwrap_or(default))
-    }
-
-    fn seconds(&self, key: &str, default: Duration) -> Result<Duration, String> {
-        let seconds = self.float(key, default.as_secs_f64())?;
-        Duration::try_from_secs_f64(seconds).map_err(|_| format!("{key}: {seconds} is not a time in seconds"))
+impl Options {
+    /// Reads the options.
+    ///
+    /// # Errors
+    /// A value that cannot be used, with file, line and key.
+    pub(crate) fn read(daemon: &Configured<'_>, ports: (u16, u16)) -> Result<Self, ValueError> {
+        Ok(Self {
+            ike: ike_settings(daemon, ports)?,
+            limits: admission_limits(daemon)?,
+            ike_sas_max: NonZeroU32::new(daemon.int("ikesa_limit")?),
+            initiator_only: toggle(daemon, "initiator_only")?,
+            retry_initiate_interval: daemon.time("retry_initiate_interval")?,
+        })
     }
 }
 
 /// What the sockets are opened with.
-pub(crate) fn socket_config(daemon: &View<'_>) -> Result<SocketConfig, String> {
-    let read = Reader(daemon);
-    let fwmark = daemon.text("plugins.socket-default.fwmark").map_err(|error| error.to_string())?;
+pub(crate) fn socket_config(daemon: &Configured<'_>) -> Result<SocketConfig, ValueError> {
     Ok(SocketConfig {
-        port: read.int("port", PORT_IKE)?,
-        port_nat_t: read.int("port_nat_t", PORT_NAT_T)?,
-        fwmark: fwmark.map_or(Ok(0), mark)?,
-        ipv4: read.toggle("plugins.socket-default.use_ipv4", Toggle::Enabled)?,
-        ipv6: read.toggle("plugins.socket-default.use_ipv6", Toggle::Enabled)?,
-    })
-}
-
-/// The value of `[!]mark[/mask]`, which is what sockets set.
-fn mark(text: &str) -> Result<u32, String> {
-    let value = text.trim_start_matches('!').split('/').next().unwrap_or_default().trim();
-    let parsed = match value.strip_prefix("0x") {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => value.parse(),
-    };
-    parsed.map_err(|_| format!("plugins.socket-default.fwmark: '{text}' is not a mark"))
-}
-
-/// Settings of IKE_SAs; `ports` are those that the sockets got.
-pub(crate) fn ike_settings(daemon: &View<'_>, ports: (u16, u16)) -> Result<Settings, String> {
-    let read = Reader(daemon);
-    let default = Settings::default();
-    let retransmission = Retransmission {
-        timeout: read.seconds("retransmit_timeout", default.retransmission.timeout)?,
-        base: read.float("retransmit_base", default.retransmission.base)?,
-        tries: read.int("retransmit_tries", default.retransmission.tries)?,
-        jitter_percent: read.int("retransmit_jitter", default.retransmission.jitter_percent)?.min(JITTER_MAX),
-        limit: read.seconds("retransmit_limit", default.retransmission.limit)?,
-    };
-    let fragment_size = read.int("fragment_size", default.fragment_size_v4)?;
-    Ok(Settings {
-        retransmission,
-        half_open_timeout: read.time("half_open_timeout", default.half_open_timeout)?,
-        delete_rekeyed_delay: read.time("delete_rekeyed_delay", default.delete_rekeyed_delay)?,
-        keep_alive: read.time("keep_alive", default.keep_alive)?,
-        fragment_size_v4: read.int("fragment_size_v4", fragment_size)?,
-        fragment_size_v6: read.int("fragment_size_v6", fragment_size)?,
-        packet_len_max: read.int("max_packet", default.packet_len_max)?,
-        port: ports.0,
-        port_nat_t: ports.1,
-        spi_min: read.int("spi_min", default.spi_min)?,
-        spi_max: read.int("spi_max", default.spi_max)?,
-        replay_window: read.int("replay_window", default.replay_window)?,
-        prefer_configured_proposals: read
-            .toggle("prefer_configured_proposals", default.prefer_configured_proposals)?,
-        signature_authentication: read
-            .toggle("signature_authentication", default.signature_authentication)?,
-        rsa_pss: read.toggle("rsa_pss", default.rsa_pss)?,
-        close_ike_on_child_failure: read
-            .toggle("close_ike_on_child_failure", default.close_ike_on_child_failure)?,
-        reuse_ikesa: read.toggle("reuse_ikesa", default.reuse_ikesa)?,
-    })
-}
-
-/// Limits of flood protection; all off without `dos_protection`.
-pub(crate) fn admission_limits(daemon: &View<'_>) -> Result<AdmissionLimits, String> {
-    let read = Reader(daemon);
-    let default = AdmissionLimits::default();
-    let init_limit_half_open = read.int("init_limit_half_open", default.init_limit_half_open)?;
-    if !read.toggle("dos_protection", Toggle::Enabled)?.is_enabled() {
-        return Ok(AdmissionLimits {
-            cookie_threshold: 0,
-            cookie_threshold_ip: 0,
-            block_threshold: 0,
-            init_limit_half_open,
-        });
-    }
-    Ok(AdmissionLimits {
-        cookie_threshold: read.int("cookie_threshold", default.cookie_threshold)?,
-        cookie_threshold_ip: read.int("cookie_threshold_ip", default.cookie_threshold_ip)?,
-        block_threshold: read.int("block_threshold", default.block_threshold)?,
-        init_limit_half_open,
+        port: daemon.int("port")?,
+        port_nat_t: daemon.int("port_nat_t")?,
+        fwmark: daemon.mark("plugins.socket-default.fwmark")?.map_or(0, |mark| mark.value),
+        ipv4: toggle(daemon, "plugins.socket-default.use_ipv4")?,
+        ipv6: toggle(daemon, "plugins.socket-default.use_ipv6")?,
     })
 }
 
 /// First automatic reqid.
-pub(crate) fn reqid_base(daemon: &View<'_>) -> Result<NonZeroU32, String> {
-    let base = Reader(daemon).int("reqid_base", 1_u32)?;
-    NonZeroU32::new(base).ok_or_else(|| "reqid_base: must not be 0".to_owned())
+pub(crate) fn reqid_base(daemon: &Configured<'_>) -> Result<NonZeroU32, ValueError> {
+    Ok(NonZeroU32::new(daemon.int("reqid_base")?).expect("the table begins at 1"))
+}
+
+/// Whether some interfaces are not to be used.
+pub(crate) fn restricts_interfaces(daemon: &Configured<'_>) -> Result<bool, ValueError> {
+    Ok(!daemon.list("interfaces_use")?.is_empty() || !daemon.list("interfaces_ignore")?.is_empty())
+}
+
+fn ike_settings(daemon: &Configured<'_>, ports: (u16, u16)) -> Result<Settings, ValueError> {
+    let toggle = |path| toggle(daemon, path);
+    Ok(Settings {
+        retransmission: Retransmission {
+            timeout: seconds(daemon.float("retransmit_timeout")?),
+            base: daemon.float("retransmit_base")?,
+            tries: daemon.int("retransmit_tries")?,
+            jitter_percent: daemon.int("retransmit_jitter")?,
+            limit: daemon.time("retransmit_limit")?,
+        },
+        half_open_timeout: daemon.time("half_open_timeout")?,
+        keep_alive: daemon.time("keep_alive")?,
+        fragment_size_v4: fragment_size(daemon, "fragment_size_v4", FRAGMENT_SIZE_IPV4)?,
+        fragment_size_v6: fragment_size(daemon, "fragment_size_v6", FRAGMENT_SIZE_IPV6)?,
+        packet_len_max: usize::try_from(daemon.bytes("max_packet")?).unwrap_or(usize::MAX),
+        port: ports.0,
+        port_nat_t: ports.1,
+        spi_min: daemon.int("spi_min")?,
+        spi_max: daemon.int("spi_max")?,
+        replay_window: daemon.int("replay_window")?,
+        prefer_configured_proposals: toggle("prefer_configured_proposals")?,
+        signature_authentication: toggle("signature_authentication")?,
+        rsa_pss: toggle("rsa_pss")?,
+        close_ike_on_child_failure: toggle("close_ike_on_child_failure")?,
+        reuse_ikesa: toggle("reuse_ikesa")?,
+        delete_rekeyed_delay: daemon.time("delete_rekeyed_delay")?,
+    })
+}
+
+/// Limits of flood protection; those that `dos_protection` stands for are off without it.
+fn admission_limits(daemon: &Configured<'_>) -> Result<AdmissionLimits, ValueError> {
+    let protected = daemon.bool("dos_protection")?;
+    let limit = |path| if protected { daemon.int(path) } else { Ok(0) };
+    Ok(AdmissionLimits {
+        cookie_threshold: limit("cookie_threshold")?,
+        cookie_threshold_ip: limit("cookie_threshold_ip")?,
+        block_threshold: limit("block_threshold")?,
+        init_limit_half_open: daemon.int("init_limit_half_open")?,
+    })
+}
+
+fn toggle(daemon: &Configured<'_>, path: &str) -> Result<Toggle, ValueError> {
+    daemon.bool(path).map(Toggle::from)
+}
+
+/// A size of its family, else that of all, else our own.
+fn fragment_size(daemon: &Configured<'_>, path: &str, own: u16) -> Result<u16, ValueError> {
+    let size = match daemon.int_if_set(path)? {
+        Some(size) => size,
+        None => daemon.int("fragment_size")?,
+    };
+    Ok(if size == 0 { own } else { size })
+}
+
+/// Seconds; more than fits is for ever.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use charon_conf::Settings as Stored;
+
+    use super::*;
+
+    fn handle(text: &str) -> SettingsHandle {
+        SettingsHandle::new(Stored::parse("s.conf", text.as_bytes()).unwrap())
+    }
+
+    fn options(text: &str) -> Result<Arc<Options>, String> {
+        let live = LiveOptions::new(handle(text), (500, 4500)).map_err(|error| error.to_string())?;
+        Ok(live.current())
+    }
+
+    #[test]
+    fn the_table_and_the_protocol_agree_on_the_defaults() {
+        let options = options("").unwrap();
+        assert_eq!(options.ike, Settings::default());
+        assert_eq!(options.limits, AdmissionLimits::default());
+        assert_eq!((options.ike_sas_max, options.initiator_only), (None, Toggle::Disabled));
+    }
+
+    #[test]
+    fn what_is_set_arrives() {
+        let options = options(
+            "charon {\n retransmit_timeout = 0.5\n retransmit_limit = 1m\n fragment_size = 0\n fragment_size_v6 = 1400
+             ikesa_limit = 7\n initiator_only = yes\n dos_protection = no\n init_limit_half_open = 9\n max_packet = 20k }",
+        )
+        .unwrap();
+        let Options { ike, limits, .. } = &*options;
+        assert_eq!(ike.retransmission.timeout, Duration::from_millis(500));
+        assert_eq!(ike.retransmission.limit, Duration::from_secs(60));
+        assert_eq!((ike.fragment_size_v4, ike.fragment_size_v6), (576, 1400));
+        assert_eq!(ike.packet_len_max, 20 << 10);
+        assert_eq!(options.ike_sas_max, NonZeroU32::new(7));
+        assert!(options.initiator_only.is_enabled());
+        let all_but_one_off = AdmissionLimits {
+            cookie_threshold: 0,
+            cookie_threshold_ip: 0,
+            block_threshold: 0,
+            init_limit_half_open: 9,
+        };
+        assert_eq!(*limits, all_but_one_off);
+    }
+
+    #[test]
+    fn a_fault_names_file_line_and_key() {
+        let fault = options("charon {\n retransmit_timeout = 4s\n}").unwrap_err();
+        assert_eq!(fault, "s.conf:2: charon.retransmit_timeout: '4s' is not a number");
+    }
+
+    #[test]
+    fn settings_read_anew_are_in_effect_at_the_next_use() {
+        let settings = handle("charon { keep_alive = 5 }");
+        let live = LiveOptions::new(settings.clone(), (500, 4500)).unwrap();
+        assert_eq!(live.current().ike.keep_alive, Duration::from_secs(5));
+        settings.replace(Stored::parse("s.conf", b"charon { keep_alive = 7 }").unwrap());
+        assert_eq!(live.current().ike.keep_alive, Duration::from_secs(7));
+        settings.replace(Stored::parse("s.conf", b"charon { keep_alive = often }").unwrap());
+        assert_eq!(live.current().ike.keep_alive, Duration::from_secs(7), "a fault changes nothing");
+    }
 }

@@ -4,6 +4,7 @@
 //! full (IKE retransmits); everything else through one whose senders wait.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,10 +23,11 @@ use ikev2_proto::ike_sa::{Command, IkeSa, Initiate, Respond};
 use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId};
 use ikev2_proto::{JobResult, Output};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{Span, debug, warn};
+use tracing::{Span, debug, info, warn};
 
 use crate::half_open::HalfOpenGuard;
 use crate::route::Destination;
+use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
 use crate::timer_queue::TimerQueue;
 use crate::{events, jobs, kernel_queue};
@@ -93,8 +95,6 @@ pub(crate) struct Shard {
     /// Whose the kernel's SAs are.
     kernel_sas: HashMap<SaKey, IkeSpi>,
     timers: TimerQueue,
-    /// The daemon's, with this shard's range of SPIs.
-    settings: Settings,
     cookies: CookieJar,
     tokens: u64,
     inputs: mpsc::Sender<Input>,
@@ -102,15 +102,12 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(index: usize, shared: Arc<Shared>, inputs: mpsc::Sender<Input>) -> Self {
-        let (spi_min, spi_max) = shared.esp_space.range(index);
-        let settings = Settings { spi_min, spi_max, ..shared.settings };
         Self {
             index,
             shared,
             sas: HashMap::new(),
             inits: HashMap::new(),
             kernel_sas: HashMap::new(),
-            settings,
             timers: TimerQueue::default(),
             cookies: CookieJar::default(),
             tokens: 0,
@@ -141,7 +138,8 @@ impl Shard {
             }
             let shared = Arc::clone(&self.shared);
             let views = Views::of(&shared);
-            let settings = self.settings;
+            let (spi_min, spi_max) = shared.esp_space.range(self.index);
+            let settings = Settings { spi_min, spi_max, ..shared.options.current().ike };
             let env = views.env(&settings);
             let mut stopping = false;
             for input in input_batch.drain(..) {
@@ -203,14 +201,33 @@ impl Shard {
             return;
         }
         let Destination::Init { digest, .. } = destination else { return };
+        let options = self.shared.options.current();
+        if let Some(reason) = self.closed_to_newcomers(&options) {
+            self.shared.counters.count_refused();
+            info!(target: "NET", "ignoring IKE_SA setup from {}, {reason}", path.remote.ip());
+            return;
+        }
         let half_open = self.shared.half_open.counts(path.remote.ip());
-        match admit(now(), env, &self.shared.admission_limits, half_open, &mut self.cookies, path, &message) {
+        match admit(now(), env, &options.limits, half_open, &mut self.cookies, path, &message) {
             Verdict::Accept(request) => self.respond(env, path, digest, *request),
             Verdict::Answer(answer) => self.shared.sockets.send_ike(&path, &answer),
             Verdict::Drop(reason) => {
                 self.shared.counters.count_refused();
                 debug!(target: "NET", "IKE_SA_INIT request from {} dropped: {reason}", path.remote);
             }
+        }
+    }
+
+    /// Why nobody is let in, if so.
+    fn closed_to_newcomers(&self, options: &Options) -> Option<&'static str> {
+        let has_room =
+            |max: NonZeroU32| u32::try_from(self.shared.peers.len()).is_ok_and(|count| count < max.get());
+        if options.initiator_only.is_enabled() {
+            Some("initiator only")
+        } else if options.ike_sas_max.is_some_and(|max| !has_room(max)) {
+            Some("hit IKE_SA limit")
+        } else {
+            None
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use charon_core::bus::Bus;
-use charon_core::config::{Connections, ike_candidates, peer_candidates};
+use charon_core::config::{Connections, ResolvedNames, ike_candidates, peer_candidates};
 use charon_core::credentials::Credentials;
 use charon_core::kernel::{PolicyKey, Reqids};
 use charon_core::service::{KernelIpsec, KernelNet};
@@ -15,14 +15,16 @@ use charon_types::endpoint::Path;
 use charon_types::id::Reqid;
 use charon_types::{Identity, IkeSpi, UniqueId};
 use ikev2_proto::Now;
-use ikev2_proto::admission::AdmissionLimits;
 use ikev2_proto::env::{ConfigView, Env, IdSource, PeerView, ReqidKey, Settings};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::credential_view::Trust;
 use crate::half_open::HalfOpenTable;
+use crate::interfaces::UsableAddresses;
+use crate::names::Names;
 use crate::peers::{Peer, Peers};
 use crate::route::{EspSpiSpace, SpiSpace};
+use crate::settings::LiveOptions;
 use crate::shard::Input;
 use crate::socket::Sockets;
 
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) crypto: Arc<CryptoProvider>,
     pub(crate) kernel: Arc<dyn KernelIpsec>,
     pub(crate) net: Arc<dyn KernelNet>,
+    pub(crate) usable: Arc<UsableAddresses>,
+    pub(crate) names: Arc<Names>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) credentials: Arc<Credentials>,
@@ -40,8 +44,7 @@ pub(crate) struct Shared {
     pub(crate) ids: Ids,
     pub(crate) space: SpiSpace,
     pub(crate) esp_space: EspSpiSpace,
-    pub(crate) settings: Settings,
-    pub(crate) admission_limits: AdmissionLimits,
+    pub(crate) options: LiveOptions,
     pub(crate) counters: Counters,
     pub(crate) job_slots: Semaphore,
     /// Sending ends of the shards, by index.
@@ -173,14 +176,20 @@ pub(crate) struct Views<'a> {
     trust: Trust,
 }
 
-struct ConnectionView(Arc<Vec<Arc<Connection>>>);
+struct ConnectionView {
+    connections: Arc<Vec<Arc<Connection>>>,
+    names: Arc<ResolvedNames>,
+}
 
 impl<'a> Views<'a> {
     /// Takes the snapshots.
     pub(crate) fn of(shared: &'a Arc<Shared>) -> Self {
         Self {
             shared,
-            connections: ConnectionView(shared.connections.all()),
+            connections: ConnectionView {
+                connections: shared.connections.all(),
+                names: shared.names.current(),
+            },
             trust: Trust::new(shared.credentials.snapshot(), Arc::clone(&shared.crypto)),
         }
     }
@@ -201,7 +210,7 @@ impl<'a> Views<'a> {
 
 impl ConfigView for ConnectionView {
     fn ike_candidates(&self, path: &Path) -> Vec<Arc<Connection>> {
-        ike_candidates(&self.0, path)
+        ike_candidates(&self.connections, &self.names, path)
     }
 
     fn peer_candidates(
@@ -210,7 +219,7 @@ impl ConfigView for ConnectionView {
         local: Option<&Identity>,
         remote: &Identity,
     ) -> Vec<Arc<Connection>> {
-        peer_candidates(&self.0, path, local, remote)
+        peer_candidates(&self.connections, &self.names, path, local, remote)
     }
 }
 

@@ -98,11 +98,16 @@ impl Sockets {
             (IpAddr::V4(Ipv4Addr::UNSPECIFIED), config.ipv4),
             (IpAddr::V6(Ipv6Addr::UNSPECIFIED), config.ipv6),
         ];
+        let mut numbers = [(config.port, Port::Ike), (config.port_nat_t, Port::NatT)];
         for (any, _) in families.into_iter().filter(|(_, used)| used.is_enabled()) {
-            for (number, port) in [(config.port, Port::Ike), (config.port_nat_t, Port::NatT)] {
-                let address = SocketAddr::new(any, number);
-                match Udp::bind(address, port, config.fwmark) {
-                    Ok(udp) => sockets.push(Arc::new(udp)),
+            for (number, port) in &mut numbers {
+                let address = SocketAddr::new(any, *number);
+                match Udp::bind(address, *port, config.fwmark) {
+                    Ok(udp) => {
+                        // A port that the system chose for one family is used for the other as well.
+                        *number = udp.address.port();
+                        sockets.push(Arc::new(udp));
+                    }
                     Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
                         info!(target: "NET", "this machine has no {}, not listening there", family_name(any));
                     }
@@ -322,5 +327,40 @@ const fn family_name(address: IpAddr) -> &'static str {
     match address {
         IpAddr::V4(_) => "IPv4",
         IpAddr::V6(_) => "IPv6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charon_types::connection::Toggle;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn ports_that_the_system_chooses_are_the_same_in_both_families() {
+        let config =
+            SocketConfig { port: 0, port_nat_t: 0, fwmark: 0, ipv4: Toggle::Enabled, ipv6: Toggle::Enabled };
+        let sockets = Sockets::bind(&config).unwrap();
+        let (ike, nat_t) = sockets.ports();
+        assert!(ike != 0 && nat_t != 0 && ike != nat_t);
+        for udp in &sockets.sockets {
+            let expected = if udp.port == Port::Ike { ike } else { nat_t };
+            assert_eq!(udp.address.port(), expected, "{}", udp.address);
+        }
+    }
+
+    #[tokio::test]
+    async fn ports_that_the_system_chooses_are_the_same_in_both_families() {
+        use charon_types::connection::Toggle;
+
+        let config =
+            SocketConfig { port: 0, port_nat_t: 0, fwmark: 0, ipv4: Toggle::Enabled, ipv6: Toggle::Enabled };
+        let sockets = Sockets::bind(&config).unwrap();
+        let (ike, nat_t) = sockets.ports();
+        assert!(ike != 0 && nat_t != 0 && ike != nat_t);
+        for udp in &sockets.sockets {
+            let expected = if udp.port == Port::Ike { ike } else { nat_t };
+            assert_eq!(udp.address.port(), expected, "{}", udp.address);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use charon_types::connection::Connection;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// What loading a connection changed.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub struct Connections {
     current: ArcSwap<Vec<Arc<Connection>>>,
     /// Serialises writers; readers never wait.
     writing: Mutex<()>,
+    changed: watch::Sender<()>,
 }
 
 impl Connections {
@@ -30,6 +32,12 @@ impl Connections {
     #[must_use]
     pub fn all(&self) -> Arc<Vec<Arc<Connection>>> {
         self.current.load_full()
+    }
+
+    /// Tells that the connections are others than they were.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// The one of that name.
@@ -51,6 +59,7 @@ impl Connections {
             }
         };
         self.current.store(Arc::new(connections));
+        self.changed.send_replace(());
         loading
     }
 
@@ -61,6 +70,7 @@ impl Connections {
         let position = connections.iter().position(|connection| &*connection.name == name)?;
         let removed = connections.remove(position);
         self.current.store(Arc::new(connections));
+        self.changed.send_replace(());
         Some(removed)
     }
 }

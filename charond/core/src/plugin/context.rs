@@ -4,10 +4,10 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use charon_conf::options::{Configured, Program};
 use charon_conf::{Settings, View};
 use charon_crypto::{Algorithm, CryptoProvider, ProviderBuilder, Rank};
-use parking_lot::RwLock;
 use tracing::error;
 
 use super::component::{Declared, Feature, LoadError, ServiceId};
@@ -16,24 +16,24 @@ use crate::log::LogHub;
 
 /// The settings as last read; replaced as a whole on reload.
 #[derive(Clone)]
-pub struct SettingsHandle(Arc<RwLock<Arc<Settings>>>);
+pub struct SettingsHandle(Arc<ArcSwap<Settings>>);
 
 impl SettingsHandle {
     /// A handle on `settings`.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(settings))))
+        Self(Arc::new(ArcSwap::from_pointee(settings)))
     }
 
     /// The settings now.
     #[must_use]
     pub fn current(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.read())
+        self.0.load_full()
     }
 
     /// Puts others in their place.
     pub fn replace(&self, settings: Settings) {
-        *self.0.write() = Arc::new(settings);
+        self.0.store(Arc::new(settings));
     }
 }
 
