@@ -163,7 +163,7 @@ impl Installing {
         match (self.replaces, self.role) {
             (None, _) => {}
             (Some(old), Role::Initiator) => rekey_child::take_over(sa, cx, old, unique_id),
-            (Some(old), Role::Responder) => rekey_child::await_deletion(sa, old, unique_id),
+            (Some(old), Role::Responder) => rekey_child::await_deletion(sa, cx, old, unique_id),
         }
         sa.done(self.token, Ok(CommandSuccess::ChildInstalled(unique_id)));
         Ok(())

@@ -86,20 +86,26 @@ pub(super) fn take_over(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     sa.arm_children();
 }
 
-/// The peer began, and the new child is installed: we send on the old one until the peer deletes it.
-pub(super) fn await_deletion(sa: &mut Sa, old: UniqueId, new: UniqueId) {
-    if let Some(child) = sa.child_mut(old) {
-        child.replaced_by = Some(new);
-        if child.state == ChildSaState::Installed {
-            child.state = ChildSaState::Rekeyed;
-        }
+/// The peer began, and the new child is installed: we send on the old one until the peer deletes it. If it is gone already, the
+/// new one takes over at once.
+pub(super) fn await_deletion(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
+    let Some(child) = sa.child_mut(old) else { return succeed(sa, cx, old, new) };
+    child.replaced_by = Some(new);
+    if child.state == ChildSaState::Installed {
+        child.state = ChildSaState::Rekeyed;
     }
     sa.arm_children();
 }
 
 /// `old` is deleted, by whomever. If the peer had replaced it, the new child takes over.
 pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
-    let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by.take()) else { return };
+    if let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by.take()) {
+        succeed(sa, cx, old, new);
+    }
+}
+
+/// We send on `new` from now on.
+fn succeed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     let Some(child) = sa.child_mut(new) else { return };
     let ops = child.activate_ops();
     tracing::error!(
