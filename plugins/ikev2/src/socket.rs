@@ -348,19 +348,4 @@ mod tests {
             assert_eq!(udp.address.port(), expected, "{}", udp.address);
         }
     }
-
-    #[tokio::test]
-    async fn ports_that_the_system_chooses_are_the_same_in_both_families() {
-        use charon_types::connection::Toggle;
-
-        let config =
-            SocketConfig { port: 0, port_nat_t: 0, fwmark: 0, ipv4: Toggle::Enabled, ipv6: Toggle::Enabled };
-        let sockets = Sockets::bind(&config).unwrap();
-        let (ike, nat_t) = sockets.ports();
-        assert!(ike != 0 && nat_t != 0 && ike != nat_t);
-        for udp in &sockets.sockets {
-            let expected = if udp.port == Port::Ike { ike } else { nat_t };
-            assert_eq!(udp.address.port(), expected, "{}", udp.address);
-        }
-    }
 }
