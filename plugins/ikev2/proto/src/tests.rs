@@ -4,6 +4,7 @@ mod certificates;
 mod deletion;
 mod handshake;
 mod malformed;
+mod overtaking;
 mod pair;
 mod rekey_child;
 mod retransmission;
