@@ -6,6 +6,8 @@ use charon_core::plugin::LoadError;
 use charon_core::service::kernel_net::InterfaceIndex;
 use tun_rs::{AsyncDevice, DeviceBuilder};
 
+use crate::offload::join::Joinable;
+
 /// Devices that may exist already, made by others, before we give up.
 const DEVICES_MAX: u8 = 10;
 /// Packets that wait for us in the device: room for bursts of many senders, half a second at the least.
@@ -18,6 +20,7 @@ pub(crate) struct TunDevice {
     device: AsyncDevice,
     name: String,
     index: InterfaceIndex,
+    joinable: Joinable,
 }
 
 impl TunDevice {
@@ -37,7 +40,8 @@ impl TunDevice {
                 Ok(device) => {
                     let failed = |error| LoadError::Os { what: format!("set up {name}"), error };
                     let index = InterfaceIndex(device.if_index().map_err(failed)?);
-                    return Ok(Self { device, name, index });
+                    let joinable = if device.udp_gso() { Joinable::TcpAndUdp } else { Joinable::Tcp };
+                    return Ok(Self { device, name, index, joinable });
                 }
             }
         }
@@ -50,6 +54,11 @@ impl TunDevice {
 
     pub(crate) const fn index(&self) -> InterfaceIndex {
         self.index
+    }
+
+    /// What it takes in large packets.
+    pub(crate) const fn joinable(&self) -> Joinable {
+        self.joinable
     }
 
     /// Waits until packets can be written: soon after the link came up.

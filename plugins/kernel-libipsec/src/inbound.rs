@@ -3,8 +3,8 @@
 use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwapOption;
 use charon_core::service::EspReceiver;
 use charon_types::endpoint::Path;
 use esp_proto::Engine;
@@ -24,10 +24,10 @@ const COLLECTED_MAX: usize = 64 * 1024;
 /// Opens ESP packets and hands what was inside to the kernel.
 pub(crate) struct Receiver {
     engine: Arc<Engine>,
-    device: Arc<TunDevice>,
+    /// `None` once it is closed.
+    device: ArcSwapOption<TunDevice>,
     events: Events,
     clock: Clock,
-    closed: AtomicBool,
     collected: Mutex<Collected>,
 }
 
@@ -42,20 +42,20 @@ impl Receiver {
     pub(crate) fn new(engine: Arc<Engine>, device: Arc<TunDevice>, events: Events, clock: Clock) -> Self {
         let collected =
             Collected { octets: Vec::with_capacity(COLLECTED_MAX), places: Vec::with_capacity(BATCH) };
-        let (closed, collected) = (AtomicBool::new(false), Mutex::new(collected));
-        Self { engine, device, events, clock, closed, collected }
+        let (device, collected) = (ArcSwapOption::new(Some(device)), Mutex::new(collected));
+        Self { engine, device, events, clock, collected }
     }
 
-    /// From now on what arrives is dropped.
+    /// From now on what arrives is dropped, and the device is no longer held.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.device.store(None);
     }
 
-    fn collect(&self, packet: &[u8]) {
+    fn collect(&self, device: &TunDevice, packet: &[u8]) {
         let mut collected = self.collected.lock();
         let collected = &mut *collected;
         if collected.places.len() == BATCH || collected.octets.len() + packet.len() > COLLECTED_MAX {
-            collected.write(&self.device);
+            collected.write(device);
         }
         let start = collected.octets.len();
         collected.octets.extend_from_slice(packet);
@@ -65,20 +65,19 @@ impl Receiver {
 
 impl EspReceiver for Receiver {
     fn receive(&self, path: Path, datagrams: &mut [u8], stride: usize) {
-        if self.closed.load(Ordering::Relaxed) || stride == 0 {
-            return;
-        }
+        let device = self.device.load();
+        let Some(device) = device.as_deref().filter(|_| stride > 0) else { return };
         let now = self.clock.now();
         if datagrams.len() <= stride {
             let mut place = 0..0;
             self.engine.open(now, path, datagrams, stride, |inner, _| place = inner);
             if !place.is_empty() {
-                self.collect(datagrams.get(place).unwrap_or_default());
+                self.collect(device, datagrams.get(place).unwrap_or_default());
             }
             return;
         }
         // What came before goes before.
-        self.collected.lock().write(&self.device);
+        self.collected.lock().write(device);
         for batch in datagrams.chunks_mut(stride.saturating_mul(BATCH)) {
             let mut places = [const { 0..0 }; BATCH];
             let mut count = 0;
@@ -88,12 +87,14 @@ impl EspReceiver for Receiver {
                     count += 1;
                 }
             });
-            write(&self.device, batch, places.get(..count).unwrap_or_default());
+            write(device, batch, places.get(..count).unwrap_or_default());
         }
     }
 
     fn flush(&self) {
-        self.collected.lock().write(&self.device);
+        if let Some(device) = self.device.load().as_deref() {
+            self.collected.lock().write(device);
+        }
         self.events.forward();
     }
 }
@@ -109,7 +110,7 @@ impl Collected {
 /// Writes the packets at `places`, as few at a time as can be joined.
 fn write(device: &TunDevice, buffer: &mut [u8], mut places: &[Range<usize>]) {
     while let Some((first, others)) = places.split_first() {
-        let joined = join(buffer, places);
+        let joined = join(buffer, places, device.joinable());
         let mut parts = [IoSlice::new(&[]); BATCH + 1];
         let mut len = 2;
         parts[0] = IoSlice::new(&joined.header);

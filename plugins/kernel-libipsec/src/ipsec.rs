@@ -12,7 +12,7 @@ use charon_types::kernel_op::{
 use esp_proto::{Discard, Engine, Sealer};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
@@ -41,7 +41,7 @@ pub struct LibIpsec {
     routes: mpsc::Sender<Request>,
     timers_changed: Arc<Notify>,
     events: Mutex<Option<mpsc::Receiver<KernelEvent>>>,
-    tasks: Vec<AbortHandle>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl LibIpsec {
@@ -81,12 +81,10 @@ impl LibIpsec {
         let sealer = Sealer::new(Arc::clone(&engine));
         let keeper = Routes::new(Arc::clone(&net), settings, device.index());
         let timers = run_timers(Arc::clone(&engine), events.clone(), clock, Arc::clone(&timers_changed));
-        let tasks = vec![
-            tokio::spawn(outbound::run(Arc::clone(&device), sealer, Arc::clone(&sockets), events, clock))
-                .abort_handle(),
-            tokio::spawn(keeper.run(requests)).abort_handle(),
-            tokio::spawn(timers).abort_handle(),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(outbound::run(Arc::clone(&device), sealer, Arc::clone(&sockets), events, clock));
+        tasks.spawn(keeper.run(requests));
+        tasks.spawn(timers);
         sockets.attach_esp(Arc::clone(&inbound) as Arc<dyn EspReceiver>);
         info!(target: "KNL", "created TUN device {}, MTU {MTU}", device.name());
         Ok(Self {
@@ -99,11 +97,11 @@ impl LibIpsec {
             routes,
             timers_changed,
             events: Mutex::new(Some(receiver)),
-            tasks,
+            tasks: Mutex::new(tasks),
         })
     }
 
-    /// Removes routes and rules and ends the tasks. The device goes with the last who holds it.
+    /// Removes routes, rules and the device, and ends the tasks.
     pub async fn stop(&self) {
         self.receiver.close();
         let (done, removed) = oneshot::channel();
@@ -119,7 +117,8 @@ impl LibIpsec {
                 }
             }
         }
-        self.tasks.iter().for_each(AbortHandle::abort);
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.shutdown().await;
         let discards = self.engine.discards();
         for reason in Discard::ALL {
             let count = discards.get(reason);
@@ -153,12 +152,6 @@ impl LibIpsec {
         // Full or gone: the answer's sender is dropped, which is noticed as such.
         let _ = self.routes.try_send(request);
         Some(Pending { answer, added })
-    }
-}
-
-impl Drop for LibIpsec {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 

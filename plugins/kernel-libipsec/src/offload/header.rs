@@ -12,15 +12,22 @@ const UDP: u8 = 5;
 /// Says beside the type that the TCP flow has ECN.
 const ECN: u8 = 0x80;
 
+/// Protocol of a large packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upper {
+    /// TCP
+    Tcp,
+    /// UDP
+    Udp,
+}
+
 /// What a large packet is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Segmentation {
     /// Nothing: it is one packet.
     None,
-    /// TCP segments of that payload.
-    Tcp { payload: u16 },
-    /// UDP datagrams of that payload.
-    Udp { payload: u16 },
+    /// Packets of that payload.
+    Each(Upper, u16),
     /// A kind that we never asked for.
     Unknown,
 }
@@ -50,8 +57,8 @@ impl Header {
         let payload = u16::from_ne_bytes([size0, size1]);
         let segmentation = match kind & !ECN {
             0 => Segmentation::None,
-            TCPV4 | TCPV6 => Segmentation::Tcp { payload },
-            UDP => Segmentation::Udp { payload },
+            TCPV4 | TCPV6 => Segmentation::Each(Upper::Tcp, payload),
+            UDP => Segmentation::Each(Upper::Udp, payload),
             _ => Segmentation::Unknown,
         };
         let unfinished = (flags & NEEDS_CHECKSUM != 0).then(|| Unfinished {
@@ -65,17 +72,18 @@ impl Header {
 /// In front of one packet that is complete.
 pub(crate) const PLAIN: [u8; LEN] = [0; LEN];
 
-/// In front of TCP segments put together: headers of `ip_len` and `ip_len + tcp_len` octets, and `payload` octets from each
-/// segment but the last.
-pub(crate) fn tcp(family: Family, ip_len: u16, tcp_len: u16, payload: u16) -> [u8; LEN] {
-    let [len0, len1] = ip_len.saturating_add(tcp_len).to_ne_bytes();
+/// In front of packets put together: headers of `ip_len` and `upper_len` octets, and `payload` octets from each packet but
+/// the last.
+pub(crate) fn large(family: Family, upper: Upper, ip_len: u16, upper_len: u16, payload: u16) -> [u8; LEN] {
+    let [len0, len1] = ip_len.saturating_add(upper_len).to_ne_bytes();
     let [size0, size1] = payload.to_ne_bytes();
     let [start0, start1] = ip_len.to_ne_bytes();
-    let [offset0, offset1] = 16_u16.to_ne_bytes();
-    let kind = match family {
-        Family::Ipv4 => TCPV4,
-        Family::Ipv6 => TCPV6,
+    let (kind, offset) = match (upper, family) {
+        (Upper::Tcp, Family::Ipv4) => (TCPV4, 16_u16),
+        (Upper::Tcp, Family::Ipv6) => (TCPV6, 16),
+        (Upper::Udp, _) => (UDP, 6),
     };
+    let [offset0, offset1] = offset.to_ne_bytes();
     [NEEDS_CHECKSUM, kind, len0, len1, size0, size1, start0, start1, offset0, offset1]
 }
 
@@ -85,8 +93,8 @@ mod tests {
 
     #[test]
     fn what_we_write_is_what_we_would_read() {
-        let header = Header::parse(&tcp(Family::Ipv4, 20, 32, 1348));
-        assert_eq!(header.segmentation, Segmentation::Tcp { payload: 1348 });
+        let header = Header::parse(&large(Family::Ipv4, Upper::Tcp, 20, 32, 1348));
+        assert_eq!(header.segmentation, Segmentation::Each(Upper::Tcp, 1348));
         assert_eq!(header.unfinished, Some(Unfinished { start: 20, offset: 16 }));
         assert_eq!(Header::parse(&PLAIN), Header { segmentation: Segmentation::None, unfinished: None });
     }
@@ -95,6 +103,6 @@ mod tests {
     fn kinds_that_we_did_not_ask_for_are_told_apart() {
         assert_eq!(Header::parse(&[0, 3, 0, 0, 0, 0, 0, 0, 0, 0]).segmentation, Segmentation::Unknown);
         let ecn = Header::parse(&[1, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]).segmentation;
-        assert_eq!(ecn, Segmentation::Tcp { payload: 0 });
+        assert_eq!(ecn, Segmentation::Each(Upper::Tcp, 0));
     }
 }

@@ -1,29 +1,41 @@
-//! From TCP packets of one flow to one large packet, by reference.
+//! From packets of one flow to one large packet, by reference.
 //!
-//! Only what a network card would join: packets in order, each as long as the first but the last, with the same headers but
-//! for sequence number, id and checksums. Both checksums are checked first, since the kernel recomputes them for the large
-//! packet and would make a broken one good.
+//! Only what a network card would join: TCP packets in order, or UDP datagrams, each as long as the first but the last, with
+//! the same headers but for sequence number, id and checksums. Both checksums are checked first, since the kernel recomputes
+//! them for the large packet and would make a broken one good.
 
 use std::ops::Range;
 
 use esp_proto::Family;
 
 use super::checksum::Sum;
-use super::header;
+use super::header::{self, Upper};
 use super::split::addresses;
 
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 const PROTOCOL_TCP: u8 = 6;
+const PROTOCOL_UDP: u8 = 17;
 /// Largest packet the kernel takes.
 const PACKET_LEN_MAX: usize = 65_535;
 
-/// The headers of a TCP packet that may be joined with others.
+/// What the kernel takes in large packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joinable {
+    /// TCP.
+    Tcp,
+    /// TCP, and since Linux 6.2 UDP.
+    TcpAndUdp,
+}
+
+/// The headers of a packet that may be joined with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
     ip_len: usize,
-    tcp_len: usize,
+    upper: Upper,
+    upper_len: usize,
     payload: usize,
+    /// TCP's; 0 for UDP.
     sequence: u32,
     pushes: bool,
 }
@@ -42,98 +54,127 @@ pub(crate) struct Joined {
 ///
 /// # Panics
 /// If `places` is empty or a place lies outside the buffer.
-pub(crate) fn join(buffer: &mut [u8], places: &[Range<usize>]) -> Joined {
+pub(crate) fn join(buffer: &mut [u8], places: &[Range<usize>], joinable: Joinable) -> Joined {
     let single = Joined { header: header::PLAIN, count: 1, headers_len: 0 };
     let (first, others) = places.split_first().expect("there is at least one packet");
-    let Some(shape) = others.first().and_then(|_| shape(&buffer[first.clone()])) else { return single };
-    let headers_len = shape.ip_len + shape.tcp_len;
+    let shape_of = |packet: &[u8]| {
+        shape(packet).filter(|shape| shape.upper == Upper::Tcp || joinable == Joinable::TcpAndUdp)
+    };
+    let Some(shape) = others.first().and_then(|_| shape_of(&buffer[first.clone()])) else { return single };
+    let headers_len = shape.ip_len + shape.upper_len;
     let mut payload = shape.payload;
+    let mut last = shape;
     let mut count = 1;
-    let mut ended = shape.pushes;
     for place in others {
+        let ended = last.pushes || last.payload < shape.payload;
         if ended || headers_len + payload + shape.payload > PACKET_LEN_MAX {
             break;
         }
-        let Some(next) = self::shape(&buffer[place.clone()]) else { break };
-        let follows = next.sequence == shape.sequence.wrapping_add(u32::try_from(payload).unwrap_or(0));
-        let same = next.ip_len == shape.ip_len && next.tcp_len == shape.tcp_len;
-        if !follows
-            || !same
-            || next.payload > shape.payload
-            || !alike(&buffer[first.clone()], &buffer[place.clone()], shape.ip_len, headers_len)
+        let Some(next) = shape_of(&buffer[place.clone()]) else { break };
+        if !follows(shape, next, payload)
+            || !alike(&buffer[first.clone()], &buffer[place.clone()], shape, headers_len)
         {
             break;
         }
         payload += next.payload;
+        last = next;
         count += 1;
-        ended = next.pushes || next.payload < shape.payload;
     }
     if count == 1 {
         return single;
     }
-    let pushes = self::shape(&buffer[places[count - 1].clone()]).is_some_and(|last| last.pushes);
     let headers = &mut buffer[first.start..first.start + headers_len];
-    rewrite(headers, shape, payload, pushes);
+    rewrite(headers, shape, payload, last);
     let wire = |len: usize| u16::try_from(len).unwrap_or(u16::MAX);
-    let family = if headers[0] >> 4 == 4 { Family::Ipv4 } else { Family::Ipv6 };
+    let family = if shape.ip_len == 20 { Family::Ipv4 } else { Family::Ipv6 };
     Joined {
-        header: header::tcp(family, wire(shape.ip_len), wire(shape.tcp_len), wire(shape.payload)),
+        header: header::large(
+            family,
+            shape.upper,
+            wire(shape.ip_len),
+            wire(shape.upper_len),
+            wire(shape.payload),
+        ),
         count,
         headers_len,
     }
 }
 
-/// Headers of a packet that may be joined: TCP without IP options or extensions, no fragment, with payload, no flags but
+/// Whether `next` comes behind `first` and the packets up to `payload` octets in all.
+fn follows(first: Shape, next: Shape, payload: usize) -> bool {
+    let expected = match first.upper {
+        Upper::Tcp => first.sequence.wrapping_add(u32::try_from(payload).unwrap_or(0)),
+        Upper::Udp => 0,
+    };
+    let same = (next.ip_len, next.upper, next.upper_len) == (first.ip_len, first.upper, first.upper_len);
+    same && next.sequence == expected && next.payload <= first.payload
+}
+
+/// Headers of a packet that may be joined: without IP options or extensions, no fragment, with payload, TCP with no flags but
 /// ACK and PSH, good checksums.
 fn shape(packet: &[u8]) -> Option<Shape> {
-    let version = packet.first()? >> 4;
-    let ip_len = match version {
+    let (ip_len, protocol) = match packet.first()? >> 4 {
         4 => {
             let ip = packet.first_chunk::<20>()?;
             let whole = ip[0] == 0x45 && [ip[6] & 0x3f, ip[7]] == [0, 0];
             let total = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
-            let fine =
-                whole && ip[9] == PROTOCOL_TCP && total == packet.len() && Sum::default().add(ip).holds();
-            fine.then_some(20)?
+            let fine = whole && total == packet.len() && Sum::default().add(ip).holds();
+            (fine.then_some(20)?, ip[9])
         }
         6 => {
             let ip = packet.first_chunk::<40>()?;
             let total = usize::from(u16::from_be_bytes([ip[4], ip[5]])) + 40;
-            (ip[6] == PROTOCOL_TCP && total == packet.len()).then_some(40)?
+            ((total == packet.len()).then_some(40)?, ip[6])
         }
         _ => return None,
     };
     let (ip, upper) = packet.split_at_checked(ip_len)?;
-    let tcp = upper.first_chunk::<20>()?;
-    let tcp_len = usize::from(tcp[12] >> 4) * 4;
-    let payload = upper.len().checked_sub(tcp_len).filter(|payload| *payload > 0)?;
-    if tcp_len < 20 || tcp[13] & !PSH != ACK {
-        return None;
-    }
-    let sum = Sum::default().add_pseudo_header(addresses(ip), PROTOCOL_TCP, upper.len()).add(upper);
-    sum.holds().then_some(Shape {
-        ip_len,
-        tcp_len,
-        payload,
-        sequence: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),
-        pushes: tcp[13] & PSH != 0,
-    })
+    let shape = match protocol {
+        PROTOCOL_TCP => {
+            let tcp = upper.first_chunk::<20>()?;
+            let upper_len = usize::from(tcp[12] >> 4) * 4;
+            if upper_len < 20 || tcp[13] & !PSH != ACK {
+                return None;
+            }
+            let sequence = u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]);
+            let payload = upper.len().checked_sub(upper_len)?;
+            Shape { ip_len, upper: Upper::Tcp, upper_len, payload, sequence, pushes: tcp[13] & PSH != 0 }
+        }
+        PROTOCOL_UDP => {
+            let udp = upper.first_chunk::<8>()?;
+            // A datagram without a checksum would get one.
+            if usize::from(u16::from_be_bytes([udp[4], udp[5]])) != upper.len() || [udp[6], udp[7]] == [0, 0]
+            {
+                return None;
+            }
+            let payload = upper.len() - 8;
+            Shape { ip_len, upper: Upper::Udp, upper_len: 8, payload, sequence: 0, pushes: false }
+        }
+        _ => return None,
+    };
+    let sum = Sum::default().add_pseudo_header(addresses(ip), protocol, upper.len()).add(upper);
+    (shape.payload > 0 && sum.holds()).then_some(shape)
 }
 
 /// Whether the headers differ at most in lengths, ids, sequence numbers, window, PSH and checksums.
-fn alike(a: &[u8], b: &[u8], ip_len: usize, headers_len: usize) -> bool {
+fn alike(a: &[u8], b: &[u8], shape: Shape, headers_len: usize) -> bool {
     let same = |range: Range<usize>| a.get(range.clone()) == b.get(range);
-    let ip = if ip_len == 20 { same(1..2) && same(6..10) && same(12..20) } else { same(0..4) && same(6..40) };
-    let tcp = ip_len;
-    ip && same(tcp..tcp + 4) && same(tcp + 8..tcp + 13) && same(tcp + 18..headers_len)
+    let upper = shape.ip_len;
+    let ip = if upper == 20 { same(1..2) && same(6..10) && same(12..20) } else { same(0..4) && same(6..40) };
+    let ports = same(upper..upper + 4);
+    let rest = match shape.upper {
+        Upper::Tcp => same(upper + 8..upper + 13) && same(upper + 18..headers_len),
+        Upper::Udp => true,
+    };
+    ip && ports && rest
 }
 
-/// Makes the first packet's headers those of the large one. The TCP checksum becomes the sum over the pseudo-header, from
+/// Makes the first packet's headers those of the large one. The upper checksum becomes the sum over the pseudo-header, from
 /// which the kernel goes on.
-fn rewrite(headers: &mut [u8], shape: Shape, payload: usize, pushes: bool) {
+fn rewrite(headers: &mut [u8], first: Shape, payload: usize, last: Shape) {
     let wire = |len: usize| u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
-    let (ip, tcp) = headers.split_at_mut(shape.ip_len);
-    let upper_len = shape.tcp_len + payload;
+    let (ip, upper) = headers.split_at_mut(first.ip_len);
+    let upper_len = first.upper_len + payload;
     if ip.len() == 20 {
         ip[2..4].copy_from_slice(&wire(20 + upper_len));
         ip[10..12].fill(0);
@@ -142,11 +183,20 @@ fn rewrite(headers: &mut [u8], shape: Shape, payload: usize, pushes: bool) {
     } else {
         ip[4..6].copy_from_slice(&wire(upper_len));
     }
-    if pushes {
-        tcp[13] |= PSH;
-    }
-    let sum = Sum::default().add_pseudo_header(addresses(ip), PROTOCOL_TCP, upper_len).partial();
-    tcp[16..18].copy_from_slice(&sum);
+    let (protocol, checksum_at) = match first.upper {
+        Upper::Tcp => {
+            if last.pushes {
+                upper[13] |= PSH;
+            }
+            (PROTOCOL_TCP, 16)
+        }
+        Upper::Udp => {
+            upper[4..6].copy_from_slice(&wire(upper_len));
+            (PROTOCOL_UDP, 6)
+        }
+    };
+    let sum = Sum::default().add_pseudo_header(addresses(ip), protocol, upper_len).partial();
+    upper[checksum_at..checksum_at + 2].copy_from_slice(&sum);
 }
 
 #[cfg(test)]

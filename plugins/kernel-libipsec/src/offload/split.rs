@@ -1,7 +1,7 @@
 //! From one large packet to packets of the tunnel's size.
 
 use super::checksum::Sum;
-use super::header::{Header, Segmentation};
+use super::header::{Header, Segmentation, Upper};
 
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
@@ -26,12 +26,6 @@ enum Cut {
     Each { upper: Upper, ip_len: usize, headers_len: usize, payload: usize },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Upper {
-    Tcp,
-    Udp,
-}
-
 impl<'p> Segments<'p> {
     /// Prepares the packet; a checksum that was left to us is finished in place.
     pub(crate) fn new(header: Header, packet: &'p mut [u8]) -> Result<Self, Malformed> {
@@ -42,8 +36,7 @@ impl<'p> Segments<'p> {
                 }
                 return Ok(Self { packet, cut: Cut::Whole });
             }
-            Segmentation::Tcp { payload } => (Upper::Tcp, usize::from(payload)),
-            Segmentation::Udp { payload } => (Upper::Udp, usize::from(payload)),
+            Segmentation::Each(upper, payload) => (upper, usize::from(payload)),
             Segmentation::Unknown => return Err(Malformed),
         };
         let ip_len = header.unfinished.ok_or(Malformed)?.start;

@@ -1,6 +1,5 @@
 use std::num::NonZeroU32;
 
-use charon_crypto::ProviderBuilder;
 use charon_types::Secret;
 use charon_types::algorithm::IntegrityId;
 use charon_types::id::{IfId, Mark, Reqid};

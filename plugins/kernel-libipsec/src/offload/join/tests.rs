@@ -32,7 +32,7 @@ fn count(packets: &[Vec<u8>]) -> usize {
         places.push(buffer.len()..buffer.len() + packet.len());
         buffer.extend(packet);
     }
-    join(&mut buffer, &places).count
+    join(&mut buffer, &places, Joinable::TcpAndUdp).count
 }
 
 #[test]

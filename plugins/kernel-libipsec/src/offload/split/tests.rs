@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::offload::header;
-use crate::offload::join;
+use crate::offload::join::{Joinable, join};
 
 /// A large TCP packet as the kernel hands it over, its checksum unfinished.
 fn large_tcp(family: Family, payload: &[u8], segment: u16) -> (Header, Vec<u8>) {
@@ -24,7 +24,7 @@ fn large_tcp(family: Family, payload: &[u8], segment: u16) -> (Header, Vec<u8>) 
     tcp[13] = 0x10 | FIN | PSH | CWR;
     packet.extend(tcp);
     packet.extend(payload);
-    (Header::parse(&header::tcp(family, ip_len, 32, segment)), packet)
+    (Header::parse(&header::large(family, Upper::Tcp, ip_len, 32, segment)), packet)
 }
 
 fn cut(header: Header, mut packet: Vec<u8>) -> Vec<Vec<u8>> {
@@ -76,11 +76,19 @@ fn udp_datagrams_get_their_own_lengths() {
     let mut packet = vec![0x45, 0, 0, 128, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 2, 0, 1];
     packet.extend([0, 1, 0, 2, 0, 108, 0, 0]);
     packet.extend([7; 100]);
-    let mut header = header::tcp(Family::Ipv4, 20, 8, 60);
-    header[1] = 5;
-    let packets = cut(Header::parse(&header), packet);
+    let header = Header::parse(&header::large(Family::Ipv4, Upper::Udp, 20, 8, 60));
+    let packets = cut(header, packet);
     assert_eq!(packets.iter().map(|packet| packet[24..26].to_vec()).collect::<Vec<_>>(), [[0, 68], [0, 48]]);
     assert!(packets.iter().all(|packet| upper_holds(packet, 20, PROTOCOL_UDP)));
+
+    // Joined and cut again, they are the same, ids included.
+    let places = [0..packets[0].len(), packets[0].len()..packets[0].len() + packets[1].len()];
+    let mut buffer = packets.concat();
+    let joined = join(&mut buffer, &places, Joinable::TcpAndUdp);
+    assert_eq!((joined.count, joined.headers_len), (2, 28));
+    let whole = [&buffer[places[0].clone()], &buffer[places[1].start + 28..]].concat();
+    assert_eq!(cut(Header::parse(&joined.header), whole), packets);
+    assert_eq!(join(&mut packets.concat(), &places, Joinable::Tcp).count, 1);
 }
 
 #[test]
@@ -88,7 +96,7 @@ fn an_unfinished_checksum_of_a_single_packet_is_finished() {
     let (_, mut packet) = large_tcp(Family::Ipv4, b"hello", 1000);
     let sum = Sum::default().add_pseudo_header(addresses(&packet), PROTOCOL_TCP, 37).partial();
     packet[36..38].copy_from_slice(&sum);
-    let mut header = header::tcp(Family::Ipv4, 20, 32, 0);
+    let mut header = header::large(Family::Ipv4, Upper::Tcp, 20, 32, 0);
     header[1] = 0;
     let packets = cut(Header::parse(&header), packet);
     assert!(packets.len() == 1 && upper_holds(&packets[0], 20, PROTOCOL_TCP));
@@ -100,10 +108,10 @@ fn what_contradicts_its_header_is_refused() {
         Segments::new(Header::parse(&header), &mut packet.to_vec()).map(drop)
     };
     let (_, packet) = large_tcp(Family::Ipv4, &[0; 100], 10);
-    assert_eq!(refused(header::tcp(Family::Ipv4, 20, 32, 0), &packet), Err(Malformed));
-    assert_eq!(refused(header::tcp(Family::Ipv4, 60000, 32, 10), &packet), Err(Malformed));
-    assert_eq!(refused(header::tcp(Family::Ipv4, 4, 32, 10), &packet), Err(Malformed));
-    assert_eq!(refused(header::tcp(Family::Ipv4, 20, 32, 10), &[]), Err(Malformed));
+    assert_eq!(refused(header::large(Family::Ipv4, Upper::Tcp, 20, 32, 0), &packet), Err(Malformed));
+    assert_eq!(refused(header::large(Family::Ipv4, Upper::Tcp, 60000, 32, 10), &packet), Err(Malformed));
+    assert_eq!(refused(header::large(Family::Ipv4, Upper::Tcp, 4, 32, 10), &packet), Err(Malformed));
+    assert_eq!(refused(header::large(Family::Ipv4, Upper::Tcp, 20, 32, 10), &[]), Err(Malformed));
 }
 
 proptest! {
@@ -121,11 +129,11 @@ proptest! {
             places.push(buffer.len()..buffer.len() + packet.len());
             buffer.extend(packet);
         }
-        let joined = join::join(&mut buffer, &places);
+        let joined = join(&mut buffer, &places, Joinable::Tcp);
         prop_assert_eq!(joined.count, packets.len());
         if joined.count > 1 {
             let read = Header::parse(&joined.header);
-            prop_assert_eq!(read.segmentation, Segmentation::Tcp { payload: segment });
+            prop_assert_eq!(read.segmentation, Segmentation::Each(Upper::Tcp, segment));
             let mut whole = buffer[places[0].clone()].to_vec();
             for place in &places[1..] {
                 whole.extend(&buffer[place.start + joined.headers_len..place.end]);
