@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use charon_types::id::UniqueId;
+use charon_types::id::{EspSpi, UniqueId};
 use charon_types::kernel_op::{Expiry, KernelEvent, SaKey};
 use charon_types::proposal::Protocol;
+use charon_types::snapshot::InstalledSa;
 use ikev2_proto::ike_sa::{Command, Force};
 
 use crate::Side;
@@ -25,6 +26,8 @@ enum Step {
     Initiate,
     InitiateChild,
     RekeyChild,
+    /// Both sides at once.
+    Collide,
     TerminateChild,
     TerminateIke(Force),
     Expire,
@@ -45,6 +48,7 @@ const CALM: &[Step] = &[
     Step::InitiateChild,
     Step::RekeyChild,
     Step::RekeyChild,
+    Step::Collide,
     Step::TerminateChild,
     Step::TerminateChild,
     Step::TerminateIke(Force::Polite),
@@ -112,6 +116,20 @@ fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step
                 host.command(now, sa, |token| Command::RekeyChild { child, token })
             });
         }
+        Step::Collide => {
+            let Some((_, _, key)) = any_child(simulation, chance, side) else { return };
+            for side in [side, side.other()] {
+                let verb = chance.below(3);
+                // The other side's child is the one that sends to that SPI.
+                let Some((sa, child)) = child_with(simulation, side, key.spi) else { continue };
+                simulation.with_host(side, |host, now| {
+                    host.command(now, sa, |token| match verb {
+                        0 => Command::TerminateChild { child, token },
+                        _ => Command::RekeyChild { child, token },
+                    })
+                });
+            }
+        }
         Step::TerminateIke(force) => {
             let Some(sa) = any_sa(simulation, chance, side) else { return };
             simulation.with_host(side, |host, now| {
@@ -162,6 +180,17 @@ fn any_child(
     let spi = child.installed.as_ref()?.spi_in;
     let key = SaKey { destination: address(side), protocol: Protocol::Esp, spi };
     Some((snapshot.unique_id, child.unique_id, key))
+}
+
+/// The child that receives on that SPI, or sends to it.
+fn child_with(simulation: &Simulation, side: Side, spi: EspSpi) -> Option<(UniqueId, UniqueId)> {
+    let now = simulation.now().mono;
+    let snapshots = simulation.host(side).sas().iter().map(|sa| sa.snapshot(now));
+    snapshots.into_iter().find_map(|sa| {
+        let uses = |installed: &InstalledSa| installed.spi_in == spi || installed.spi_out == spi;
+        let child = sa.children.iter().find(|child| child.installed.as_ref().is_some_and(uses))?;
+        Some((sa.unique_id, child.unique_id))
+    })
 }
 
 /// A datagram with some octets changed, cut short, or with a tail; its length field is right half of the time.
