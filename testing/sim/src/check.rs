@@ -1,9 +1,9 @@
 //! What must hold when nothing moves any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use charon_types::id::{IkeSpi, Role};
+use charon_types::id::{IkeSpi, Role, UniqueId};
 use charon_types::kernel_op::{Direction, Mode};
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSaState};
 
@@ -212,6 +212,11 @@ fn kernel_holds(simulation: &Simulation, side: Side, sas: &Snapshots, found: &mu
         if has != expected {
             found.push(format!("{side:?} has {has} {what} in its kernel, not {expected}"));
         }
+    }
+    let children: BTreeSet<UniqueId> =
+        sas.values().flat_map(|sa| sa.children.iter().map(|child| child.unique_id)).collect();
+    if *host.announced() != children {
+        found.push(format!("{side:?} has children {children:?}, by its events {:?}", host.announced()));
     }
     if host.world.reqids() != reqids {
         found.push(format!("{side:?} uses reqids {reqids:?} and holds {:?}", host.world.reqids()));

@@ -1,6 +1,6 @@
 //! One host: its IKE_SAs and what a shell does for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,6 +46,8 @@ pub struct Host {
     next_unique: u32,
     next_token: u64,
     commands: BTreeMap<CommandToken, Option<Result<CommandSuccess, Failure>>>,
+    /// Children as the events tell.
+    announced: BTreeSet<UniqueId>,
     log: Vec<String>,
     violations: Vec<String>,
 }
@@ -64,6 +66,7 @@ impl Host {
             next_unique: 0,
             next_token: 0,
             commands: BTreeMap::new(),
+            announced: BTreeSet::new(),
             log: Vec::new(),
             violations: Vec::new(),
         }
@@ -80,6 +83,12 @@ impl Host {
         &self,
     ) -> impl Iterator<Item = (&CommandToken, &Option<Result<CommandSuccess, Failure>>)> {
         self.commands.iter()
+    }
+
+    /// Children that live, by the events alone.
+    #[must_use]
+    pub const fn announced(&self) -> &BTreeSet<UniqueId> {
+        &self.announced
     }
 
     /// Misuse seen so far.
@@ -102,6 +111,7 @@ impl Host {
     /// Everything in memory and in the kernel is gone; the peer hears nothing.
     pub fn reboot(&mut self) {
         self.sas.clear();
+        self.announced.clear();
         self.commands.retain(|_, outcome| outcome.is_some());
         self.world.clear();
         self.kernel.clear();
@@ -267,14 +277,34 @@ impl Host {
             }
             IkeEvent::ChildInstalled { child, .. } => {
                 self.log.push(format!("{:?} installed child {} of {unique_id}", self.side, child.unique_id));
+                self.announce(child.unique_id);
             }
             IkeEvent::ChildRemoved { child, reason, .. } => {
                 let number = child.unique_id;
                 self.log.push(format!("{:?} removed child {number} of {unique_id}: {reason:?}", self.side));
+                self.renounce(number);
+            }
+            IkeEvent::ChildRekeyed { old, new, .. } => {
+                let (old, new) = (old.unique_id, new.unique_id);
+                self.log.push(format!("{:?} rekeyed child {old} of {unique_id}: now {new}", self.side));
+                self.renounce(old);
+                self.announce(new);
             }
             _ => {}
         }
         Vec::new()
+    }
+
+    fn announce(&mut self, child: UniqueId) {
+        if !self.announced.insert(child) {
+            self.violations.push(format!("child {child} was announced twice"));
+        }
+    }
+
+    fn renounce(&mut self, child: UniqueId) {
+        if !self.announced.remove(&child) {
+            self.violations.push(format!("child {child} ended, but was never announced"));
+        }
     }
 
     fn position(&self, unique_id: UniqueId) -> Option<usize> {
