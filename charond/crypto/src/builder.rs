@@ -62,7 +62,7 @@ impl ProviderBuilder {
         Self { order, provider: CryptoProvider::default() }
     }
 
-    /// Adds an algorithm that passes its self-test.
+    /// Adds an algorithm that passes its self-test, or will never serve.
     ///
     /// # Errors
     /// [`Refused`] if it does not; the others are not affected.
@@ -70,7 +70,8 @@ impl ProviderBuilder {
         self.add_ranked(plugin, Rank::default(), algorithm)
     }
 
-    /// As [`ProviderBuilder::add`], with a rank.
+    /// As [`ProviderBuilder::add`], with a rank. One that stands behind another implementation serves nobody, so its
+    /// test does not hold up the start.
     ///
     /// # Errors
     /// As [`ProviderBuilder::add`].
@@ -80,7 +81,13 @@ impl ProviderBuilder {
         rank: Rank,
         algorithm: Algorithm,
     ) -> Result<(), Refused> {
-        selftest::run(&algorithm).map_err(|error| Refused { plugin, algorithm: algorithm.name(), error })?;
+        if !self.stands_by(rank, &algorithm) {
+            selftest::run(&algorithm).map_err(|error| Refused {
+                plugin,
+                algorithm: algorithm.name(),
+                error,
+            })?;
+        }
         self.insert(plugin, rank, algorithm);
         Ok(())
     }
@@ -94,6 +101,35 @@ impl ProviderBuilder {
     #[must_use]
     pub fn freeze(self) -> CryptoProvider {
         self.provider
+    }
+
+    /// Whether another implementation serves whatever this one could.
+    fn stands_by(&self, rank: Rank, algorithm: &Algorithm) -> bool {
+        let tables = &self.provider;
+        match algorithm {
+            Algorithm::Aead(new) => self
+                .behind(&tables.aeads, rank, |old| (old.id(), old.key_bits()) == (new.id(), new.key_bits())),
+            Algorithm::Cipher(new) => self.behind(&tables.ciphers, rank, |old| {
+                (old.id(), old.key_bits()) == (new.id(), new.key_bits())
+            }),
+            Algorithm::Mac(new) => self.behind(&tables.macs, rank, |old| old.id() == new.id()),
+            Algorithm::Prf(new) => self.behind(&tables.prfs, rank, |old| old.id() == new.id()),
+            Algorithm::KeyExchange(new) => {
+                self.behind(&tables.key_exchanges, rank, |old| old.method() == new.method())
+            }
+            Algorithm::Hasher(new) => {
+                self.behind(&tables.hashers, rank, |old| old.algorithm() == new.algorithm())
+            }
+            Algorithm::Signature(new) => self.behind(&tables.signatures, rank, |old| {
+                new.kinds().iter().all(|kind| old.kinds().contains(kind))
+            }),
+            Algorithm::Random(_) => self.behind(&tables.randoms, rank, |_| true),
+        }
+    }
+
+    fn behind<T: ?Sized>(&self, table: &[Offered<T>], rank: Rank, same: impl Fn(&T) -> bool) -> bool {
+        let ahead = |offered: &Offered<T>| self.order == Order::AsAdded || offered.rank <= rank;
+        table.iter().any(|offered| same(&offered.algorithm) && ahead(offered))
     }
 
     fn insert(&mut self, plugin: &'static str, rank: Rank, algorithm: Algorithm) {

@@ -177,20 +177,21 @@ impl Sockets {
     }
 
     async fn receive(&self, udp: &Udp, receiver: &dyn IkeReceiver) {
-        let mut buffers = vec![vec![0; BUFFER_LEN]; BUFFERS];
+        // One allocation of zeros: pages that no datagram has touched cost nothing.
+        let mut memory = vec![0; BUFFER_LEN * BUFFERS];
         let mut rounds = 0;
         loop {
             let mut metas = [RecvMeta::default(); BUFFERS];
             let received = {
                 let mut slices: Vec<IoSliceMut<'_>> =
-                    buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+                    memory.chunks_mut(BUFFER_LEN).map(IoSliceMut::new).collect();
                 udp.socket.try_io(Interest::READABLE, || {
                     udp.state.recv(UdpSockRef::from(&udp.socket), &mut slices, &mut metas)
                 })
             };
             match received {
                 Ok(count) => {
-                    for (buffer, meta) in buffers.iter_mut().zip(&metas[..count]) {
+                    for (buffer, meta) in memory.chunks_mut(BUFFER_LEN).zip(&metas[..count]) {
                         self.dispatch(udp, meta, &mut buffer[..meta.len], receiver);
                     }
                     rounds += 1;

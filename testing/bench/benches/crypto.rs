@@ -1,4 +1,4 @@
-//! Cryptographic operations through our providers, beside the same operation by calling the library.
+//! Cryptographic operations through our providers.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -67,48 +67,6 @@ fn packets(c: &mut Criterion) {
             });
         }
     }
-    let key = |algorithm, len| {
-        lc::aead::LessSafeKey::new(lc::aead::UnboundKey::new(algorithm, &vec![1; len]).expect("length"))
-    };
-    for (suite, algorithm, len) in [
-        ("AES-GCM-128", &lc::aead::AES_128_GCM, 16),
-        ("AES-GCM-256", &lc::aead::AES_256_GCM, 32),
-        ("ChaCha20-Poly1305", &lc::aead::CHACHA20_POLY1305, 32),
-    ] {
-        let key = key(algorithm, len);
-        let mut packet = vec![9; PACKET_LEN];
-        group.bench_function(format!("{suite}, aws-lc itself"), |b| {
-            b.iter(|| {
-                let nonce = lc::aead::Nonce::assume_unique_for_key([7; 12]);
-                key.seal_in_place_separate_tag(
-                    nonce,
-                    lc::aead::Aad::from(black_box(b"12345678")),
-                    &mut packet,
-                )
-            });
-        });
-    }
-    let key = |algorithm, len| {
-        ring::aead::LessSafeKey::new(ring::aead::UnboundKey::new(algorithm, &vec![1; len]).expect("length"))
-    };
-    for (suite, algorithm, len) in [
-        ("AES-GCM-128", &ring::aead::AES_128_GCM, 16),
-        ("AES-GCM-256", &ring::aead::AES_256_GCM, 32),
-        ("ChaCha20-Poly1305", &ring::aead::CHACHA20_POLY1305, 32),
-    ] {
-        let key = key(algorithm, len);
-        let mut packet = vec![9; PACKET_LEN];
-        group.bench_function(format!("{suite}, ring itself"), |b| {
-            b.iter(|| {
-                let nonce = ring::aead::Nonce::assume_unique_for_key([7; 12]);
-                key.seal_in_place_separate_tag(
-                    nonce,
-                    ring::aead::Aad::from(black_box(b"12345678")),
-                    &mut packet,
-                )
-            });
-        });
-    }
     group.finish();
 }
 
@@ -131,39 +89,6 @@ fn key_exchanges(c: &mut Criterion) {
                 b.iter(|| exchange.respond(black_box(initiator.public())).expect("valid").secret);
             });
         }
-    }
-    for (method, algorithm) in [
-        ("CURVE_25519", &lc::agreement::X25519),
-        ("ECP_256", &lc::agreement::ECDH_P256),
-        ("ECP_384", &lc::agreement::ECDH_P384),
-    ] {
-        let peer = lc::agreement::PrivateKey::generate(algorithm).expect("keys");
-        let peer = peer.compute_public_key().expect("public");
-        group.bench_function(format!("{method}, aws-lc itself"), |b| {
-            b.iter(|| {
-                let own = lc::agreement::PrivateKey::generate(algorithm).expect("keys");
-                let public = own.compute_public_key().expect("public");
-                let peer = lc::agreement::UnparsedPublicKey::new(algorithm, black_box(peer.as_ref()));
-                lc::agreement::agree(&own, peer, (), |secret| Ok((public, secret[0])))
-            });
-        });
-    }
-    let random = ring::rand::SystemRandom::new();
-    for (method, algorithm) in [
-        ("CURVE_25519", &ring::agreement::X25519),
-        ("ECP_256", &ring::agreement::ECDH_P256),
-        ("ECP_384", &ring::agreement::ECDH_P384),
-    ] {
-        let generate = || ring::agreement::EphemeralPrivateKey::generate(algorithm, &random).expect("keys");
-        let peer = generate().compute_public_key().expect("public");
-        group.bench_function(format!("{method}, ring itself"), |b| {
-            b.iter(|| {
-                let own = generate();
-                let public = own.compute_public_key().expect("public");
-                let peer = ring::agreement::UnparsedPublicKey::new(algorithm, black_box(peer.as_ref()));
-                ring::agreement::agree_ephemeral(own, &peer, |secret| (public, secret[0]))
-            });
-        });
     }
     group.finish();
 }
@@ -214,17 +139,6 @@ fn signatures(c: &mut Criterion) {
             });
         }
     }
-    let pair =
-        lc::signature::EcdsaKeyPair::from_pkcs8(&lc::signature::ECDSA_P256_SHA256_ASN1_SIGNING, &keys[0].2)
-            .expect("key");
-    let system = lc::rand::SystemRandom::new();
-    group.bench_function("sign ECDSA P-256, aws-lc itself", |b| {
-        b.iter(|| pair.sign(&system, black_box(&message)))
-    });
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &keys[0].2, &random).expect("key");
-    group.bench_function("sign ECDSA P-256, ring itself", |b| {
-        b.iter(|| pair.sign(&random, black_box(&message)))
-    });
     group.finish();
 }
 

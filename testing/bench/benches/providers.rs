@@ -3,69 +3,22 @@
 #![expect(clippy::print_stdout, reason = "its output is a table")]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
+use charon_bench::race::{Operation, race, wanted};
 use charon_crypto::hash::HashAlgorithm;
 use charon_crypto::signature::{PrivateKeyDer, PrivateKeyForm, SignatureScheme};
 use charon_crypto::{Algorithm, CryptoProvider, Order, ProviderBuilder};
 use charon_types::Secret;
 
-/// Blocks of each provider per operation.
-const ROUNDS: usize = 60;
-/// Least duration of a block.
-const BLOCK: Duration = Duration::from_micros(400);
 /// Octets of a packet that fills an Ethernet frame, and of a small one.
 const PACKET_LENS: [usize; 2] = [1408, 96];
 
-type Operation = Box<dyn FnMut()>;
-
 fn main() {
-    let filter: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     println!("| operation | AWS-LC, µs | ring, µs | ring / AWS-LC |\n|---|---|---|---|");
-    for (name, mut lc, mut ring) in pairs() {
-        if filter.iter().any(|wanted| !name.contains(wanted.as_str())) {
-            continue;
-        }
+    for (name, mut lc, mut ring) in pairs().into_iter().filter(|(name, ..)| wanted(name)) {
         let (lc, ring, ratio) = race(&mut lc, &mut ring);
         println!("| {name} | {lc:.2} | {ring:.2} | {ratio:.2} |");
     }
-}
-
-/// Median microseconds of each, and the median of the ratios block by block.
-fn race(a: &mut Operation, b: &mut Operation) -> (f64, f64, f64) {
-    let iterations = calibrate(a).max(1);
-    let mut times_a = Vec::with_capacity(ROUNDS);
-    let mut times_b = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
-        times_a.push(block(a, iterations));
-        times_b.push(block(b, iterations));
-    }
-    let ratios = times_a.iter().zip(&times_b).map(|(a, b)| b / a).collect();
-    (median(times_a), median(times_b), median(ratios))
-}
-
-fn calibrate(operation: &mut Operation) -> u32 {
-    let mut iterations = 1;
-    loop {
-        let start = Instant::now();
-        (0..iterations).for_each(|_| operation());
-        if start.elapsed() > BLOCK {
-            return iterations;
-        }
-        iterations *= 2;
-    }
-}
-
-fn block(operation: &mut Operation, iterations: u32) -> f64 {
-    let start = Instant::now();
-    (0..iterations).for_each(|_| operation());
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(iterations)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn pairs() -> Vec<(String, Operation, Operation)> {

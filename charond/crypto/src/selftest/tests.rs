@@ -176,6 +176,39 @@ fn names(order: Order) -> Vec<&'static str> {
     builder.freeze().prfs.iter().map(|offered| offered.plugin).collect()
 }
 
+/// Takes no key at all.
+struct WrongPrf;
+
+impl Prf for WrongPrf {
+    fn id(&self) -> PrfId {
+        PrfId(65_000)
+    }
+
+    fn key_len(&self) -> usize {
+        4
+    }
+
+    fn output_len(&self) -> usize {
+        4
+    }
+
+    fn key(&self, _key: &[u8]) -> Result<Box<dyn PrfKey>, CryptoError> {
+        Err(CryptoError::Provider)
+    }
+}
+
+#[test]
+fn an_implementation_that_would_serve_is_tested_and_one_behind_it_is_not() {
+    let sum = || Algorithm::Prf(Arc::new(Sum));
+    let wrong = || Algorithm::Prf(Arc::new(WrongPrf));
+    let mut builder = ProviderBuilder::default();
+    builder.add("good", sum()).unwrap();
+    assert!(builder.add_ranked("in front", Rank::Faster, wrong()).is_err());
+    builder.add_ranked("behind", Rank::Slower, wrong()).unwrap();
+    let plugins: Vec<_> = builder.freeze().prfs.iter().map(|offered| offered.plugin).collect();
+    assert_eq!(plugins, ["good", "behind"]);
+}
+
 #[test]
 fn the_faster_provider_comes_first_unless_the_load_line_decides() {
     assert_eq!(names(Order::ByRank), ["fast", "usual", "second", "slow"]);
