@@ -139,6 +139,11 @@ fn after(from: Instant, delay: Duration) -> Option<Instant> {
 }
 
 impl ChildSa {
+    /// Whether we may begin to replace it: not while it is itself a replacement that does not carry anything yet.
+    pub(crate) fn may_be_rekeyed(&self) -> bool {
+        self.state == ChildSaState::Installed && self.voice == Voice::Announced
+    }
+
     /// The inbound SA's key in the kernel.
     pub(crate) fn key_in(&self) -> SaKey {
         SaKey { destination: self.path.local.ip(), protocol: self.suite.protocol, spi: self.spi_in }

@@ -128,6 +128,17 @@ pub(crate) struct Collision {
     pub(crate) old: UniqueId,
     /// The lower nonce of the peer's exchange.
     pub(crate) lowest_nonce: Vec<u8>,
+    /// Who won, as far as we know.
+    pub(crate) verdict: Verdict,
+}
+
+/// See [`Collision`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The peer has not answered us yet.
+    Open,
+    /// Our exchange has won; the peer's may not be over.
+    Ours,
 }
 
 /// The inbound half of a child that was replaced.

@@ -114,7 +114,7 @@ impl Sa {
     /// Arms the timer for what is due to children next.
     pub(crate) fn arm_children(&mut self) {
         let due = |child: &ChildSa| {
-            let rekey = child.rekey_due.filter(|_| child.state == ChildSaState::Installed);
+            let rekey = child.rekey_due.filter(|_| child.may_be_rekeyed());
             let end = child.dies_at.filter(|_| child.state != ChildSaState::Deleting);
             [rekey, end].into_iter().flatten().min()
         };
@@ -133,7 +133,7 @@ impl Sa {
             if past(child.dies_at) && child.state != ChildSaState::Deleting {
                 child.dies_at = None;
                 tasks.push(Task::DeleteChild(child.unique_id, CloseReason::Expired, None));
-            } else if past(child.rekey_due) && child.state == ChildSaState::Installed {
+            } else if past(child.rekey_due) && child.may_be_rekeyed() {
                 child.rekey_due = None;
                 tasks.push(Task::RekeyChild(child.unique_id, None));
             }
@@ -146,8 +146,7 @@ impl Sa {
     pub(crate) fn rekey_soon(&mut self, unique_id: UniqueId) {
         let waits =
             self.queue.iter().any(|task| matches!(task, Task::RekeyChild(queued, _) if *queued == unique_id));
-        let Some(child) = self.child_mut(unique_id).filter(|child| child.state == ChildSaState::Installed)
-        else {
+        let Some(child) = self.child_mut(unique_id).filter(|child| child.may_be_rekeyed()) else {
             return;
         };
         child.rekey_due = None;

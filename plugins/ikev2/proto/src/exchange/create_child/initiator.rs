@@ -101,7 +101,7 @@ pub(crate) fn begin_rekey(
     token: Option<CommandToken>,
 ) -> Result<Active, Failure> {
     let child = sa.children.iter().find(|child| child.unique_id == old).ok_or(Refusal::ChildNotFound)?;
-    if child.state != ChildSaState::Installed {
+    if !child.may_be_rekeyed() {
         return Err(Refusal::Temporary.into());
     }
     let offer = ChildOffer::in_place_of(sa, cx, child, token)?;
@@ -268,11 +268,11 @@ impl Plan {
     }
 
     /// The peer rekeyed the same child, and its exchange wins: what ours made is deleted before it carries anything.
-    fn yield_to_peer(self, sa: &mut Sa, cx: Cx<'_>, old: UniqueId) -> Option<Active> {
+    fn yield_to_peer(self, sa: &mut Sa, old: UniqueId) -> Option<Active> {
         tracing::info!(target: "IKE", "CHILD_SA rekey collision lost, deleting redundant child");
         sa.queue.push_front(Task::DisownChild(self.offer.protocol(), self.spi));
         sa.release_spi(self.spi);
-        rekey_child::failed(sa, cx, old);
+        rekey_child::lost(sa, old);
         sa.done(self.offer.token, Ok(CommandSuccess::ChildInstalled(old)));
         None
     }
@@ -291,7 +291,7 @@ impl Plan {
         if let Some(old) = self.offer.replaces()
             && rekey_child::loses(sa, old, nonce_i, nonce_r)
         {
-            return self.yield_to_peer(sa, cx, old);
+            return self.yield_to_peer(sa, old);
         }
         let source = KeySource { role: Role::Initiator, nonce_i, nonce_r, shared };
         let agreed = self.offer.clone().accept(sa, self.spi, answer).and_then(|agreed| {

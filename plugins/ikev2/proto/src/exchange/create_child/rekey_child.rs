@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! we began:   Installed > Rekeying > (new one installed) > Deleting > gone, inbound lingers
-//! peer began: Installed > Rekeyed  > (peer deletes it: we send on the new one) > gone, inbound lingers
+//! peer began: Installed > Rekeyed  > (new one installed) > (peer deletes it: we send on the new one) > gone, inbound lingers
 //! ```
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::offer::esp_spi;
 use crate::child_sa::Voice;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::output::{CloseReason, IkeEvent, Output};
-use crate::sa::{Collision, Cx, Sa};
+use crate::sa::{Collision, Cx, Sa, Verdict};
 use crate::task::Task;
 use crate::wire::{Message, NotifyType};
 
@@ -59,26 +59,54 @@ pub(super) fn wanted(sa: &Sa, request: &Message) -> Result<Option<Wanted>, Failu
     }
 }
 
-/// The peer's rekeying of `old` was accepted; ours may be under way.
-pub(super) fn note_collision(sa: &mut Sa, old: UniqueId, nonce_i: &[u8], nonce_r: &[u8]) {
-    if sa.child_mut(old).is_some_and(|child| child.state == ChildSaState::Rekeying) {
-        tracing::info!(target: "IKE", "CHILD_SA rekey collision with the peer");
-        sa.collision = Some(Collision { old, lowest_nonce: nonce_i.min(nonce_r).to_vec() });
+/// The peer's rekeying of `old` is accepted. If ours is under way they collide; if not, ours may not begin any more.
+pub(super) fn accept(sa: &mut Sa, old: UniqueId, nonce_i: &[u8], nonce_r: &[u8]) {
+    match sa.child_mut(old) {
+        Some(child) if child.state == ChildSaState::Rekeying => {
+            tracing::info!(target: "IKE", "CHILD_SA rekey collision with the peer");
+            let lowest_nonce = nonce_i.min(nonce_r).to_vec();
+            sa.collision = Some(Collision { old, lowest_nonce, verdict: Verdict::Open });
+        }
+        Some(child) => child.state = ChildSaState::Rekeyed,
+        None => {}
+    }
+    sa.arm_children();
+}
+
+/// The peer's rekeying of `old` came to nothing after all.
+pub(super) fn not_replaced(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
+    sa.collision.take_if(|collision| collision.old == old);
+    let Some(child) = sa.child_mut(old) else { return };
+    if child.state == ChildSaState::Rekeyed && child.replaced_by.is_none() {
+        child.state = ChildSaState::Installed;
+        child.rekey_due = child.rekey_at.map(|at| at.max(cx.now.mono + RETRY));
+        sa.arm_children();
     }
 }
 
 /// Whether our rekeying of `old` loses against the peer's: the exchange with the lowest nonce does.
 pub(super) fn loses(sa: &mut Sa, old: UniqueId, nonce_i: &[u8], nonce_r: &[u8]) -> bool {
-    sa.collision
-        .take_if(|collision| collision.old == old)
-        .is_some_and(|peers| nonce_i.min(nonce_r) < &*peers.lowest_nonce)
+    let Some(peers) = sa.collision.as_mut().filter(|collision| collision.old == old) else { return false };
+    let loses = nonce_i.min(nonce_r) < &*peers.lowest_nonce;
+    if !loses {
+        peers.verdict = Verdict::Ours;
+    }
+    loses
+}
+
+/// Our rekeying of `old` lost: the peer's replaces it.
+pub(super) fn lost(sa: &mut Sa, old: UniqueId) {
+    if let Some(child) = sa.child_mut(old).filter(|child| child.state == ChildSaState::Rekeying) {
+        child.state = ChildSaState::Rekeyed;
+    }
+    sa.arm_children();
 }
 
 /// We began, and the new child is installed: it takes over, and the old one is deleted.
 pub(super) fn take_over(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     announce(sa, cx, old, new);
     if let Some(child) = sa.child_mut(old) {
-        child.state = ChildSaState::Rekeyed;
+        child.state = ChildSaState::Deleting;
         // Whatever the peer made to replace it, lost: the peer deletes that.
         child.replaced_by = None;
         sa.queue.push_front(Task::DeleteChild(old, CloseReason::Command, None));
@@ -86,13 +114,16 @@ pub(super) fn take_over(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     sa.arm_children();
 }
 
-/// The peer began, and the new child is installed: we send on the old one until the peer deletes it. If it is gone already, the
-/// new one takes over at once.
+/// The peer began, and the new child is installed: we send on the old one until the peer deletes it. If our exchange has won
+/// meanwhile, the new one never carries anything: the peer deletes it. If the old one is gone already, the new one takes over at once.
 pub(super) fn await_deletion(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
-    let Some(child) = sa.child_mut(old) else { return succeed(sa, cx, old, new) };
-    child.replaced_by = Some(new);
-    if child.state == ChildSaState::Installed {
-        child.state = ChildSaState::Rekeyed;
+    let over = |collision: &mut Collision| collision.old == old && collision.verdict == Verdict::Ours;
+    if sa.collision.take_if(over).is_some() {
+        return;
+    }
+    match sa.child_mut(old) {
+        Some(child) => child.replaced_by = Some(new),
+        None => succeed(sa, cx, old, new),
     }
     sa.arm_children();
 }
@@ -104,7 +135,7 @@ pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
     }
 }
 
-/// We send on `new` from now on.
+/// `new`, which the peer made, carries what `old` carried.
 fn succeed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     let Some(child) = sa.child_mut(new) else { return };
     let ops = child.activate_ops();
@@ -137,14 +168,14 @@ pub(crate) fn activated(sa: &mut Sa, new: UniqueId, results: &[KernelResult]) {
 
 /// Our rekeying of `old` failed: another attempt follows, as long as it lives.
 pub(super) fn failed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
-    sa.collision.take_if(|collision| collision.old == old);
+    let collided = sa.collision.take_if(|collision| collision.old == old).is_some();
     let less = Duration::from_secs(cx.env.crypto.random().u64() % (RETRY_JITTER_SECONDS + 1));
     let Some(child) = sa.child_mut(old) else { return };
     if child.state != ChildSaState::Rekeying {
         return;
     }
-    if child.replaced_by.is_some() {
-        // The peer did it.
+    if child.replaced_by.is_some() || collided {
+        // The peer does it.
         child.state = ChildSaState::Rekeyed;
         return;
     }
@@ -156,8 +187,11 @@ pub(super) fn failed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
 
 /// The peer does not know `old` any more: it is removed, and made anew.
 pub(super) fn vanished(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
-    sa.collision.take_if(|collision| collision.old == old);
     tracing::info!(target: "IKE", "peer didn't find the CHILD_SA we tried to rekey");
+    if sa.collision.as_ref().is_some_and(|collision| collision.old == old) {
+        // The peer has replaced it: its DELETE is on its way.
+        return;
+    }
     let replaced = sa.child_mut(old).is_some_and(|child| child.replaced_by.is_some());
     conclude(sa, cx, old);
     if let Some(child) = sa.remove_child(cx, old, &CloseReason::Peer).filter(|_| !replaced) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use charon_crypto::CryptoError;
 use charon_crypto::kex::KeyResponse;
 use charon_types::Secret;
-use charon_types::id::{EspSpi, Role};
+use charon_types::id::{EspSpi, Role, UniqueId};
 use charon_types::kernel_op::KernelResult;
 use charon_types::proposal::{Offer, Protocol};
 
@@ -79,7 +79,7 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passiv
     let mut nonce_r = vec![0; NONCE_LEN];
     cx.env.crypto.random().fill(&mut nonce_r);
     if let Some(old) = choice.replaces {
-        rekey_child::note_collision(sa, old, &nonce_i, &nonce_r);
+        rekey_child::accept(sa, old, &nonce_i, &nonce_r);
     }
     let op = sa.kernel(vec![choice.reserve(sa, cx)]);
     Ok(Passive::Spi(Box::new(AwaitSpi { op, plan: Plan { choice, nonce_i, nonce_r, ke } })))
@@ -110,10 +110,12 @@ impl Passive {
         cx: Cx<'_>,
         result: JobResult,
     ) -> Result<Option<Self>, Failure> {
-        match (self, result) {
+        let replaces = self.replaces();
+        let next = match (self, result) {
             (Self::Secret(state), JobResult::KeRespond(response)) => state.handle(sa, cx, response).map(Some),
             (passive, _) => Ok(Some(passive)),
-        }
+        };
+        next.inspect_err(|_| give_up(sa, cx, replaces))
     }
 
     /// The kernel answered. `None`: the request is answered. A failure is the answer.
@@ -123,6 +125,11 @@ impl Passive {
         cx: Cx<'_>,
         results: &[KernelResult],
     ) -> Result<Option<Self>, Failure> {
+        let replaces = self.replaces();
+        self.go_on(sa, cx, results).inspect_err(|_| give_up(sa, cx, replaces))
+    }
+
+    fn go_on(self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) -> Result<Option<Self>, Failure> {
         match self {
             Self::Spi(state) => {
                 let spi = reserved(sa, state.plan.choice.selected.suite.protocol, results)?;
@@ -139,12 +146,28 @@ impl Passive {
         }
     }
 
+    /// The child that it replaces.
+    fn replaces(&self) -> Option<UniqueId> {
+        match self {
+            Self::Spi(state) => state.plan.choice.replaces,
+            Self::Secret(state) => state.plan.choice.replaces,
+            Self::Install(state) => state.installing.replaces(),
+        }
+    }
+
     /// The IKE_SA ends: takes out of the kernel what was on its way in.
     pub(crate) fn abandon(self, sa: &mut Sa, cx: Cx<'_>) {
         match self {
             Self::Spi(_) | Self::Secret(_) => {}
             Self::Install(state) => state.installing.abandon(sa, cx),
         }
+    }
+}
+
+/// The request is refused after all: the child that it was to replace stays.
+fn give_up(sa: &mut Sa, cx: Cx<'_>, replaces: Option<UniqueId>) {
+    if let Some(old) = replaces {
+        rekey_child::not_replaced(sa, cx, old);
     }
 }
 
