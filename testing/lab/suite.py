@@ -20,6 +20,7 @@ LOGS = ROOT / "testing" / ".cache" / "logs"
 HEARTBEAT_S = 30
 COMMAND_S_MAX = 1800
 TAIL_LINES = 60
+ERROR_LINES = 120
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped")
 SHOWN = re.compile(r"^(passed |FAILED |skipped |    |fuzz: )")
@@ -81,6 +82,17 @@ class Command:
         """The end of what it said, and where all of it is."""
         return "\n".join([*self.lines[-TAIL_LINES:], f"(all of it: {self.log})"])
 
+    def errors(self):
+        """What the compiler or a test complained of, each to the blank line after it; the end of all if nothing did."""
+        found, inside = [], False
+        for line in self.lines:
+            inside = bool(line.strip()) and (inside or line.startswith(("error", "warning: unused", "---- ", "Diff ")))
+            if inside:
+                found.append(line)
+        if not found:
+            return self.tail()
+        return "\n".join([*found[:ERROR_LINES], f"(all of it: {self.log})"])
+
     def _follow(self, process, begin):
         lines = queue.Queue()
 
@@ -114,11 +126,12 @@ def unit(tally, options):
     """Format, lints, tests, documentation, and the promises of the layout."""
     for name, argv, env in (
         ("fmt", ["cargo", "fmt", "--all", "--check"], None),
-        ("clippy", ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], None),
+        ("clippy", ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--keep-going",
+                    "--", "-D", "warnings"], None),
         ("doc", ["cargo", "doc", "--workspace", "--no-deps", "--locked"], {"RUSTDOCFLAGS": "-D warnings"}),
     ):
         done = Command("unit", name, argv, env=env)
-        tally.check(name, done.status == 0, done.tail())
+        tally.check(name, done.status == 0, done.errors())
     for package in PURE:
         done = Command("unit", f"tree-{package}", ["cargo", "tree", "--locked", "-e", "normal", "--prefix", "none",
                                                    "-p", package])
@@ -225,7 +238,7 @@ def _cargo_test(tally, stage, name, argv):
     wrong = [line.split()[1] for line in done.lines if line.startswith("test ") and line.endswith(" FAILED")]
     tally.failures += wrong
     if done.status != 0:
-        print("    " + done.tail().replace("\n", "\n    "), flush=True)
+        print("    " + done.errors().replace("\n", "\n    "), flush=True)
         if not failed:
             tally.check(f"{name} builds and runs", False)
     print(f"  {'FAILED' if done.status else 'passed'}  {name}", flush=True)
