@@ -1,6 +1,6 @@
 //! IKEv2: sockets, shards and jobs around `ikev2-proto`.
 //!
-//! [`socket`] receives in batches, [`route`] finds the shard by arithmetic, a shard owns its IKE_SAs and drives them, [`jobs`] and
+//! `socket` receives in batches, `route` finds the shard by arithmetic, a shard owns its IKE_SAs and drives them, `jobs` and
 //! the kernel queue do what takes time, `engine` takes commands. Protocol decisions are all in `ikev2-proto`.
 #![deny(unsafe_code)]
 

@@ -19,7 +19,7 @@ pub(crate) fn wall() -> SystemTime {
 pub(crate) fn crypto() -> CryptoProvider {
     let mut builder = ProviderBuilder::default();
     for algorithm in charon_crypto_aws_lc::algorithms() {
-        builder.add(charon_crypto_aws_lc::NAME, algorithm);
+        builder.add(charon_crypto_aws_lc::NAME, algorithm).expect("the algorithm passes its self-test");
     }
     builder.freeze()
 }
