@@ -1,4 +1,5 @@
 //! The program as its users start it: checks, plans, starts, reloads and ends.
+#![expect(clippy::unwrap_used, reason = "a test may end by it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
