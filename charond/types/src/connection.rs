@@ -214,6 +214,15 @@ pub struct SignatureConstraints {
     pub chain: Vec<SignatureConstraint>,
 }
 
+impl SignatureConstraints {
+    /// What the IKE signature must satisfy: its own constraints, else, if those of the chain bind it
+    /// (`signature_authentication_constraints`), these.
+    #[must_use]
+    pub fn of_ike_signature(&self, chain_binds: Toggle) -> &[SignatureConstraint] {
+        if self.ike.is_empty() && chain_binds.is_enabled() { &self.chain } else { &self.ike }
+    }
+}
+
 /// One allowed kind of key with the hashes allowed for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureConstraint {

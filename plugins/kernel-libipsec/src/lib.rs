@@ -17,7 +17,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use charon_core::plugin::{Component, Plugin, Unload, daemon_section};
+use charon_core::plugin::{Component, Plugin, Unload, daemon_settings};
 use charon_core::service::{IkeSockets, KernelIpsec, KernelNet};
 use esp_proto::Engine;
 
@@ -36,7 +36,7 @@ impl Plugin for KernelLibipsecPlugin {
     fn components(&self) -> Vec<Component> {
         let ipsec = Component::new("ipsec", |context| {
             Box::pin(async move {
-                let settings = Settings::read(&daemon_section(&context.settings().current()))?;
+                let settings = Settings::read(&daemon_settings(&context.settings().current()))?;
                 let net = context.require::<dyn KernelNet>()?;
                 let sockets = context.require::<dyn IkeSockets>()?;
                 let engine = Engine::new(context.crypto()?);

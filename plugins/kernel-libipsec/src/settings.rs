@@ -1,12 +1,9 @@
 //! What strongswan.conf says about userspace ESP.
 
-use charon_conf::View;
-use charon_core::plugin::LoadError;
+use charon_conf::options::Configured;
+use charon_conf::{ValueError, scalar};
+use charon_core::plugin::{LoadError, daemon_settings};
 use charon_core::service::kernel_net::{FwMark, Inverted};
-
-/// Table and priority as strongSwan is built.
-const ROUTING_TABLE: u32 = 220;
-const ROUTING_TABLE_PRIORITY: u32 = 220;
 
 /// What the backend goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,91 +38,69 @@ pub enum PeerSelector {
     Allow,
 }
 
+/// What counts when nothing is configured.
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            routes: Routes::Install,
-            table: ROUTING_TABLE,
-            priority: ROUTING_TABLE_PRIORITY,
-            fwmark: None,
-            peer_selector: PeerSelector::Exclude,
-        }
+        let nothing = charon_conf::Settings::empty();
+        Self::read(&daemon_settings(&nothing)).expect("the defaults of the option table are valid")
     }
 }
 
 impl Settings {
-    /// Reads the daemon's section.
+    /// Reads the daemon's settings.
     ///
     /// # Errors
     /// [`LoadError::Settings`] with file, line and key.
-    pub fn read(daemon: &View<'_>) -> Result<Self, LoadError> {
-        let wrong = |error: charon_conf::ValueError| LoadError::Settings(error.to_string());
-        let routes = if daemon.bool("install_routes").map_err(wrong)?.unwrap_or(true) {
-            Routes::Install
-        } else {
-            Routes::Leave
-        };
-        let allow = daemon.bool("plugins.kernel-libipsec.allow_peer_ts").map_err(wrong)?;
-        let peer_selector = if allow.unwrap_or(false) { PeerSelector::Allow } else { PeerSelector::Exclude };
+    pub fn read(daemon: &Configured<'_>) -> Result<Self, LoadError> {
+        Self::typed(daemon).map_err(|error| LoadError::Settings(error.to_string()))
+    }
+
+    fn typed(daemon: &Configured<'_>) -> Result<Self, ValueError> {
+        let allow = daemon.bool("plugins.kernel-libipsec.allow_peer_ts")?;
         Ok(Self {
-            routes,
-            table: daemon.int("routing_table").map_err(wrong)?.unwrap_or(ROUTING_TABLE),
-            priority: daemon.int("routing_table_prio").map_err(wrong)?.unwrap_or(ROUTING_TABLE_PRIORITY),
+            routes: if daemon.bool("install_routes")? { Routes::Install } else { Routes::Leave },
+            table: daemon.int("routing_table")?,
+            priority: daemon.int("routing_table_prio")?,
             fwmark: rule_mark(daemon)?,
-            peer_selector,
+            peer_selector: if allow { PeerSelector::Allow } else { PeerSelector::Exclude },
         })
     }
 }
 
 /// The mark of the rule: as configured for it, else "not what our own sockets set".
-fn rule_mark(daemon: &View<'_>) -> Result<Option<FwMark>, LoadError> {
-    let read = |key: &'static str| {
-        let text = daemon.text(key).map_err(|error| LoadError::Settings(error.to_string()))?;
-        let parsed = text.map(|text| parse_mark(text).ok_or((key, text))).transpose();
-        parsed.map_err(|(key, text)| LoadError::Settings(format!("{key} = {text} is no [!]mark[/mask]")))
+fn rule_mark(daemon: &Configured<'_>) -> Result<Option<FwMark>, ValueError> {
+    let inverted = |inverted: bool| if inverted { Inverted::Yes } else { Inverted::No };
+    let rule = |mark: scalar::Mark| FwMark {
+        invert: inverted(mark.inverted),
+        value: mark.value & mark.mask,
+        mask: mark.mask,
     };
-    if let Some(mark) = read("plugins.kernel-netlink.fwmark")? {
-        return Ok(Some(mark));
+    if let Some(mark) = daemon.mark("plugins.kernel-netlink.fwmark")? {
+        return Ok(Some(rule(mark)));
     }
-    let of_sockets = read("plugins.socket-default.fwmark")?;
-    Ok(of_sockets.map(|mark| FwMark { invert: Inverted::Yes, ..mark }))
-}
-
-/// Reads `[!]mark[/mask]`, decimal or with `0x`.
-fn parse_mark(text: &str) -> Option<FwMark> {
-    let text = text.trim();
-    let (invert, text) = match text.strip_prefix('!') {
-        Some(rest) => (Inverted::Yes, rest),
-        None => (Inverted::No, text),
-    };
-    let (value, mask) = match text.split_once('/') {
-        Some((value, mask)) => (number(value)?, number(mask)?),
-        None => (number(text)?, u32::MAX),
-    };
-    Some(FwMark { invert, value: value & mask, mask })
-}
-
-fn number(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
+    let of_sockets = daemon.mark("plugins.socket-default.fwmark")?;
+    Ok(of_sockets.map(|mark| FwMark { invert: Inverted::Yes, ..rule(mark) }))
 }
 
 #[cfg(test)]
 mod tests {
-    use charon_core::plugin::daemon_section;
-
     use super::*;
 
     fn read(text: &str) -> Result<Settings, LoadError> {
         let settings = charon_conf::Settings::parse("test.conf", text.as_bytes()).unwrap();
-        Settings::read(&daemon_section(&settings))
+        Settings::read(&daemon_settings(&settings))
     }
 
     #[test]
     fn without_settings_the_defaults_are_strongswans() {
-        assert_eq!(read("charon {\n}\n").unwrap(), Settings::default());
+        let expected = Settings {
+            routes: Routes::Install,
+            table: 220,
+            priority: 220,
+            fwmark: None,
+            peer_selector: PeerSelector::Exclude,
+        };
+        assert_eq!(read("charon {\n}\n").unwrap(), expected);
     }
 
     #[test]
@@ -147,6 +122,9 @@ mod tests {
     #[test]
     fn a_mark_that_is_none_is_named() {
         let error = read("charon {\n plugins {\n kernel-netlink {\n fwmark = soon\n }\n }\n}\n").unwrap_err();
-        assert!(error.to_string().contains("fwmark = soon"), "{error}");
+        assert!(
+            error.to_string().contains("test.conf:4: charon.plugins.kernel-netlink.fwmark: 'soon'"),
+            "{error}"
+        );
     }
 }

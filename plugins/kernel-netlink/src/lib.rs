@@ -15,7 +15,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_section};
+use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::KernelNet;
 
 pub use net::{Interfaces, NetlinkNet};
@@ -33,15 +33,15 @@ impl Plugin for KernelNetlinkPlugin {
         let net = Component::new("net", |context| {
             Box::pin(async move {
                 let settings = context.settings().current();
-                let daemon = daemon_section(&settings);
+                let daemon = daemon_settings(&settings);
                 let names = |key| {
                     let listed = daemon.list(key).map_err(|error| LoadError::Settings(error.to_string()))?;
                     Ok::<_, LoadError>(listed.into_iter().map(str::to_owned).collect())
                 };
                 let interfaces = Interfaces::new(names("interfaces_use")?, names("interfaces_ignore")?);
-                let own_table = daemon.int("routing_table");
-                let own_table = own_table.map_err(|error| LoadError::Settings(error.to_string()))?;
-                let net = NetlinkNet::connect(interfaces, own_table.unwrap_or(220))
+                let own_table =
+                    daemon.int("routing_table").map_err(|error| LoadError::Settings(error.to_string()))?;
+                let net = NetlinkNet::connect(interfaces, own_table)
                     .map_err(|error| LoadError::Os { what: "open a netlink socket".into(), error })?;
                 context.provide::<dyn KernelNet>(Arc::new(net))?;
                 // The socket closes with the last who holds the service.

@@ -1,13 +1,12 @@
 //! The plugin: what it needs, where it listens, how it ends.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use charon_conf::View;
+use charon_conf::options::Configured;
 use charon_core::config::Connections;
 use charon_core::control::Control;
 use charon_core::credentials::Credentials;
-use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_section};
+use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{BoxFuture, IkeEngine, SettingsReload};
 use charon_types::services::ServiceNames;
 use tracing::info;
@@ -49,7 +48,7 @@ impl Plugin for Vici {
 fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Result<Unload, LoadError>> {
     Box::pin(async move {
         let settings = context.settings().current();
-        let daemon = daemon_section(&settings);
+        let daemon = daemon_settings(&settings);
         let uri = match socket.0 {
             Some(uri) => uri,
             None => configured_uri(&daemon)?,
@@ -87,16 +86,17 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
     })
 }
 
-fn configured_uri(daemon: &View<'_>) -> Result<Uri, LoadError> {
+fn configured_uri(daemon: &Configured<'_>) -> Result<Uri, LoadError> {
     match text(daemon, "plugins.vici.socket")? {
         Some(text) => text
             .parse()
             .map_err(|error| LoadError::Settings(format!("plugins.vici.socket = {text}: {error}"))),
-        None => Ok(Uri::Unix(PathBuf::from("/var/run/charon.vici"))),
+        // Set to nothing is not set.
+        None => Ok(Uri::default()),
     }
 }
 
-fn text(daemon: &View<'_>, key: &str) -> Result<Option<String>, LoadError> {
+fn text(daemon: &Configured<'_>, key: &str) -> Result<Option<String>, LoadError> {
     let value = daemon.text(key).map_err(|error| LoadError::Settings(error.to_string()))?;
     Ok(value.filter(|value| !value.is_empty()).map(str::to_owned))
 }

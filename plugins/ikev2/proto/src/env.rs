@@ -229,6 +229,8 @@ pub struct Settings {
     pub prefer_configured_proposals: Toggle,
     /// RFC 7427.
     pub signature_authentication: Toggle,
+    /// Constraints on trust chains bind IKE signatures that have none of their own.
+    pub chain_constraints_bind: Toggle,
     /// Prefer RSASSA-PSS.
     pub rsa_pss: Toggle,
     /// Close the IKE_SA if its first child fails.
@@ -254,6 +256,7 @@ impl Default for Settings {
             replay_window: 32,
             prefer_configured_proposals: Toggle::Enabled,
             signature_authentication: Toggle::Enabled,
+            chain_constraints_bind: Toggle::Enabled,
             rsa_pss: Toggle::Disabled,
             close_ike_on_child_failure: Toggle::Disabled,
             reuse_ikesa: Toggle::Enabled,

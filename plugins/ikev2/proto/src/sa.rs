@@ -113,8 +113,6 @@ pub(crate) struct PeerAbilities {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SaClock {
     pub(crate) established: Option<Instant>,
-    pub(crate) rekey_at: Option<Instant>,
-    pub(crate) reauth_at: Option<Instant>,
     /// When the peer was last heard: IKE, or ESP in UDP.
     pub(crate) heard: Instant,
     /// When we last sent.
@@ -177,13 +175,7 @@ impl Sa {
             keys: None,
             peer: PeerAbilities::default(),
             children: Vec::new(),
-            clock: SaClock {
-                established: None,
-                rekey_at: None,
-                reauth_at: None,
-                heard: now.mono,
-                sent: now.mono,
-            },
+            clock: SaClock { established: None, heard: now.mono, sent: now.mono },
             timers: TimerTable::default(),
             inbound: Inbound::default(),
             outstanding: None,

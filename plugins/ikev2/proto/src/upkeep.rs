@@ -8,7 +8,7 @@ use charon_types::id::{MessageId, UniqueId};
 use charon_types::kernel_op::{Encap, KernelOp, KernelReply, KernelResult};
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSaState};
 
-use crate::child_sa::{ChildSa, Voice, seconds_until};
+use crate::child_sa::{ChildSa, Voice};
 use crate::ike_sa::ChildUsage;
 use crate::output::CloseReason;
 use crate::sa::{Cx, Lingering, Sa};
@@ -239,8 +239,9 @@ impl Sa {
             nat: self.nat,
             suite: self.suite,
             established,
-            rekey_in: self.clock.rekey_at.map(|at| seconds_until(now, at)),
-            reauth_in: self.clock.reauth_at.map(|at| seconds_until(now, at)),
+            // Nothing of an IKE_SA is scheduled.
+            rekey_in: None,
+            reauth_in: None,
             local_vips: Vec::new(),
             remote_vips: Vec::new(),
             tasks_queued: Vec::new(),

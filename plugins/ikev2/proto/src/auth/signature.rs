@@ -154,19 +154,22 @@ pub fn allowed(
 ) -> bool {
     constraints.is_empty()
         || constraints.iter().any(|constraint| {
-            let key = match constraint.key {
-                KeyConstraint::Any => true,
-                KeyConstraint::Rsa => kind == KeyKind::Rsa,
-                KeyConstraint::RsaPss => matches!(scheme, SignatureScheme::RsaPss(..)),
-                KeyConstraint::Ecdsa => {
-                    matches!(kind, KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::EcdsaP521)
-                }
-                KeyConstraint::Ed25519 => kind == KeyKind::Ed25519,
-                KeyConstraint::Ed448 => kind == KeyKind::Ed448,
-            };
+            let padding =
+                constraint.key != KeyConstraint::RsaPss || matches!(scheme, SignatureScheme::RsaPss(..));
             let hash = constraint.hashes.is_empty() || constraint.hashes.contains(&hash_id(scheme));
-            key && hash && bits >= constraint.bits_min
+            speaks_of(constraint, kind) && padding && hash && bits >= constraint.bits_min
         })
+}
+
+/// Whether a constraint is one on keys of that kind.
+pub(crate) fn speaks_of(constraint: &SignatureConstraint, kind: KeyKind) -> bool {
+    match constraint.key {
+        KeyConstraint::Any => true,
+        KeyConstraint::Rsa | KeyConstraint::RsaPss => kind == KeyKind::Rsa,
+        KeyConstraint::Ecdsa => matches!(kind, KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::EcdsaP521),
+        KeyConstraint::Ed25519 => kind == KeyKind::Ed25519,
+        KeyConstraint::Ed448 => kind == KeyKind::Ed448,
+    }
 }
 
 /// AUTH data: for method 14 the identifier stands in front.

@@ -6,7 +6,7 @@ pub(crate) mod peer;
 pub(crate) mod responder;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use charon_crypto::CryptoError;
 use charon_crypto::prf::Prf;
@@ -70,18 +70,11 @@ fn establish(sa: &mut Sa, cx: Cx<'_>, _proof: PeerAuthenticated, initial_contact
         time.saturating_sub(Duration::from_secs(random % range))
     };
     let due = |time: Duration| if time.is_zero() { None } else { now.checked_add(less(time)) };
-    sa.clock.rekey_at = due(lifetime.rekey_time);
-    sa.clock.reauth_at = due(lifetime.reauth_time);
-    let in_seconds = |at: Instant| at.saturating_duration_since(now).as_secs();
-    if let Some(at) = sa.clock.rekey_at {
-        tracing::info!(target: "IKE", "scheduling rekeying in {}s", in_seconds(at));
-    }
-    if let Some(at) = sa.clock.reauth_at {
-        tracing::info!(target: "IKE", "scheduling reauthentication in {}s", in_seconds(at));
-    }
-    let soft = [sa.clock.rekey_at, sa.clock.reauth_at].into_iter().flatten().min();
+    // Neither is scheduled: what is announced to nobody is the end of the IKE_SA alone.
+    let soft = [due(lifetime.rekey_time), due(lifetime.reauth_time)].into_iter().flatten().min();
     if let Some(end) = soft.and_then(|soft| soft.checked_add(lifetime.over_time)) {
-        tracing::info!(target: "IKE", "maximum IKE_SA lifetime {}s", in_seconds(end));
+        let seconds = end.saturating_duration_since(now).as_secs();
+        tracing::info!(target: "IKE", "maximum IKE_SA lifetime {seconds}s");
         sa.timers.set(Timer::Lifetime, end);
     }
     if !connection.ike.dpd_delay.is_zero() {

@@ -299,7 +299,7 @@ impl AwaitTrust {
     ) -> Result<State, Failure> {
         let verified = connection(sa).and_then(|connection| {
             let rules = connection.remote.first().ok_or(Refusal::NoConnection)?;
-            peer::verified(&sa.remote_id, rules, &self.auth, result)
+            peer::verified(cx, &sa.remote_id, rules, &self.auth, result)
         });
         self.plan.finish(sa, cx, &self.answer, verified?)
     }

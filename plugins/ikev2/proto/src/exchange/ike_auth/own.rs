@@ -86,16 +86,20 @@ fn with_credential(
     let OwnCredential { identity, chain, subjects, key } = credential;
     let identity = rules.id.clone().unwrap_or(identity);
     let constraints: &[SignatureConstraint] = match &rules.method {
-        AuthMethod::PublicKey(constraints) => &constraints.ike,
+        AuthMethod::PublicKey(constraints) => {
+            constraints.of_ike_signature(cx.env.settings.chain_constraints_bind)
+        }
         AuthMethod::Unspecified | AuthMethod::Psk => &[],
     };
-    let wanted: Vec<HashId> =
-        constraints.iter().flat_map(|constraint| constraint.hashes.iter().copied()).collect();
-    let demands_pss = constraints.iter().any(|constraint| constraint.key == KeyConstraint::RsaPss);
+    let of_key = || constraints.iter().filter(|constraint| signature::speaks_of(constraint, key.kind()));
+    let wanted: Vec<HashId> = of_key().flat_map(|constraint| constraint.hashes.iter().copied()).collect();
+    let demands_pss = of_key().any(|constraint| constraint.key == KeyConstraint::RsaPss);
     let padding =
         if demands_pss || cx.env.settings.rsa_pss.is_enabled() { RsaPadding::Pss } else { RsaPadding::Pkcs1 };
-    let Some(announced) = signature::choose(key.kind(), key.bits(), &sa.peer.hashes, &wanted, padding) else {
-        tracing::info!(target: "IKE", "no signature scheme of ours is one that the peer takes");
+    let chosen = signature::choose(key.kind(), key.bits(), &sa.peer.hashes, &wanted, padding)
+        .filter(|chosen| signature::allowed(constraints, key.kind(), key.bits(), chosen.scheme));
+    let Some(announced) = chosen else {
+        tracing::info!(target: "IKE", "no signature scheme is one that the peer takes and our configuration allows");
         return Err(LocalFault::NoPrivateKey.into());
     };
     let asked = sa.peer.authorities.is_some();

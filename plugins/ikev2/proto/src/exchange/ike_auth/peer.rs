@@ -80,6 +80,7 @@ pub(crate) fn verify_job(
 
 /// What the job found; `rules` may demand more of the signature.
 pub(crate) fn verified(
+    cx: Cx<'_>,
     remote: &Identity,
     rules: &AuthConfig,
     auth: &Auth,
@@ -98,8 +99,9 @@ pub(crate) fn verified(
         }
     })?;
     let constraints: &[SignatureConstraint] = match &rules.method {
-        AuthMethod::PublicKey(constraints) if !constraints.ike.is_empty() => &constraints.ike,
-        AuthMethod::PublicKey(constraints) => &constraints.chain,
+        AuthMethod::PublicKey(constraints) => {
+            constraints.of_ike_signature(cx.env.settings.chain_constraints_bind)
+        }
         AuthMethod::Unspecified | AuthMethod::Psk => &[],
     };
     if !signature::allowed(constraints, key.kind, key.bits, scheme) {

@@ -169,7 +169,7 @@ impl AwaitTrust {
     ) -> Result<State, Failure> {
         let Self { handshake, request, candidate, others, .. } = self;
         let verified = match (candidate.remote.first(), request.auth()) {
-            (Some(rules), Some(auth)) => peer::verified(&sa.remote_id, rules, auth, result),
+            (Some(rules), Some(auth)) => peer::verified(cx, &sa.remote_id, rules, auth, result),
             _ => Err(Refusal::NoConnection.into()),
         };
         match verified {
