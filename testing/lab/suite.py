@@ -189,7 +189,7 @@ def main():
     parser.add_argument("--skip", choices=STAGES, action="append", default=[], help="not this stage; it counts as skipped")
     parser.add_argument("--release", action="store_true", help="the release build for interop, scenarios and demo")
     parser.add_argument("--seconds", type=int, default=5, help="for each fuzz target (default 5)")
-    parser.add_argument("--seeds", type=int, default=2000, help="histories of the simulation (default 2000)")
+    parser.add_argument("--seeds", type=int, default=10000, help="histories of the simulation (default 10000)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = [stage for stage in STAGES if stage in (options.only or STAGES)]

@@ -43,6 +43,8 @@ pub(super) fn wanted(sa: &Sa, request: &Message) -> Result<Option<Wanted>, Failu
         return Err(Refusal::ChildNotFound.into());
     };
     match child.state {
+        // Ours was answered and is being installed, or is not out yet: a collision would be noticed too late on one side.
+        ChildSaState::Rekeying if sa.outstanding.is_none() => Err(Refusal::Temporary.into()),
         ChildSaState::Installed | ChildSaState::Rekeying => {
             Ok(Some(Wanted { old: child.unique_id, config: Arc::clone(&child.config) }))
         }
