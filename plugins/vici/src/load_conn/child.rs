@@ -97,7 +97,7 @@ impl Reader {
             "inactivity" => only(key, value::seconds(value), &0, "closing for want of traffic is not built")?,
             "replay_window" => child.replay_window = Some(required(key, value::unsigned(value))?),
             "policies" => child.policies = toggle(key, value)?,
-            "reqid" => only(key, value::unsigned(value), &0, "fixed request ids are not built")?,
+            "reqid" => child.reqid = required(key, value::unsigned(value))?,
             "priority" => only(key, value::unsigned(value), &0, "fixed policy priorities are not built")?,
             "interface" => only(key, value::text(value), &"", "policies of one interface are not built")?,
             _ => return unbuilt(key, value),
