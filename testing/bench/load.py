@@ -65,10 +65,10 @@ def cpu_s(process):
 
 
 def memory_kib(process):
-    """Private memory in use: what would be free without the process."""
+    """Private memory that the process has written: file pages, shared or not by another instance, do not count."""
     total = 0
     for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(("Private_Clean:", "Private_Dirty:")):
+        if line.startswith("Private_Dirty:"):
             total += int(line.split()[1])
     return total
 
