@@ -7,8 +7,12 @@ use charon_crypto::kex::{KeyExchange, KeyInitiator, KeyResponse};
 use charon_crypto::signature::{PrivateKey, SignatureScheme};
 use charon_crypto::{Cost, CryptoError, CryptoProvider};
 use charon_types::Secret;
+use charon_types::algorithm::KeMethod;
 
 use crate::env::{PeerVerifier, TrustFailure, TrustRequest, TrustedKey};
+
+/// Certificates that are checked in the same turn: an end entity's, an intermediate one, and one to spare.
+const CHEAP_CHAIN_MAX: usize = 3;
 
 /// A job.
 pub enum Job {
@@ -17,7 +21,14 @@ pub enum Job {
     /// Answer the initiator's public value.
     KeRespond(Arc<dyn KeyExchange>, Vec<u8>),
     /// Compute the shared secret from the responder's public value.
-    KeFinish(Box<dyn KeyInitiator>, Vec<u8>),
+    KeFinish {
+        /// Our half.
+        key: Box<dyn KeyInitiator>,
+        /// The responder's public value.
+        public: Vec<u8>,
+        /// What the method takes.
+        cost: Cost,
+    },
     /// Sign for an AUTH payload.
     Sign {
         /// Our key.
@@ -73,24 +84,37 @@ pub enum VerifyFailure {
 }
 
 impl Job {
+    /// Computes the shared secret of `method`.
+    pub(crate) fn ke_finish(
+        crypto: &CryptoProvider,
+        method: KeMethod,
+        key: Box<dyn KeyInitiator>,
+        public: Vec<u8>,
+    ) -> Self {
+        let cost = crypto.key_exchange(method).map_or(Cost::Dear, |exchange| exchange.cost());
+        Self::KeFinish { key, public, cost }
+    }
+
     /// Does it. Holds the thread for as long as [`Job::cost`] says.
     #[must_use]
     pub fn run(self) -> JobResult {
         match self {
             Self::KeGenerate(ke) => JobResult::KeGenerate(ke.initiate()),
             Self::KeRespond(ke, public) => JobResult::KeRespond(ke.respond(&public)),
-            Self::KeFinish(key, public) => JobResult::KeFinish(key.finish(&public)),
+            Self::KeFinish { key, public, .. } => JobResult::KeFinish(key.finish(&public)),
             Self::Sign { key, scheme, octets } => JobResult::Sign(key.sign(scheme, &octets)),
             Self::Verify(verify) => JobResult::Verify(verify.run()),
         }
     }
 
-    /// What it takes. Certificate paths count as dear, whatever the key.
+    /// What it takes. Checking a signature is cheap with every kind of key, so only long paths of certificates are dear.
     #[must_use]
     pub fn cost(&self) -> Cost {
         match self {
             Self::KeGenerate(ke) | Self::KeRespond(ke, _) => ke.cost(),
-            Self::KeFinish(..) | Self::Verify(_) => Cost::Dear,
+            Self::KeFinish { cost, .. } => *cost,
+            Self::Verify(verify) if verify.trust.chain.len() <= CHEAP_CHAIN_MAX => Cost::Cheap,
+            Self::Verify(_) => Cost::Dear,
             Self::Sign { key, .. } => key.cost(),
         }
     }
@@ -112,7 +136,7 @@ impl fmt::Debug for Job {
         f.write_str(match self {
             Self::KeGenerate(_) => "KeGenerate",
             Self::KeRespond(..) => "KeRespond",
-            Self::KeFinish(..) => "KeFinish",
+            Self::KeFinish { .. } => "KeFinish",
             Self::Sign { .. } => "Sign",
             Self::Verify(_) => "Verify",
         })

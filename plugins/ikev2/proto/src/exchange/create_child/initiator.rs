@@ -337,7 +337,7 @@ impl ExpectAnswer {
         }
         match (key, answer.ke()) {
             (Some(key), Some(ke)) if plan.methods_tried.last() == Some(&ke.method) => {
-                let job = sa.job(Job::KeFinish(key, ke.data.clone()));
+                let job = sa.job(Job::ke_finish(cx.env.crypto, ke.method, key, ke.data.clone()));
                 let answer = Box::new(answer);
                 Some(Active::AwaitSecret(Box::new(AwaitSecret { job, plan, nonce_i: nonce, answer })))
             }

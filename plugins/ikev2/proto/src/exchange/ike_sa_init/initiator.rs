@@ -184,7 +184,7 @@ impl ExpectInit {
         }
         sa.nat = nat_detection::examine(sa, cx, answer);
         sa.peer = abilities(sa, cx, answer);
-        let job = sa.job(Job::KeFinish(self.key, ke.data.clone()));
+        let job = sa.job(Job::ke_finish(cx.env.crypto, ke.method, self.key, ke.data.clone()));
         let handshake = Handshake {
             request: self.request,
             response: octets.to_vec(),
