@@ -118,10 +118,6 @@ async fn resolve(shared: &Shared, connection: &Connection) -> Option<Path> {
     let local = match first_local(&ike.local_addrs, remote).await {
         Some(local) => local,
         None => match shared.net.next_hop(remote, None).await {
-            Ok(hop) if !shared.usable.contain(hop.source) => {
-                error!(target: "IKE", "no interface that is in use leads to {remote}, initiate aborted");
-                return None;
-            }
             Ok(hop) => hop.source,
             Err(error) => {
                 error!(target: "IKE", "no local address leads to {remote}, initiate aborted: {error}");
@@ -129,6 +125,10 @@ async fn resolve(shared: &Shared, connection: &Connection) -> Option<Path> {
             }
         },
     };
+    if !shared.usable.contain(local) {
+        error!(target: "IKE", "{local} is on no interface that is in use, initiate of '{}' aborted", connection.name);
+        return None;
+    }
     let (port, _) = shared.sockets.ports();
     let local_port = if ike.local_port == charon_types::endpoint::PORT_IKE { port } else { ike.local_port };
     Some(Path { local: SocketAddr::new(local, local_port), remote: SocketAddr::new(remote, ike.remote_port) })
