@@ -84,6 +84,9 @@ impl TunDevice {
 
 fn open(name: &str) -> io::Result<AsyncDevice> {
     let device = DeviceBuilder::new().name(name).offload(true).enable(false).build_async()?;
-    device.set_tx_queue_len(QUEUE_LEN)?;
+    // Root of a user namespace may make the device, but not lengthen its queue; it works with the default, too.
+    if let Err(error) = device.set_tx_queue_len(QUEUE_LEN) {
+        tracing::debug!(target: "KNL", "the queue of {name} keeps its length: {error}");
+    }
     Ok(device)
 }
