@@ -280,10 +280,6 @@ impl IkeSa {
             }
             Timer::Dpd => self.sa.query_before_liveness(cx),
             Timer::Keepalive => self.sa.keepalive(cx),
-            Timer::Lifetime => {
-                tracing::info!(target: "IKE", "IKE_SA {}[{}] expired", self.sa.name(), self.sa.unique_id);
-                self.sa.queue.push_front(Task::DeleteIke(CloseReason::Expired, None));
-            }
             Timer::Children => self.sa.check_children(cx),
             Timer::Linger => self.sa.end_lingering(cx, cx.now.mono),
         }

@@ -13,8 +13,6 @@ pub enum Timer {
     Dpd,
     /// Keep a NAT's mapping alive.
     Keepalive,
-    /// The IKE_SA's lifetime is over.
-    Lifetime,
     /// A child is to be rekeyed, or its lifetime is over.
     Children,
     /// The inbound SA of a child that was replaced goes.
@@ -22,7 +20,7 @@ pub enum Timer {
 }
 
 /// Number of [`Timer`]s.
-const TIMERS: usize = 7;
+const TIMERS: usize = 6;
 
 /// The next moment at which `handle_timeout` has something to do, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,15 +72,8 @@ impl TimerTable {
 }
 
 impl Timer {
-    const ALL: [Self; TIMERS] = [
-        Self::Retransmit,
-        Self::HalfOpen,
-        Self::Dpd,
-        Self::Keepalive,
-        Self::Lifetime,
-        Self::Children,
-        Self::Linger,
-    ];
+    const ALL: [Self; TIMERS] =
+        [Self::Retransmit, Self::HalfOpen, Self::Dpd, Self::Keepalive, Self::Children, Self::Linger];
 
     const fn index(self) -> usize {
         match self {
@@ -90,9 +81,8 @@ impl Timer {
             Self::HalfOpen => 1,
             Self::Dpd => 2,
             Self::Keepalive => 3,
-            Self::Lifetime => 4,
-            Self::Children => 5,
-            Self::Linger => 6,
+            Self::Children => 4,
+            Self::Linger => 5,
         }
     }
 }

@@ -6,7 +6,6 @@ pub(crate) mod peer;
 pub(crate) mod responder;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use charon_crypto::CryptoError;
 use charon_crypto::prf::Prf;
@@ -63,20 +62,7 @@ fn establish(sa: &mut Sa, cx: Cx<'_>, _proof: PeerAuthenticated, initial_contact
         sa.path.remote.ip(),
         sa.remote_id,
     );
-    let lifetime = &connection.ike.lifetime;
-    let random = cx.env.crypto.random().u64();
-    let less = |time: Duration| {
-        let range = lifetime.rand_time.as_secs().saturating_add(1);
-        time.saturating_sub(Duration::from_secs(random % range))
-    };
-    let due = |time: Duration| if time.is_zero() { None } else { now.checked_add(less(time)) };
-    // Neither is scheduled: what is announced to nobody is the end of the IKE_SA alone.
-    let soft = [due(lifetime.rekey_time), due(lifetime.reauth_time)].into_iter().flatten().min();
-    if let Some(end) = soft.and_then(|soft| soft.checked_add(lifetime.over_time)) {
-        let seconds = end.saturating_duration_since(now).as_secs();
-        tracing::info!(target: "IKE", "maximum IKE_SA lifetime {seconds}s");
-        sa.timers.set(Timer::Lifetime, end);
-    }
+    // Without rekeying of IKE_SAs there is no limit either: it would end the tunnel, and nothing would follow.
     if !connection.ike.dpd_delay.is_zero() {
         sa.timers.set(Timer::Dpd, now + connection.ike.dpd_delay);
     }
