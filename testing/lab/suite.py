@@ -60,7 +60,7 @@ class Command:
     def __init__(self, stage, name, argv, *, env=None, listed=False):
         self.name = name
         LOGS.mkdir(parents=True, exist_ok=True)
-        self.log = LOGS / f"{stage}-{name.replace(" ", "-")}.log"
+        self.log = LOGS / f"{stage}-{name}.log".replace(" ", "-")
         self.lines = []
         self._listed = listed
         begin = time.monotonic()
