@@ -72,7 +72,8 @@ VOLATILE = (
     (r"\b\d+ (second|minute)s?\b", "N seconds"),
     (r"\b(established|rekey-time|life-time|install-time|use-in|use-out|idle|scheduled|sbrk|mmap|used|free|running)"
      r"( ?= ?)[\w ]+?(?=[ }\n])", r"\1\2N"),
-    (r"since( =)? [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}", "since N"),
+    (r"since ?=? ?[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}", "since N"),
+    (r"\(expires in [^)]*\)", "(expires in N)"),
     (r"worker threads: .*|job queues: .*|jobs scheduled: .*|mallinfo: .*", "N"),
     (r"(active|queues) ?\{[^}]*\}", "N"),
 )

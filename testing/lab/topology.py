@@ -86,6 +86,9 @@ class Lab:
     def _build(self):
         for name in (*HOSTS, *GATEWAYS, "wire"):
             self.nodes[name] = Namespace(self.prefix, name)
+            # Else link-local addresses are of no use for a second or two, and neighbours are not found.
+            for setting in ("dad_transmits", "accept_dad"):
+                self.nodes[name].run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/default/{setting}"])
         self.nodes["wire"].ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
         # The wire says nothing of its own.
         self.nodes["wire"].run(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"])
