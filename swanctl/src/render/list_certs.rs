@@ -86,7 +86,7 @@ impl Printer {
         let _ = writeln!(text, "  issuer:   \"{}\"", distinguished(issuer));
         let validity = certificate.validity();
         self.validity(&mut text, timestamp(validity.not_before), timestamp(validity.not_after));
-        line(&mut text, "serial", &colons(certificate.serial_number().as_bytes()));
+        line(&mut text, "serial", &number(certificate.serial_number().as_bytes()));
         if let Some(SubjectAltName(names)) = extension(extensions) {
             line(&mut text, "altNames", &general_names(&names).join(", "));
         }
@@ -138,8 +138,8 @@ impl Printer {
         let (this, next) = (timestamp(list.this_update), list.next_update.map_or(Timestamp::MAX, timestamp));
         line(&mut text, "update", &format!("this on {}, {}", self.clock.show(this), self.begun(this)));
         let _ = writeln!(text, "{:13}next on {}, {}", "", self.clock.show(next), self.left(next));
-        if let Some(x509_cert::ext::pkix::CrlNumber(number)) = extension(extensions) {
-            line(&mut text, "serial", &colons(number.as_bytes()));
+        if let Some(x509_cert::ext::pkix::CrlNumber(serial)) = extension(extensions) {
+            line(&mut text, "serial", &number(serial.as_bytes()));
         }
         let issued_by: Option<AuthorityKeyIdentifier> = extension(extensions);
         let issued_by = issued_by.and_then(|identifier| identifier.key_identifier);
@@ -152,7 +152,7 @@ impl Printer {
             for entry in revoked {
                 let on = self.clock.show(timestamp(entry.revocation_date));
                 let reason = reason(extension(entry.crl_entry_extensions.as_ref()));
-                let _ = writeln!(text, "    {}: {on}, {reason}", colons(entry.serial_number.as_bytes()));
+                let _ = writeln!(text, "    {}: {on}, {reason}", number(entry.serial_number.as_bytes()));
             }
         }
         Ok(text)
@@ -298,7 +298,27 @@ fn lines(text: &mut String, label: &str, values: &[String]) {
     }
 }
 
+/// A DER integer in hexadecimal, without the octet that only keeps it positive.
+fn number(bytes: &[u8]) -> String {
+    colons(match bytes {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        _ => bytes,
+    })
+}
+
 /// Bytes in hexadecimal with colons between them.
 fn colons(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_is_shown_without_the_octet_that_keeps_it_positive() {
+        assert_eq!(number(&[0, 0xb0, 0x81]), "b0:81");
+        assert_eq!(number(&[0x7f, 0]), "7f:00");
+        assert_eq!(number(&[0]), "00");
+    }
 }
