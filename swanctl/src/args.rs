@@ -47,6 +47,8 @@ pub(crate) const HELP: Opt = flag("help", 'h', "show usage information");
 pub(crate) const RAW: Opt = flag("raw", 'r', "dump raw response message");
 /// Of nearly every command.
 pub(crate) const PRETTY: Opt = flag("pretty", 'P', "dump raw response message in pretty print");
+/// Of every command that lists something.
+pub(crate) const JSON: Opt = flag("json", 'j', "print JSON");
 /// Of every command, after its own options; also allowed before the command.
 pub(crate) const COMMON: [Opt; 3] = [
     value("debug", 'v', "set debug level, default: 1"),
@@ -196,11 +198,10 @@ impl Options {
 
     /// How replies are to be shown.
     pub(crate) fn format(&self) -> Format {
-        match (self.has("pretty"), self.has("raw")) {
-            (true, _) => Format::Pretty,
-            (false, true) => Format::Raw,
-            (false, false) => Format::Human,
-        }
+        [("json", Format::Json), ("pretty", Format::Pretty), ("raw", Format::Raw)]
+            .into_iter()
+            .find_map(|(name, format)| self.has(name).then_some(format))
+            .unwrap_or(Format::Human)
     }
 
     fn values(&self, name: &str) -> Vec<&str> {

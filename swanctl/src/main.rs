@@ -18,8 +18,8 @@ mod usage;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use vici::ClientError;
 use vici::blocking::Client;
-use vici::{ClientError, Uri};
 
 use crate::args::{Misuse, Options};
 use crate::command::{Command, Run};
@@ -94,15 +94,13 @@ fn run(command: &Command, options: &Options, out: &mut dyn Write, err: &mut dyn 
     match command.run {
         Run::Connected(run) => run(&mut session, options),
         Run::Version => command::daemon_version(&mut session),
-        Run::Log => follow(session, &uri),
+        Run::Follow(ref followed) => {
+            let Session { client, format, out, err, .. } = session;
+            drop(client);
+            command::follow(followed, &uri, format, out, err)
+        }
         Run::Help => Ok(Status::SUCCESS),
     }
-}
-
-fn follow(session: Session<'_>, uri: &Uri) -> Outcome {
-    let Session { client, format, out, err, .. } = session;
-    drop(client);
-    command::follow(uri, format, out, err)
 }
 
 /// No daemon at that address: told before and after the usage, with the system's error number as status.

@@ -6,6 +6,23 @@ use std::path::Path;
 use crate::args::{COMMON, Opt, Takes};
 use crate::command;
 
+const JSON: &str = r#".SH JSON
+Commands that list something print JSON with
+.BR \-\-json :
+an array of the events of the daemon where it sends one for each item (\-\-list\-sas, \-\-list\-conns, \-\-list\-certs,
+\-\-list\-authorities, \-\-list\-pols), one item a line; else the one reply as an object.
+Sections are objects in the order of the daemon, lists are arrays, and every value is a string as the protocol has it. A value that is
+not UTF\-8, such as a certificate, is 0x and hexadecimal digits. If a section holds a key again, #2, #3 stand behind its name.
+Commands that follow the daemon (\-\-log, \-\-monitor\-sa) print an object a line, whose one key is the name of the event.
+The exit status is 1 if the daemon reports a failure.
+.PP
+.nf
+    [{"gw":{"uniqueid":"1","version":"2","state":"ESTABLISHED","child\-sas":{"net\-1":{"name":"net"}}}}
+    ,{"gw2":{"uniqueid":"2","version":"2","state":"CONNECTING","child\-sas":{}}}
+    ]
+.fi
+"#;
+
 const ENVIRONMENT: &str = r".SH ENVIRONMENT
 .TP
 .B SWANCTL_DIR
@@ -62,7 +79,7 @@ fn page() -> String {
     }
     page.push_str(".SH OPTIONS OF ALL COMMANDS\n");
     COMMON.iter().for_each(|option| entry(&mut page, option));
-    page + ENVIRONMENT
+    page + JSON + ENVIRONMENT
 }
 
 fn entry(page: &mut String, option: &Opt) {

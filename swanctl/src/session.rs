@@ -20,9 +20,19 @@ pub(crate) struct Session<'a> {
 impl Session<'_> {
     /// Runs a command and, unless output is for humans, shows the reply.
     pub(crate) fn request(&mut self, command: &str, message: &Message) -> Result<Message, Failure> {
+        self.request_labelled(command, &format!("{command} reply"), message)
+    }
+
+    /// Like [`request`](Self::request), with a label of its own for the reply.
+    pub(crate) fn request_labelled(
+        &mut self,
+        command: &str,
+        label: &str,
+        message: &Message,
+    ) -> Result<Message, Failure> {
         let reply = self.client.request(command, message);
         let reply = reply.map_err(|error| Failure::request(command, &error))?;
-        self.dump(&format!("{command} reply"), &reply)?;
+        self.dump(label, &reply)?;
         Ok(reply)
     }
 
@@ -63,7 +73,7 @@ impl Session<'_> {
     }
 
     /// Runs a command that streams events; hands each event to `show` if output is for humans, else shows it and the
-    /// reply under the labels given.
+    /// reply under the labels given. As JSON the events are an array, and the reply, which holds nothing, is left out.
     pub(crate) fn stream(
         &mut self,
         command: &str,
@@ -74,30 +84,43 @@ impl Session<'_> {
     ) -> Result<Message, Failure> {
         let failed = |error: ClientError| Failure::request(command, &error);
         let mut events = self.client.stream(command, event, message).map_err(failed)?;
+        let mut before = "[";
         while let Some(event) = events.next_event().map_err(failed)? {
             match self.format {
                 Format::Human => show(self.out, event.root())?,
+                Format::Json => {
+                    write!(self.out, "{before}")?;
+                    raw::dump(self.out, self.format, labels.event, event.root())?;
+                    before = ",";
+                }
                 Format::Raw | Format::Pretty => raw::dump(self.out, self.format, labels.event, event.root())?,
             }
             self.out.flush()?;
         }
         let reply = events.response().map_err(failed)?;
-        self.dump(labels.reply, &reply)?;
+        if self.format == Format::Json {
+            writeln!(self.out, "{}]", if before == "[" { "[" } else { "" })?;
+        } else {
+            self.dump(labels.reply, &reply)?;
+        }
         Ok(reply)
     }
 
     /// Ends a command that reports success or failure: a line for humans, status 1 on failure; otherwise the reply
-    /// was shown and the status is 0.
+    /// was shown and the status is 0, except that JSON has no past to be true to.
     pub(crate) fn conclude(&mut self, command: &str, reply: Message) -> Outcome {
-        if self.format != Format::Human {
-            return Ok(Status::SUCCESS);
+        let status = self.conclude_silently(command, reply)?;
+        if status == Status::SUCCESS {
+            self.tell(&format!("{command} completed successfully"))?;
         }
-        match reply.into_success() {
-            Ok(_) => {
-                writeln!(self.out, "{command} completed successfully")?;
-                Ok(Status::SUCCESS)
-            }
-            Err(refused) => {
+        Ok(status)
+    }
+
+    /// Like [`conclude`](Self::conclude), without a line on success.
+    pub(crate) fn conclude_silently(&mut self, command: &str, reply: Message) -> Outcome {
+        match (self.format, reply.into_success()) {
+            (Format::Raw | Format::Pretty, _) | (_, Ok(_)) => Ok(Status::SUCCESS),
+            (Format::Human | Format::Json, Err(refused)) => {
                 self.complain(&format!("{command} failed: {refused}"))?;
                 Ok(Status::FAILED)
             }
@@ -106,17 +129,14 @@ impl Session<'_> {
 
     /// Shows a message unless output is for humans.
     pub(crate) fn dump(&mut self, label: &str, message: &Message) -> io::Result<()> {
-        match self.format {
-            Format::Human => Ok(()),
-            Format::Raw | Format::Pretty => raw::dump(self.out, self.format, label, message.root()),
-        }
+        raw::dump(self.out, self.format, label, message.root())
     }
 
     /// A line for humans only.
     pub(crate) fn tell(&mut self, line: &str) -> io::Result<()> {
         match self.format {
             Format::Human => writeln!(self.out, "{line}"),
-            Format::Raw | Format::Pretty => Ok(()),
+            Format::Raw | Format::Pretty | Format::Json => Ok(()),
         }
     }
 

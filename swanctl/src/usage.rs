@@ -42,3 +42,6 @@ fn option_line(text: &mut String, option: &Opt) {
 fn line(text: &mut String, name: &str, short: char, explanation: &str) {
     let _ = writeln!(text, "  --{name:<16} (-{short})  {explanation}");
 }
+
+#[cfg(test)]
+mod tests;

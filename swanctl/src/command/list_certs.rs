@@ -5,7 +5,7 @@ use vici::Message;
 
 use super::initiate::add_names;
 use super::{Command, Run};
-use crate::args::{Options, PRETTY, RAW, flag, value};
+use crate::args::{JSON, Options, PRETTY, RAW, flag, value};
 use crate::certificate::clock::{Clock, Zone};
 use crate::failure::{Outcome, Status};
 use crate::render::list_certs::{Detail, Printer};
@@ -29,6 +29,7 @@ pub(super) const COMMAND: Command = Command {
         PRETTY,
         flag("short", 'S', "omit some certificate details"),
         flag("utc", 'U', "use UTC for time fields"),
+        JSON,
     ],
     run: Run::Connected(run),
 };

@@ -4,7 +4,7 @@ use vici::Message;
 
 use super::initiate::{add_ids, add_names};
 use super::{Command, Run};
-use crate::args::{Options, PRETTY, RAW, flag, value};
+use crate::args::{JSON, Options, PRETTY, RAW, flag, value};
 use crate::failure::{Outcome, Status};
 use crate::render;
 use crate::session::{Labels, Session};
@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     name: "list-sas",
     short: 'l',
     summary: "list currently active IKE_SAs",
-    usage: &["[--ike <name>|--ike-id <id>] [--child <name>|--child-id <id>]", "[--noblock] [--raw|--pretty]"],
+    usage: &["[--ike <name>|--ike-id <id>] [--child <name>|--child-id <id>]", "[--raw|--pretty]"],
     options: &[
         value("ike", 'i', "filter IKE_SAs by name"),
         value("ike-id", 'I', "filter IKE_SAs by unique identifier"),
@@ -22,6 +22,7 @@ pub(super) const COMMAND: Command = Command {
         flag("noblock", 'n', "don't wait for IKE_SAs in use"),
         RAW,
         PRETTY,
+        JSON,
     ],
     run: Run::Connected(run),
 };

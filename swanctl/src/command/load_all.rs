@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
     name: "load-all",
     short: 'q',
     summary: "load credentials, authorities, pools and connections",
-    usage: &["[--raw|--pretty] [--clear] [--noprompt] [--file <file>]"],
+    usage: &["[--raw|--pretty] [--clear] [--noprompt]"],
     options: &[CLEAR, NOPROMPT, RAW, PRETTY, load_conns::FILE],
     run: Run::Connected(run),
 };

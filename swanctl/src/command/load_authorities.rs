@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     name: "load-authorities",
     short: 'b',
     summary: "(re-)load authority configuration",
-    usage: &["[--file <file>] [--raw|--pretty]"],
+    usage: &["[--raw|--pretty]"],
     options: &[RAW, PRETTY, FILE],
     run: Run::Connected(run),
 };

@@ -14,7 +14,7 @@ pub(super) const COMMAND: Command = Command {
     name: "load-conns",
     short: 'c',
     summary: "(re-)load connection configuration",
-    usage: &["[--file <file>] [--raw|--pretty]"],
+    usage: &["[--raw|--pretty]"],
     options: &[RAW, PRETTY, FILE],
     run: Run::Connected(run),
 };

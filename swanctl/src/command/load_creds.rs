@@ -20,7 +20,7 @@ pub(super) const COMMAND: Command = Command {
     name: "load-creds",
     short: 's',
     summary: "(re-)load credentials",
-    usage: &["[--raw|--pretty] [--clear] [--noprompt] [--file <file>]"],
+    usage: &["[--raw|--pretty] [--clear] [--noprompt]"],
     options: &[CLEAR, NOPROMPT, RAW, PRETTY, FILE],
     run: Run::Connected(run),
 };

@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     name: "load-pools",
     short: 'a',
     summary: "(re-)load pool configuration",
-    usage: &["[--file <file>] [--raw|--pretty]"],
+    usage: &["[--raw|--pretty]"],
     options: &[RAW, PRETTY, FILE],
     run: Run::Connected(run),
 };

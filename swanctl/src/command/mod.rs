@@ -1,6 +1,11 @@
 //! The commands, a file each.
 
+mod counters;
+mod flush_certs;
+mod follow;
 mod initiate;
+mod list_algs;
+mod list_authorities;
 mod list_certs;
 mod list_conns;
 mod list_sas;
@@ -10,6 +15,9 @@ mod load_conns;
 mod load_creds;
 mod load_pools;
 mod log;
+mod monitor_sa;
+mod redirect;
+mod rekey;
 mod reload_settings;
 mod stats;
 mod terminate;
@@ -42,17 +50,24 @@ pub(crate) enum Run {
     Help,
     /// The version of this program without a daemon, or that of the daemon.
     Version,
-    /// Until interrupted.
-    Log,
+    /// Events, until interrupted.
+    Follow(Followed),
 }
 
 /// All commands, in the order of the usage.
 pub(crate) const ALL: &[Command] = &[
+    counters::COMMAND,
     initiate::COMMAND,
     terminate::COMMAND,
+    rekey::COMMAND,
+    redirect::COMMAND,
     list_sas::COMMAND,
+    monitor_sa::COMMAND,
+    list_authorities::COMMAND,
     list_conns::COMMAND,
     list_certs::COMMAND,
+    list_algs::COMMAND,
+    flush_certs::COMMAND,
     load_all::COMMAND,
     load_authorities::COMMAND,
     load_conns::COMMAND,
@@ -72,7 +87,7 @@ pub(crate) const ALL: &[Command] = &[
     },
 ];
 
-pub(crate) use log::follow;
+pub(crate) use follow::{Followed, follow};
 pub(crate) use version::daemon_version;
 
 /// The command of that name.

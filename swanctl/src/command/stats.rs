@@ -3,7 +3,7 @@
 use vici::Message;
 
 use super::{Command, Run};
-use crate::args::{Options, PRETTY, RAW};
+use crate::args::{JSON, Options, PRETTY, RAW};
 use crate::failure::{Outcome, Status};
 use crate::render::{self, raw::Format};
 use crate::session::Session;
@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     short: 'S',
     summary: "show daemon stats information",
     usage: &["[--raw|--pretty]"],
-    options: &[RAW, PRETTY],
+    options: &[RAW, PRETTY, JSON],
     run: Run::Connected(run),
 };
 

@@ -14,14 +14,14 @@ pub(super) const COMMAND: Command = Command {
     summary: "terminate a connection",
     usage: &[
         "--child <name> | --ike <name> | --child-id <id> | --ike-id <id>",
-        "[--force] [--timeout <s>] [--raw|--pretty]",
+        "[--timeout <s>] [--raw|--pretty]",
     ],
     options: &[
         value("child", 'c', "terminate by CHILD_SA name"),
         value("ike", 'i', "terminate by IKE_SA name"),
         value("child-id", 'C', "terminate by CHILD_SA unique identifier"),
         value("ike-id", 'I', "terminate by IKE_SA unique identifier"),
-        flag("force", 'f', "terminate IKE_SA without waiting for the peer"),
+        flag("force", 'f', "terminate IKE_SA without waiting, unless timeout is set"),
         value("timeout", 't', "timeout in seconds before detaching"),
         RAW,
         PRETTY,

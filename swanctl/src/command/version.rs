@@ -3,7 +3,7 @@
 use vici::Message;
 
 use super::{Command, Run};
-use crate::args::{PRETTY, RAW, flag};
+use crate::args::{JSON, PRETTY, RAW, flag};
 use crate::failure::{Outcome, Status};
 use crate::render::{self, raw::Format};
 use crate::session::Session;
@@ -12,8 +12,8 @@ pub(super) const COMMAND: Command = Command {
     name: "version",
     short: 'V',
     summary: "show version information",
-    usage: &["[--daemon] [--raw|--pretty]"],
-    options: &[flag("daemon", 'd', "query daemon version"), RAW, PRETTY],
+    usage: &["[--raw|--pretty]"],
+    options: &[flag("daemon", 'd', "query daemon version"), RAW, PRETTY, JSON],
     run: Run::Version,
 };
 

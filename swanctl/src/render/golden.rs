@@ -10,7 +10,7 @@ use vici::{Message, Section};
 
 use super::list_certs::{Detail, Printer};
 use super::raw::{self, Format};
-use super::{list_conns, list_sas, stats, version};
+use super::{counters, list_algs, list_authorities, list_conns, list_sas, stats, version};
 use crate::certificate::clock::{Clock, Zone};
 
 /// The output part of a recording, between the command line and the exit status.
@@ -44,7 +44,8 @@ fn section<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Message {
             section.push(name, bytes(value));
         } else {
             let inner = self::section(lines);
-            section.push_section(line.strip_suffix(" {").expect("what is no value is a section"), &inner);
+            let name = line.strip_suffix('{').expect("what is no value is a section");
+            section.push_section(name.trim_end(), &inner);
         }
     }
     section
@@ -84,7 +85,9 @@ fn written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
 
 #[test]
 fn raw_and_pretty_forms_are_as_recorded() {
-    for name in ["list-sas", "list-conns"] {
+    for name in
+        ["list-sas", "list-conns", "list-authorities", "list-pols", "list-pools", "list-algs", "counters"]
+    {
         let pretty = recorded(&format!("{name}-pretty.txt"));
         let messages = messages(&pretty);
         assert_eq!(dumped(&messages, Format::Pretty), pretty);
@@ -106,6 +109,26 @@ fn connections_are_listed_as_recorded() {
         rendered(&messages(&recorded("list-conns-pretty.txt")), list_conns::write),
         recorded("list-conns.txt")
     );
+}
+
+#[test]
+fn authorities_are_listed_as_recorded() {
+    assert_eq!(
+        rendered(&messages(&recorded("list-authorities-pretty.txt")), list_authorities::write),
+        recorded("list-authorities.txt")
+    );
+}
+
+#[test]
+fn algorithms_are_listed_as_recorded() {
+    let messages = messages(&recorded("list-algs-pretty.txt"));
+    assert_eq!(rendered(&messages, list_algs::write), recorded("list-algs.txt"));
+}
+
+#[test]
+fn counters_are_shown_as_recorded() {
+    let messages = messages(&recorded("counters-pretty.txt"));
+    assert_eq!(rendered(&messages, counters::write), recorded("counters.txt"));
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Replies and events as text, a file for each shape.
 
+pub(crate) mod counters;
+mod json;
+pub(crate) mod list_algs;
+pub(crate) mod list_authorities;
 pub(crate) mod list_certs;
 pub(crate) mod list_conns;
 pub(crate) mod list_sas;

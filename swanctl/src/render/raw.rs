@@ -1,9 +1,11 @@
-//! Messages as they are, on one line (`--raw`) or indented (`--pretty`).
+//! Messages as they are: on one line (`--raw`), indented (`--pretty`) or as JSON (`--json`).
 
 use std::fmt;
 use std::io::{self, Write};
 
 use vici::{Section, Value};
+
+use super::json;
 
 /// How replies and events are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +13,10 @@ pub(crate) enum Format {
     Human,
     Raw,
     Pretty,
+    Json,
 }
 
-/// Writes a message under its label.
+/// Writes a message under its label; JSON has none.
 pub(crate) fn dump(out: &mut dyn Write, format: Format, label: &str, message: Section<'_>) -> io::Result<()> {
     match format {
         Format::Human => Ok(()),
@@ -21,6 +24,10 @@ pub(crate) fn dump(out: &mut dyn Write, format: Format, label: &str, message: Se
             write!(out, "{label} {{")?;
             raw(out, message)?;
             writeln!(out, "}}")
+        }
+        Format::Json => {
+            json::object(out, message)?;
+            writeln!(out)
         }
         Format::Pretty => {
             writeln!(out, "{label} {{")?;
