@@ -13,6 +13,7 @@ NEEDED = {
     "fuzz": ("g++", "libc6-dev"),
     "interop": (*NAMESPACES, *STRONGSWAN),
     "scenarios": (*NAMESPACES, *STRONGSWAN),
+    "guest": (*NAMESPACES, *STRONGSWAN, "kmod", "user-mode-linux"),
     "demo": NAMESPACES,
 }
 

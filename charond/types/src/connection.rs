@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::endpoint::EndpointPattern;
 use crate::id::{IfId, Mark};
 use crate::identity::Identity;
-use crate::kernel_op::Mode;
+use crate::kernel_op::{Mode, SaOptions};
 use crate::lifetime::{ChildLifetime, IkeLifetime};
 use crate::proposal::Proposal;
 use crate::selector::SelectorPattern;
@@ -313,4 +313,10 @@ pub struct ChildConfig {
     pub replay_window: Option<u32>,
     /// Whether policies are installed.
     pub policies: Toggle,
+    /// How the kernel treats headers, devices and marks of both SAs; its `set_mark` is unused here.
+    pub sa_options: SaOptions,
+    /// Mark that packets get after they were opened.
+    pub set_mark_in: Mark,
+    /// Mark that packets get after they were sealed.
+    pub set_mark_out: Mark,
 }

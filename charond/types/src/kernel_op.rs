@@ -124,6 +124,61 @@ pub struct AddSa {
     pub mark: Mark,
     /// XFRM interface.
     pub if_id: IfId,
+    /// How headers and devices are treated.
+    pub options: SaOptions,
+}
+
+/// How an SA treats outer headers, and who does its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SaOptions {
+    /// Whether the inner DF bit is copied to the outer header.
+    pub df: HeaderBit,
+    /// Whether ECN is carried between inner and outer header (RFC 6040).
+    pub ecn: HeaderBit,
+    /// Where DSCP is copied.
+    pub dscp: DscpCopy,
+    /// Whether a device does the work.
+    pub offload: Offload,
+    /// Mark that packets get after they were processed; zero mask: none.
+    pub set_mark: Mark,
+}
+
+/// What happens to a bit of the inner header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HeaderBit {
+    /// It is copied.
+    #[default]
+    Copy,
+    /// It is not.
+    Leave,
+}
+
+/// In which direction DSCP is copied between inner and outer header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DscpCopy {
+    /// To the outer header when sending.
+    #[default]
+    Out,
+    /// To the inner header when receiving.
+    In,
+    /// Both.
+    Both,
+    /// Neither.
+    None,
+}
+
+/// What a network device may do for an SA.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Offload {
+    /// Nothing.
+    #[default]
+    No,
+    /// The cryptography; without such a device the SA is refused.
+    Crypto,
+    /// Everything; without such a device the SA is refused.
+    Packet,
+    /// Whatever the device can.
+    Auto,
 }
 
 /// What a policy does with a packet that it matches.
@@ -150,6 +205,20 @@ pub enum PolicyAction {
     Drop,
 }
 
+/// What a policy is for. Of policies of the same selectors the first of these counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PolicyClass {
+    /// A shunt, in front of everything.
+    Shunt,
+    /// Of an SA.
+    #[default]
+    Regular,
+    /// A trap: the first packet asks for an SA.
+    Trap,
+    /// Behind everything.
+    Fallback,
+}
+
 /// A policy. Two policies are the same if direction, selectors, mark and interface are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -161,7 +230,9 @@ pub struct Policy {
     pub destination: TrafficSelector,
     /// What happens to them.
     pub action: PolicyAction,
-    /// Fixed priority, 0 for computed from the selectors.
+    /// What it is for, which ranks it before or behind others.
+    pub class: PolicyClass,
+    /// Fixed priority, 0 for computed from the class and the selectors.
     pub priority: u32,
     /// Mark.
     pub mark: Mark,

@@ -23,8 +23,8 @@ use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IfId, Mark, Reqid};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, KernelOp, KernelReply, Mode, Policy, PolicyAction, PolicyDirection, SaKey,
-    SaLimits,
+    AddSa, Direction, Encap, KernelOp, KernelReply, Mode, Policy, PolicyAction, PolicyClass, PolicyDirection,
+    SaKey, SaLimits, SaOptions,
 };
 use charon_types::proposal::Protocol;
 use charon_types::selector::TrafficSelector;
@@ -154,6 +154,7 @@ fn operations(tunnel: &Tunnel) -> Result<Vec<KernelOp>, Box<dyn Error>> {
             destination_ts: vec![to],
             mark: Mark::default(),
             if_id: IfId(0),
+            options: SaOptions::default(),
         })))
     };
     let policy = KernelOp::AddPolicy(Box::new(Policy {
@@ -172,6 +173,7 @@ fn operations(tunnel: &Tunnel) -> Result<Vec<KernelOp>, Box<dyn Error>> {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
+        class: PolicyClass::Regular,
     }));
     Ok(vec![sa(Direction::Inbound, inbound)?, sa(Direction::Outbound, outbound)?, policy])
 }

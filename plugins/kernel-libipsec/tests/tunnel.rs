@@ -18,8 +18,8 @@ use charon_types::algorithm::{EncryptionId, Esn};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IfId, Mark, Reqid};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, KernelOp, KernelReply, Mode, Policy, PolicyAction, PolicyDirection, SaKey,
-    SaLimits, SaUsage,
+    AddSa, Direction, Encap, KernelOp, KernelReply, Mode, Policy, PolicyAction, PolicyClass, PolicyDirection,
+    SaKey, SaLimits, SaOptions, SaUsage,
 };
 use charon_types::proposal::Protocol;
 use charon_types::selector::TrafficSelector;
@@ -127,6 +127,7 @@ fn sa(plan: Plan, from: usize, to: usize, direction: Direction) -> KernelOp {
         destination_ts: vec![TrafficSelector::host(address(plan.inner[to]))],
         mark: Mark::default(),
         if_id: IfId(0),
+        options: SaOptions::default(),
     }))
 }
 
@@ -147,6 +148,7 @@ fn policy(plan: Plan, us: usize, peer: usize) -> Box<Policy> {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
+        class: PolicyClass::Regular,
     })
 }
 

@@ -9,7 +9,7 @@ use charon_types::connection::{
 };
 use charon_types::id::{IfId, Mark};
 use charon_types::identity::Identity;
-use charon_types::kernel_op::Mode;
+use charon_types::kernel_op::{Mode, SaOptions};
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::proposal::{Proposal, Protocol};
 
@@ -211,6 +211,9 @@ impl Shared {
             if_id_out: IfId::default(),
             replay_window: None,
             policies: Toggle::Enabled,
+            sa_options: SaOptions::default(),
+            set_mark_in: Mark::default(),
+            set_mark_out: Mark::default(),
         }
     }
 }

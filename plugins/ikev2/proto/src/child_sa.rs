@@ -9,8 +9,8 @@ use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Reqid, UniqueId};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyDirection, SaKey,
-    SaLimit, SaLimits, SaUsage,
+    AddSa, Direction, Encap, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyClass,
+    PolicyDirection, SaKey, SaLimit, SaLimits, SaOptions, SaUsage,
 };
 use charon_types::lifetime::Limit;
 use charon_types::proposal::ChildSuite;
@@ -307,6 +307,13 @@ impl ChildSa {
             destination_ts: destination_ts.clone(),
             mark,
             if_id,
+            options: SaOptions {
+                set_mark: match direction {
+                    Direction::Inbound => self.config.set_mark_in,
+                    Direction::Outbound => self.config.set_mark_out,
+                },
+                ..self.config.sa_options
+            },
         }))
     }
 
@@ -354,6 +361,7 @@ impl ChildSa {
             mark: if outbound { self.config.mark_out } else { self.config.mark_in },
             if_id: if outbound { self.config.if_id_out } else { self.config.if_id_in },
             interface: self.config.interface.clone(),
+            class: PolicyClass::Regular,
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IfId, Mark, Reqid};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, Expiry, KernelError, KernelOp, KernelReply, KernelResult, Mode, Policy,
-    PolicyAction, PolicyDirection, SaKey,
+    AddSa, Direction, Encap, Expiry, KernelError, KernelOp, KernelReply, KernelResult, Mode, Offload, Policy,
+    PolicyAction, PolicyDirection, SaKey, SaOptions,
 };
 use charon_types::proposal::Protocol;
 use charon_types::selector::TrafficSelector;
@@ -344,7 +344,10 @@ fn check_sa(sa: &AddSa) -> Result<(), KernelError> {
     refuse_unless(sa.mode == Mode::Tunnel, "a mode other than tunnel")?;
     refuse_unless(sa.encap == Encap::Udp, "ESP without UDP")?;
     refuse_unless(sa.mark == Mark::default(), "a mark")?;
-    refuse_unless(sa.if_id == IfId(0), "an interface id")
+    refuse_unless(sa.if_id == IfId(0), "an interface id")?;
+    refuse_unless(matches!(sa.options.offload, Offload::No | Offload::Auto), "hardware offload")?;
+    let options = SaOptions { offload: Offload::No, ..sa.options };
+    refuse_unless(options == SaOptions::default(), "copy_df, copy_ecn, copy_dscp or set_mark")
 }
 
 fn check_policy(policy: &Policy) -> Result<(), KernelError> {

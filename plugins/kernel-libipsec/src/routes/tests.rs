@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 
 use charon_kernel_null::NullNet;
 use charon_types::id::{IfId, Mark, Reqid};
-use charon_types::kernel_op::{Mode, PolicyDirection};
+use charon_types::kernel_op::{Mode, PolicyClass, PolicyDirection};
 use charon_types::proposal::Protocol;
 
 use super::*;
@@ -35,6 +35,7 @@ fn policy(local: &str, remote: &str) -> Policy {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
+        class: PolicyClass::Regular,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charon_types::Secret;
 use charon_types::id::Reqid;
-use charon_types::kernel_op::{Encap, Expiry, SaLimits};
+use charon_types::kernel_op::{Encap, Expiry, PolicyClass, SaLimits, SaOptions};
 
 use super::*;
 
@@ -46,6 +46,7 @@ fn sa(spi: EspSpi, direction: Direction) -> AddSa {
         destination_ts: vec![],
         mark: Mark::default(),
         if_id: IfId(0),
+        options: SaOptions::default(),
     }
 }
 
@@ -85,6 +86,7 @@ fn policy(number: u32) -> Policy {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
+        class: PolicyClass::Regular,
     }
 }
 

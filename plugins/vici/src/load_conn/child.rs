@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charon_types::connection::{Action, ChildConfig, Toggle};
 use charon_types::id::{IfId, Mark};
-use charon_types::kernel_op::Mode;
+use charon_types::kernel_op::{Mode, SaOptions};
 use charon_types::lifetime::{ChildLifetime, Limit};
 use charon_types::proposal::{Protocol, default_proposals};
 use charon_types::selector::SelectorPattern;
@@ -13,7 +13,7 @@ use vici::{List, Section, Value};
 use super::auth::unless_empty;
 use super::ike::{proposals, toggle, word};
 use super::refusal::{Refusal, only, required};
-use super::{Environment, value};
+use super::{Environment, sa_options, value};
 
 pub(super) fn parse(
     name: &str,
@@ -71,6 +71,9 @@ impl Reader {
                 if_id_out: IfId::default(),
                 replay_window: None,
                 policies: Toggle::Enabled,
+                sa_options: SaOptions::default(),
+                set_mark_in: Mark::default(),
+                set_mark_out: Mark::default(),
             },
             time: Given::default(),
             bytes: Given::default(),
@@ -100,6 +103,7 @@ impl Reader {
             "reqid" => child.reqid = required(key, value::unsigned(value))?,
             "priority" => only(key, value::unsigned(value), &0, "fixed policy priorities are not built")?,
             "interface" => only(key, value::text(value), &"", "policies of one interface are not built")?,
+            _ if sa_options::is_one(key) => sa_options::read(child, key, value)?,
             _ => return unbuilt(key, value),
         }
         Ok(())
@@ -157,13 +161,6 @@ fn unbuilt(key: &str, value: &[u8]) -> Result<(), Refusal> {
             only(key, value::boolean(value), &false, "outbound forward policies are not built")
         }
         "ipcomp" => only(key, value::boolean(value), &false, "IPComp is not built"),
-        "mark_in" | "mark_out" | "set_mark_in" | "set_mark_out" => {
-            only(key, value::mark(value), &0, "marks are not built")
-        }
-        "mark_in_sa" => only(key, value::boolean(value), &false, "marks are not built"),
-        "if_id_in" | "if_id_out" => {
-            only(key, value::interface_id(value), &0, "XFRM interfaces are not built")
-        }
         "label" => only(key, value::text(value), &"", "security labels are not built"),
         "label_mode" => {
             let modes = [("system", "system"), ("simple", "simple"), ("selinux", "selinux")];
@@ -176,15 +173,6 @@ fn unbuilt(key: &str, value: &[u8]) -> Result<(), Refusal> {
         "per_cpu_sas" => {
             let wanted = if value == b"encap" { Some(true) } else { value::boolean(value) };
             only(key, wanted, &false, "SAs per CPU are not built")
-        }
-        "hw_offload" => {
-            let modes = [("no", false), ("auto", false), ("yes", true), ("crypto", true), ("packet", true)];
-            only(key, Some(word(key, value, &modes)?), &false, "hardware offload is not built")
-        }
-        "copy_df" | "copy_ecn" => only(key, value::boolean(value), &true, "only copying it is built"),
-        "copy_dscp" => {
-            let modes = [("out", "out"), ("in", "in"), ("yes", "yes"), ("no", "no")];
-            only(key, Some(word(key, value, &modes)?), &"out", "only copying it outwards is built")
         }
         "icmp" => only(key, value::boolean(value), &false, "forwarding ICMP errors is not built"),
         _ => Err(Refusal::unknown(key)),

@@ -8,6 +8,7 @@ mod child;
 mod constraint;
 mod ike;
 mod refusal;
+mod sa_options;
 pub(crate) mod value;
 
 use std::path::Path;

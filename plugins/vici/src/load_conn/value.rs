@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use charon_types::connection::Action;
+use charon_types::id::Mark;
 use charon_types::identity::Identity;
 
 /// Printable ASCII text.
@@ -123,15 +124,26 @@ pub(super) fn action(value: &[u8]) -> Option<Action> {
     Some(action)
 }
 
-/// A mark `value[/mask]` or a number; the masked value.
-pub(super) fn mark(value: &[u8]) -> Option<u32> {
+/// A mark as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MarkText {
+    /// `value[/mask]`, masked.
+    Fixed(Mark),
+    /// `%unique`, `%unique-dir`, `%same`, with or without mask.
+    Special,
+}
+
+/// A mark `value[/mask]`, or one of the words for marks that are made up.
+pub(super) fn mark(value: &[u8]) -> Option<MarkText> {
     let text = text(value)?;
     if let Some(rest) = ["%unique-dir", "%unique", "%same"].iter().find_map(|word| text.strip_prefix(word)) {
-        return (rest.is_empty() || rest.starts_with('/')).then_some(u32::MAX);
+        return (rest.is_empty() || rest.starts_with('/')).then_some(MarkText::Special);
     }
     let (mark, mask) = text.split_once('/').map_or((text, None), |(mark, mask)| (mark, Some(mask)));
     let mask = mask.map_or(Some(u32::MAX), |mask| unsigned(mask.as_bytes()))?;
-    Some(unsigned(mark.as_bytes())? & mask)
+    let value = unsigned(mark.as_bytes())? & mask;
+    // Without a value, as without a mask, none is meant.
+    Some(MarkText::Fixed(if value == 0 && mask == u32::MAX { Mark::default() } else { Mark { value, mask } }))
 }
 
 /// An XFRM interface id: a number or `%unique`, `%unique-dir`.
@@ -190,11 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_without_effect_is_zero() {
-        assert_eq!(mark(b"0/0"), Some(0));
-        assert_eq!(mark(b"0x2a"), Some(42));
-        assert_eq!(mark(b"1/0"), Some(0));
-        assert!(mark(b"%unique/0xff").is_some_and(|mark| mark != 0));
+    fn a_mark_is_masked_and_its_mask_is_complete_by_default() {
+        let fixed = |value, mask| Some(MarkText::Fixed(Mark { value, mask }));
+        assert_eq!(mark(b"0/0"), fixed(0, 0));
+        assert_eq!(mark(b"0x2a"), fixed(42, u32::MAX));
+        assert_eq!(mark(b"1/0"), fixed(0, 0));
+        assert_eq!(mark(b"0x1ff/0xff"), fixed(0xff, 0xff));
+        assert_eq!(mark(b"%unique/0xff"), Some(MarkText::Special));
         assert_eq!(mark(b"x"), None);
     }
 }

@@ -6,7 +6,7 @@ use charon_types::connection::{
 use charon_types::endpoint::Path;
 use charon_types::id::{IfId, Mark, Role, UniqueId};
 use charon_types::identity::Identity;
-use charon_types::kernel_op::Mode;
+use charon_types::kernel_op::{Mode, SaOptions};
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaState, NatConditions};
 use parking_lot::Mutex;
@@ -132,6 +132,9 @@ fn child(name: &str, start: bool) -> Arc<ChildConfig> {
         if_id_out: IfId::default(),
         replay_window: None,
         policies: Toggle::Enabled,
+        sa_options: SaOptions::default(),
+        set_mark_in: Mark::default(),
+        set_mark_out: Mark::default(),
     })
 }
 

@@ -18,7 +18,7 @@ use charon_types::id::{EspSpi, IfId, IkeSpi, Mark, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{
     AddSa, Direction, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult,
-    Mode, Policy, SaKey, SaUsage,
+    Mode, Policy, SaKey, SaOptions, SaUsage,
 };
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::proposal::{Proposal, Protocol};
@@ -382,6 +382,9 @@ pub(super) fn child(name: &str, (local, remote): (&str, &str)) -> ChildConfig {
         if_id_out: IfId::default(),
         replay_window: None,
         policies: Toggle::Enabled,
+        sa_options: SaOptions::default(),
+        set_mark_in: Mark::default(),
+        set_mark_out: Mark::default(),
     }
 }
 

@@ -7,8 +7,8 @@ use charon_crypto::ProviderBuilder;
 use charon_types::Secret;
 use charon_types::id::{IfId, Mark, Reqid};
 use charon_types::kernel_op::{
-    AddSa, Direction, Encap, KernelError, KernelReply, Policy, PolicyAction, PolicyDirection, SaLimit,
-    SaLimits,
+    AddSa, Direction, Encap, KernelError, KernelReply, Policy, PolicyAction, PolicyClass, PolicyDirection,
+    SaLimit, SaLimits, SaOptions,
 };
 use charon_types::selector::TrafficSelector;
 use proptest::prelude::*;
@@ -69,6 +69,7 @@ pub(crate) fn sa(number: u32, direction: Direction) -> AddSa {
         destination_ts: vec![net("10.2.0.0")],
         mark: Mark::default(),
         if_id: IfId(0),
+        options: SaOptions::default(),
     }
 }
 
@@ -93,6 +94,7 @@ fn policy(number: u32, named: Option<u32>) -> Policy {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
+        class: PolicyClass::Regular,
     }
 }
 

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use charon_types::Secret;
 use charon_types::algorithm::IntegrityId;
 use charon_types::id::{IfId, Mark, Reqid};
-use charon_types::kernel_op::{Direction, Encap, Mode, SaLimits};
+use charon_types::kernel_op::{Direction, Encap, Mode, SaLimits, SaOptions};
 use charon_types::proposal::Protocol;
 use proptest::prelude::*;
 
@@ -36,6 +36,7 @@ fn sa(spi: u32, (encryption, integrity): Suite, esn: Esn) -> AddSa {
         destination_ts: vec![],
         mark: Mark::default(),
         if_id: IfId(0),
+        options: SaOptions::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use charon_types::id::{IfId, Mark};
-use charon_types::kernel_op::{PolicyAction, PolicyDirection};
+use charon_types::kernel_op::{PolicyAction, PolicyClass, PolicyDirection};
 use proptest::prelude::*;
 
 use super::*;
@@ -26,6 +26,7 @@ fn policy(source: TrafficSelector, destination: TrafficSelector) -> Policy {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
+        class: PolicyClass::Regular,
     }
 }
 

@@ -1,0 +1,85 @@
+//! Keys of a child that are the kernel's business alone: marks, XFRM interfaces, header bits, offload.
+
+use charon_types::connection::ChildConfig;
+use charon_types::id::{IfId, Mark};
+use charon_types::kernel_op::{DscpCopy, HeaderBit, Offload};
+
+use super::ike::word;
+use super::refusal::{Refusal, only, required};
+use super::value;
+
+/// Whether that key is one of these.
+pub(super) fn is_one(key: &str) -> bool {
+    matches!(
+        key,
+        "mark_in"
+            | "mark_out"
+            | "set_mark_in"
+            | "set_mark_out"
+            | "mark_in_sa"
+            | "if_id_in"
+            | "if_id_out"
+            | "hw_offload"
+            | "copy_df"
+            | "copy_ecn"
+            | "copy_dscp"
+    )
+}
+
+/// Reads it into the child.
+pub(super) fn read(child: &mut ChildConfig, key: &str, value: &[u8]) -> Result<(), Refusal> {
+    let options = &mut child.sa_options;
+    match key {
+        "mark_in" => child.mark_in = mark(key, value)?,
+        "mark_out" => child.mark_out = mark(key, value)?,
+        "set_mark_in" => child.set_mark_in = mark(key, value)?,
+        "set_mark_out" => child.set_mark_out = mark(key, value)?,
+        "mark_in_sa" => {
+            only(key, value::boolean(value), &false, "marks of inbound SAs are those of policies")?;
+        }
+        "if_id_in" => child.if_id_in = interface_id(key, value)?,
+        "if_id_out" => child.if_id_out = interface_id(key, value)?,
+        "hw_offload" => {
+            let modes = [
+                ("no", Offload::No),
+                ("auto", Offload::Auto),
+                ("yes", Offload::Crypto),
+                ("crypto", Offload::Crypto),
+                ("packet", Offload::Packet),
+            ];
+            options.offload = word(key, value, &modes)?;
+        }
+        "copy_df" => options.df = header_bit(key, value)?,
+        "copy_ecn" => options.ecn = header_bit(key, value)?,
+        "copy_dscp" => {
+            let modes = [
+                ("out", DscpCopy::Out),
+                ("in", DscpCopy::In),
+                ("yes", DscpCopy::Both),
+                ("no", DscpCopy::None),
+            ];
+            options.dscp = word(key, value, &modes)?;
+        }
+        _ => return Err(Refusal::unknown(key)),
+    }
+    Ok(())
+}
+
+fn mark(key: &str, value: &[u8]) -> Result<Mark, Refusal> {
+    match required(key, value::mark(value))? {
+        value::MarkText::Fixed(mark) => Ok(mark),
+        value::MarkText::Special => Err(Refusal::unsupported(key, "only fixed marks are built")),
+    }
+}
+
+fn interface_id(key: &str, value: &[u8]) -> Result<IfId, Refusal> {
+    match value {
+        b"%unique" | b"%unique-dir" => Err(Refusal::unsupported(key, "only fixed interface ids are built")),
+        _ => Ok(IfId(required(key, value::unsigned(value))?)),
+    }
+}
+
+fn header_bit(key: &str, value: &[u8]) -> Result<HeaderBit, Refusal> {
+    let copied = required(key, value::boolean(value))?;
+    Ok(if copied { HeaderBit::Copy } else { HeaderBit::Leave })
+}
