@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use charon_core::config::Connections;
+use charon_core::config::{Connections, VrouterRoles};
 use charon_core::credentials::Credentials;
 use charon_core::plugin::{Component, Necessity, Plugin, nothing_to_undo};
 use charon_core::service::SettingsReload;
@@ -28,11 +28,18 @@ impl Plugin for Core {
         let stores = Component::new("stores", move |context| {
             Box::pin(async move {
                 context.provide::<Connections>(Arc::default())?;
+                context.provide::<VrouterRoles>(Arc::default())?;
                 context.provide::<Credentials>(Arc::default())?;
                 context.provide::<dyn SettingsReload>(reloader)?;
                 Ok(nothing_to_undo())
             })
         });
-        vec![stores.provides::<Connections>().provides::<Credentials>().provides::<dyn SettingsReload>()]
+        vec![
+            stores
+                .provides::<Connections>()
+                .provides::<VrouterRoles>()
+                .provides::<Credentials>()
+                .provides::<dyn SettingsReload>(),
+        ]
     }
 }

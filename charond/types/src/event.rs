@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::id::UniqueId;
 use crate::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
+use crate::vrouter::{VrouterSnapshot, VrouterState};
 
 /// Up or down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Event {
     ChildUpDown(Change, Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>),
     /// A CHILD_SA, the first, was replaced by another, the second.
     ChildRekeyed(Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>, Arc<ChildSaSnapshot>),
+    /// A virtual router changed its role; before, it had the one given.
+    VrouterState(Arc<VrouterSnapshot>, VrouterState),
     /// A line of the log.
     Log(Arc<LogRecord>),
 }

@@ -19,6 +19,7 @@ pub mod secret;
 pub mod selector;
 pub mod services;
 pub mod snapshot;
+pub mod vrouter;
 
 pub use id::{EspSpi, IfId, IkeSpi, Mark, MessageId, Reqid, Role, UniqueId};
 pub use identity::Identity;

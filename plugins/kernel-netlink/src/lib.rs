@@ -7,16 +7,20 @@
 mod address;
 mod error;
 mod link;
+mod links;
+mod macvlan;
+mod marked;
 mod net;
 mod next_hop;
 mod route;
 mod rule;
+mod sysctl;
 mod watch;
 
 use std::sync::Arc;
 
 use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
-use charon_core::service::KernelNet;
+use charon_core::service::{KernelLinks, KernelNet};
 
 pub use net::{Interfaces, NetlinkNet};
 
@@ -43,12 +47,14 @@ impl Plugin for KernelNetlinkPlugin {
                     daemon.int("routing_table").map_err(|error| LoadError::Settings(error.to_string()))?;
                 let net = NetlinkNet::connect(interfaces, own_table)
                     .map_err(|error| LoadError::Os { what: "open a netlink socket".into(), error })?;
-                context.provide::<dyn KernelNet>(Arc::new(net))?;
+                let net = Arc::new(net);
+                context.provide::<dyn KernelLinks>(Arc::clone(&net) as Arc<dyn KernelLinks>)?;
+                context.provide::<dyn KernelNet>(net)?;
                 // The socket closes with the last who holds the service.
                 let unload: Unload = Box::new(|| Box::pin(async {}));
                 Ok(unload)
             })
         });
-        vec![net.provides::<dyn KernelNet>()]
+        vec![net.provides::<dyn KernelNet>().provides::<dyn KernelLinks>()]
     }
 }

@@ -56,6 +56,12 @@ impl NetlinkNet {
     }
 }
 
+impl NetlinkNet {
+    pub(crate) const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
 impl Drop for NetlinkNet {
     fn drop(&mut self) {
         self.connection.abort();

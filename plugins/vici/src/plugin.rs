@@ -7,7 +7,7 @@ use charon_core::config::Connections;
 use charon_core::control::Control;
 use charon_core::credentials::Credentials;
 use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
-use charon_core::service::{BoxFuture, IkeEngine, SettingsReload};
+use charon_core::service::{BoxFuture, IkeEngine, SettingsReload, VrrpEngine};
 use charon_types::services::ServiceNames;
 use tracing::info;
 use vici::Uri;
@@ -39,6 +39,7 @@ impl Plugin for Vici {
                 .depends::<Connections>()
                 .depends::<Credentials>()
                 .depends::<dyn IkeEngine>()
+                .wants::<dyn VrrpEngine>()
                 .wants::<dyn SettingsReload>()
                 .wants_algorithms(),
         ]
@@ -63,6 +64,7 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
                 connections: context.require::<Connections>()?,
                 credentials: context.require::<Credentials>()?,
                 engine: context.require::<dyn IkeEngine>()?,
+                vrrp: context.want::<dyn VrrpEngine>()?,
                 log: context.log().clone(),
             },
             bus: Arc::clone(context.bus()),

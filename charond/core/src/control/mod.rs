@@ -6,6 +6,7 @@ mod initiate;
 mod rekey;
 mod start_action;
 mod terminate;
+mod vrouters;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::config::Connections;
 use crate::credentials::Credentials;
 use crate::log::LogHub;
-use crate::service::{BoxFuture, IkeEngine};
+use crate::service::{BoxFuture, IkeEngine, VrrpEngine};
 
 pub use connections::UnloadError;
 pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyError, X509Flag};
@@ -55,6 +56,8 @@ pub struct Control {
     pub credentials: Arc<Credentials>,
     /// The IKE_SAs.
     pub engine: Arc<dyn IkeEngine>,
+    /// The virtual routers, if plugin vrrp is loaded.
+    pub vrrp: Option<Arc<dyn VrrpEngine>>,
     /// The log.
     pub log: LogHub,
 }
