@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use charon_core::log::Levels;
 use charon_types::event::LogGroup;
+use charon_vici::Address;
 use clap::Parser;
-use vici::Uri;
 
 use crate::DEFAULT_SETTINGS;
 
@@ -16,9 +16,9 @@ pub(crate) struct Arguments {
     /// Settings file instead of $STRONGSWAN_CONF or /etc/strongswan.conf
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// VICI socket instead of the configured one, as unix://PATH or tcp://HOST:PORT
+    /// VICI socket instead of the configured one, as unix://PATH, tcp://HOST:PORT, vsock://CID:PORT or systemd://NAME
     #[arg(long, value_name = "URI")]
-    pub(crate) socket: Option<Uri>,
+    pub(crate) socket: Option<Address>,
     /// Print what would load, in order, and what not, and end
     #[arg(long)]
     pub(crate) plan: bool,

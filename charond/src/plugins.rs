@@ -1,7 +1,7 @@
 //! The plugins that are linked in.
 
 use charon_core::plugin::{Necessity, Plugin};
-use vici::Uri;
+use charon_vici::Address;
 
 /// What a plugin is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Kind {
 pub(crate) struct Own {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    make: fn(Option<&Uri>) -> Box<dyn Plugin>,
+    make: fn(Option<&Address>) -> Box<dyn Plugin>,
 }
 
 /// All of them, in default order. The order of kernel backends is the order in which they are tried.
@@ -149,11 +149,11 @@ pub(crate) fn named(name: &str) -> Option<&'static Own> {
 /// Makes the chosen plugins, in order.
 pub(crate) fn instances(
     chosen: &[(&'static str, Necessity)],
-    socket: Option<&Uri>,
+    socket: Option<&Address>,
 ) -> Vec<(Box<dyn Plugin>, Necessity)> {
     chosen.iter().filter_map(|(name, necessity)| Some(((named(name)?.make)(socket), *necessity))).collect()
 }
 
-fn vici_plugin(socket: Option<&Uri>) -> charon_vici::Vici {
+fn vici_plugin(socket: Option<&Address>) -> charon_vici::Vici {
     charon_vici::Vici { socket: charon_vici::SocketOverride(socket.cloned()) }
 }

@@ -3,7 +3,7 @@
 use charon_conf::{FileSystem, Settings};
 use charon_core::log::logger_faults;
 use charon_core::plugin::{daemon_section, daemon_settings};
-use vici::Uri;
+use charon_vici::Address;
 
 use crate::cli::SettingsFile;
 use crate::load_line::Selection;
@@ -28,14 +28,16 @@ pub(crate) fn faults(settings: &Settings) -> Vec<String> {
     faults.extend(Selection::of(&daemon_section(settings)).err());
     let daemon = daemon_settings(settings);
     faults.extend(logger_faults(&daemon));
-    if let Ok(Some(text)) = daemon.text(SOCKET)
-        && let Err(error) = text.parse::<Uri>()
-    {
-        let place = daemon.view().value(SOCKET).map(|value| value.location().to_string());
-        faults.push(format!("{}: {SOCKET}: '{text}': {error}", place.unwrap_or_default()));
+    for key in SOCKETS {
+        if let Ok(Some(text)) = daemon.text(key)
+            && let Err(error) = Address::parse_list(text)
+        {
+            let place = daemon.view().value(key).map(|value| value.location().to_string());
+            faults.push(format!("{}: {key}: '{text}': {error}", place.unwrap_or_default()));
+        }
     }
     faults.dedup();
     faults
 }
 
-const SOCKET: &str = "plugins.vici.socket";
+const SOCKETS: [&str; 2] = ["plugins.vici.socket", "plugins.vici.readonly_socket"];

@@ -45,7 +45,7 @@ fn what_makes_no_sense_ends_with_an_error_and_status_1() {
         (&["--nonsense"][..], "error: invalid operation\n"),
         (&["--list-sas", "--nonsense"], "error: invalid options\n"),
         (&["--list-sas", "--ike"], "error: invalid options\n"),
-        (&["--stats", "--uri", "nowhere"], "unknown scheme, expected unix:// or tcp://\n"),
+        (&["--stats", "--uri", "nowhere"], "unknown scheme, expected unix://, tcp:// or vsock://\n"),
         (&["--stats", "--debug", "much"], "error: --debug needs a number, not 'much'\n"),
     ] {
         let output = swanctl(arguments);

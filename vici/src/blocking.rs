@@ -4,6 +4,7 @@ use crate::dialogue::{ClientError, Dialogue, Event, Incoming, Reply, register, r
 use crate::frame::{FrameError, HEADER_LEN, announced_len, header};
 use crate::message::Message;
 use crate::uri::Uri;
+use crate::vsock;
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -28,6 +29,7 @@ impl Client {
             Uri::Tcp { host, port } => {
                 Self::from_stream(TcpStream::connect((host.as_str(), *port)).map_err(failed)?)
             }
+            Uri::Vsock { cid, port } => Self::from_stream(vsock::connect(*cid, *port).map_err(failed)?),
         })
     }
 

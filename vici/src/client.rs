@@ -4,6 +4,7 @@ use crate::dialogue::{ClientError, Dialogue, Event, Incoming, Reply, register, r
 use crate::frame::FrameCodec;
 use crate::message::Message;
 use crate::uri::Uri;
+use crate::vsock;
 use futures_util::{SinkExt, StreamExt};
 use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,6 +32,16 @@ impl Client {
             Uri::Unix(path) => Self::from_stream(UnixStream::connect(path).await.map_err(failed)?),
             Uri::Tcp { host, port } => {
                 Self::from_stream(TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?)
+            }
+            Uri::Vsock { cid, port } => {
+                let (cid, port) = (*cid, *port);
+                let connecting = tokio::task::spawn_blocking(move || {
+                    let stream = vsock::connect(cid, port)?;
+                    stream.set_nonblocking(true)?;
+                    UnixStream::from_std(stream)
+                });
+                let connected = connecting.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+                Self::from_stream(connected.map_err(failed)?)
             }
         })
     }

@@ -63,6 +63,7 @@ mod name;
 mod packet;
 mod section;
 mod uri;
+mod vsock;
 
 pub use client::{Client, Streamed};
 pub use decode::{DecodeError, Element, Elements};

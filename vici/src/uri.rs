@@ -1,4 +1,4 @@
-//! Where a VICI daemon listens: `unix:///path` or `tcp://host:port`.
+//! Where a VICI daemon listens: `unix:///path`, `tcp://host:port` or `vsock://cid:port`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,14 +16,21 @@ pub enum Uri {
         /// The port, in host byte order.
         port: u16,
     },
+    /// `vsock://<cid>:<port>`: a virtual machine and its host (vsock(7)).
+    Vsock {
+        /// Whose: 2 is the host; a server listens for any with 4294967295.
+        cid: u32,
+        /// The port.
+        port: u32,
+    },
 }
 
 /// Why a text is not a VICI address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {
-    /// Neither `unix://` nor `tcp://` stands in front.
-    #[error("unknown scheme, expected unix:// or tcp://")]
+    /// Neither `unix://`, `tcp://` nor `vsock://` stands in front.
+    #[error("unknown scheme, expected unix://, tcp:// or vsock://")]
     Scheme,
     /// The path of a `unix://` address is empty.
     #[error("path is empty")]
@@ -31,6 +38,9 @@ pub enum UriError {
     /// The part behind `tcp://` is not `host:port`.
     #[error("expected host:port, or [address]:port for IPv6")]
     Authority,
+    /// The part behind `vsock://` is not `cid:port`.
+    #[error("expected cid:port, two numbers")]
+    Vsock,
 }
 
 impl Default for Uri {
@@ -46,6 +56,16 @@ impl FromStr for Uri {
     fn from_str(text: &str) -> Result<Self, UriError> {
         if let Some(path) = text.strip_prefix("unix://") {
             return if path.is_empty() { Err(UriError::PathEmpty) } else { Ok(Self::Unix(path.into())) };
+        }
+        if let Some(authority) = text.strip_prefix("vsock://") {
+            let (cid, port) = authority.split_once(':').ok_or(UriError::Vsock)?;
+            let number = |text: &str| {
+                text.parse()
+                    .ok()
+                    .filter(|_| text.starts_with(|c: char| c.is_ascii_digit()))
+                    .ok_or(UriError::Vsock)
+            };
+            return Ok(Self::Vsock { cid: number(cid)?, port: number(port)? });
         }
         let authority = text.strip_prefix("tcp://").ok_or(UriError::Scheme)?;
         let (host, port) = authority.rsplit_once(':').ok_or(UriError::Authority)?;
@@ -67,6 +87,7 @@ impl fmt::Display for Uri {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Vsock { cid, port } => write!(f, "vsock://{cid}:{port}"),
         }
     }
 }
@@ -82,6 +103,7 @@ mod tests {
             "tcp://127.0.0.1:4502",
             "tcp://[::1]:0",
             "tcp://moon.example.org:4502",
+            "vsock://2:4502",
         ] {
             assert_eq!(text.parse::<Uri>().unwrap().to_string(), text);
         }
@@ -101,6 +123,9 @@ mod tests {
             "tcp://host:65536",
         ] {
             assert_eq!(text.parse::<Uri>(), Err(UriError::Authority), "{text}");
+        }
+        for text in ["vsock://", "vsock://2", "vsock://2:", "vsock://+2:1", "vsock://2:4294967296"] {
+            assert_eq!(text.parse::<Uri>(), Err(UriError::Vsock), "{text}");
         }
     }
 }

@@ -1,20 +1,20 @@
 //! The events that a client can register for, and how often it did.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 macro_rules! events {
     ($($variant:ident $name:literal)*) => {
         /// An event by its name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum EventKind {
-            $($variant,)*
+        pub enum EventKind {
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
         }
 
         impl EventKind {
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// Its name on the wire.
-            pub(crate) const fn name(self) -> &'static str {
+            #[must_use]
+            pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                 }
@@ -47,29 +47,27 @@ impl EventKind {
 
 /// How often a client registered for each event: as often it is sent.
 #[derive(Default)]
-pub(crate) struct Registrations([AtomicU32; EventKind::ALL.len()]);
+pub(crate) struct Registrations([u32; EventKind::ALL.len()]);
 
 impl Registrations {
     /// How often the event is to be sent.
     pub(crate) fn count(&self, kind: EventKind) -> u32 {
-        self.0[kind as usize].load(Ordering::Relaxed)
+        self.0[kind as usize]
     }
 
-    /// Counts one more; how many there were before. Only the client's own task changes counts.
-    pub(crate) fn add(&self, kind: EventKind) -> Option<u32> {
-        let before = self.count(kind);
-        if before == REGISTRATIONS_MAX {
-            return None;
-        }
-        self.0[kind as usize].store(before + 1, Ordering::Relaxed);
+    /// Counts one more; how many there were before. `None` if there are too many.
+    pub(crate) fn add(&mut self, kind: EventKind) -> Option<u32> {
+        let count = &mut self.0[kind as usize];
+        let before = *count;
+        *count = before.checked_add(1).filter(|count| *count <= REGISTRATIONS_MAX)?;
         Some(before)
     }
 
     /// Counts one less; how many are left. `None` if there was none.
-    pub(crate) fn remove(&self, kind: EventKind) -> Option<u32> {
-        let left = self.count(kind).checked_sub(1)?;
-        self.0[kind as usize].store(left, Ordering::Relaxed);
-        Some(left)
+    pub(crate) fn remove(&mut self, kind: EventKind) -> Option<u32> {
+        let count = &mut self.0[kind as usize];
+        *count = count.checked_sub(1)?;
+        Some(*count)
     }
 }
 
@@ -82,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_registration_counts_and_is_undone_by_one_unregistration() {
-        let registrations = Registrations::default();
+        let mut registrations = Registrations::default();
         assert_eq!(registrations.remove(EventKind::Log), None);
         assert_eq!(registrations.add(EventKind::Log), Some(0));
         assert_eq!(registrations.add(EventKind::Log), Some(1));

@@ -2,6 +2,8 @@
 //! [`Control`](charon_core::control::Control).
 #![deny(unsafe_code)]
 
+mod access;
+mod address;
 mod algorithms;
 mod broadcast;
 mod certificate;
@@ -9,6 +11,9 @@ mod clock;
 mod command;
 mod emit;
 mod event;
+mod handed_over;
+mod inbound;
+mod link;
 mod listener;
 mod load_conn;
 mod outbound;
@@ -16,8 +21,12 @@ mod plugin;
 mod render;
 mod reply;
 mod request;
+mod serve;
 mod server;
 mod session;
 mod sys;
 
+pub use address::Address;
+pub use event::EventKind;
 pub use plugin::{SocketOverride, Vici};
+pub use session::{Call, End, NoRoom, Rejection, Session, Step};

@@ -1,30 +1,36 @@
-//! The socket that clients connect to.
+//! The sockets that clients connect to.
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::unistd::{Group, User};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener, lookup_host};
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::io::unix::AsyncFd;
+use tokio::net::{UnixStream, lookup_host};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use vici::Uri;
 
+use crate::access::Access;
+use crate::address::Address;
+use crate::handed_over::HandedOver;
+use crate::serve::{SessionId, serve};
 use crate::server::Server;
-use crate::session::{SessionId, serve};
+use crate::sys;
 
-/// A bound socket.
-pub(crate) enum Listener {
-    /// In the file system.
-    Unix(UnixListener),
-    /// On the network.
-    Tcp(TcpListener),
+/// A bound socket of any family.
+pub(crate) struct Listener {
+    socket: AsyncFd<Socket>,
+    access: Access,
 }
 
-/// Who owns the socket in the file system. Nothing set: whoever runs the daemon.
+/// Who owns a socket in the file system. Nothing set: whoever runs the daemon.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Owner {
     /// Name or number.
@@ -34,36 +40,65 @@ pub(crate) struct Owner {
 }
 
 impl Listener {
-    /// Binds to `uri`. In the file system an older socket is replaced, and nobody but owner and group can connect.
-    pub(crate) async fn bind(uri: &Uri, owner: &Owner) -> io::Result<Self> {
-        match uri {
-            Uri::Unix(path) => bind_unix(path, owner).map(Self::Unix),
-            Uri::Tcp { host, port } => bind_tcp(host, *port).await.map(Self::Tcp),
-        }
+    /// Binds to an address. In the file system an older socket is replaced, and nobody but owner and group can connect.
+    pub(crate) async fn bind(
+        address: &Address,
+        access: Access,
+        owner: &Owner,
+        handed_over: &mut HandedOver,
+    ) -> io::Result<Self> {
+        let socket = match address {
+            Address::Uri(Uri::Unix(path)) => bind_unix(path, owner)?,
+            Address::Uri(Uri::Tcp { host, port }) => bind_tcp(host, *port).await?,
+            Address::Uri(Uri::Vsock { cid, port }) => {
+                bind_address(Domain::VSOCK, &SockAddr::vsock(*cid, *port))?
+            }
+            Address::Systemd(name) => handed_over.take(name)?,
+        };
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: sys::watch(socket)?, access })
     }
 
-    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
-        Ok(match self {
-            Self::Unix(listener) => Box::new(listener.accept().await?.0),
-            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
-        })
+    async fn accept(&self) -> io::Result<UnixStream> {
+        loop {
+            let mut ready = self.socket.readable().await?;
+            if let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) {
+                let (socket, peer) = accepted?;
+                if peer.domain() == Domain::IPV4 || peer.domain() == Domain::IPV6 {
+                    socket.set_tcp_nodelay(true)?;
+                }
+                socket.set_nonblocking(true)?;
+                // Reading and writing is the same for stream sockets of all families.
+                return UnixStream::from_std(OwnedFd::from(socket).into());
+            }
+        }
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// Numbers the clients of all sockets.
+#[derive(Default)]
+pub(crate) struct SessionIds(AtomicU64);
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl SessionIds {
+    fn next(&self) -> SessionId {
+        SessionId(self.0.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
 
-/// Accepts clients until the task is aborted, which ends their sessions, too.
-pub(crate) async fn run(listener: Listener, server: Arc<Server>) {
+/// Accepts clients until `stop`, then waits for the end of their sessions. Aborting the task ends them at once.
+pub(crate) async fn run(
+    listener: Listener,
+    ids: Arc<SessionIds>,
+    server: Arc<Server>,
+    stop: CancellationToken,
+) {
     let mut sessions = JoinSet::new();
-    let mut next_id = 1;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(stream) => {
-                    sessions.spawn(serve(stream, SessionId(next_id), Arc::clone(&server)));
-                    next_id += 1;
+                    let session = serve(stream, ids.next(), listener.access, Arc::clone(&server), stop.clone());
+                    sessions.spawn(session);
                 }
                 Err(error) => {
                     // Most likely no file descriptor is left; a client that goes will give one back.
@@ -78,11 +113,13 @@ pub(crate) async fn run(listener: Listener, server: Arc<Server>) {
                     error!(target: "CFG", "a vici session failed: {error}");
                 }
             }
+            () = stop.cancelled() => break,
         }
     }
+    while sessions.join_next().await.is_some() {}
 }
 
-fn bind_unix(path: &Path, owner: &Owner) -> io::Result<UnixListener> {
+fn bind_unix(path: &Path, owner: &Owner) -> io::Result<Socket> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => std::fs::remove_file(path)?,
         Ok(_) => {
@@ -96,14 +133,13 @@ fn bind_unix(path: &Path, owner: &Owner) -> io::Result<UnixListener> {
     // Bound under another name and renamed when mode and owner are right, so that nobody gets in before.
     let private = private_name(path);
     drop(std::fs::remove_file(&private));
-    let socket = std::os::unix::net::UnixListener::bind(&private)?;
+    let socket = bind_address(Domain::UNIX, &SockAddr::unix(&private)?)?;
     let published = publish(&private, path, owner);
     if published.is_err() {
         drop(std::fs::remove_file(&private));
     }
     published?;
-    socket.set_nonblocking(true)?;
-    UnixListener::from_std(socket)
+    Ok(socket)
 }
 
 fn publish(private: &Path, path: &Path, owner: &Owner) -> io::Result<()> {
@@ -149,27 +185,35 @@ fn no_such(what: &str, name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("{what} '{name}' does not exist"))
 }
 
-async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+async fn bind_tcp(host: &str, port: u16) -> io::Result<Socket> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("host '{host}' has no address"));
     for address in lookup_host((host, port)).await? {
-        match bind_address(address) {
-            Ok(listener) => return Ok(listener),
+        match bind_internet(address) {
+            Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
-fn bind_address(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
+fn bind_internet(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn bind_address(domain: Domain, address: &SockAddr) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, None)?;
     socket.bind(address)?;
-    socket.listen(TCP_BACKLOG)
+    socket.listen(BACKLOG)?;
+    Ok(socket)
 }
 
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
 /// Connections that wait to be accepted.
-const TCP_BACKLOG: u32 = 128;
+const BACKLOG: i32 = 1024;
 /// How long accepting rests after it failed.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);

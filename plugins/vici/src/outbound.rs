@@ -1,167 +1,148 @@
-//! What waits to be sent to one client: bounded, in order.
+//! What waits to be sent to one client, as the bytes that go on the wire.
 
-use std::sync::Arc;
+use vici::{EncodeError, FRAME_LEN_MAX, Packet};
 
-use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
-use tracing::debug;
-use vici::FRAME_LEN_MAX;
+/// What was asked for is held back while so many bytes wait: a client that reads gets it in time, one that does not costs no more.
+pub(crate) const ROOM: usize = 32 * 1024;
+/// Capacity that a queue keeps when little waits, in bytes.
+const KEPT_MAX: usize = 4 * ROOM;
 
-/// How many bytes may wait for one client. Above the longest frame, so that one always fits in the end.
-pub(crate) const OUTBOUND_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// What a waiting packet costs beside its bytes.
-const PACKET_OVERHEAD: usize = 128;
-
-/// The client is gone, or was disconnected because it does not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gone;
-
-/// The sending end. Clones share the bound.
-#[derive(Clone)]
+/// Frames, one behind the other.
+#[derive(Default)]
 pub(crate) struct Outbound {
-    packets: mpsc::UnboundedSender<Waiting>,
-    room: Arc<Semaphore>,
-    given_up: CancellationToken,
+    bytes: Vec<u8>,
+    /// Of `bytes`, how many are sent already.
+    sent: usize,
 }
 
-/// The receiving end, for [`write`].
-pub(crate) struct Pending {
-    packets: mpsc::UnboundedReceiver<Waiting>,
-    room: Arc<Semaphore>,
-    given_up: CancellationToken,
-}
-
-struct Waiting {
-    packet: Vec<u8>,
-    _room: OwnedSemaphorePermit,
-}
-
-/// Both ends of an empty queue.
-pub(crate) fn queue() -> (Outbound, Pending) {
-    // The channel's length is bounded by the room that each packet takes.
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let room = Arc::new(Semaphore::new(OUTBOUND_BYTES_MAX));
-    let given_up = CancellationToken::new();
-    let outbound = Outbound { packets: sender, room: Arc::clone(&room), given_up: given_up.clone() };
-    (outbound, Pending { packets: receiver, room, given_up })
+/// Why a packet was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Misfit {
+    /// The frame would be too long.
+    #[error("{0} bytes")]
+    TooLong(usize),
+    /// A name is too long.
+    #[error(transparent)]
+    Name(#[from] EncodeError),
 }
 
 impl Outbound {
-    /// Sends what the client asked for. Waits until it has read enough: it holds up nobody but itself.
-    pub(crate) async fn send(&self, packet: Vec<u8>) -> Result<(), Gone> {
-        let cost = cost(&packet);
-        let room = Arc::clone(&self.room).acquire_many_owned(cost).await.map_err(|_| Gone)?;
-        self.packets.send(Waiting { packet, _room: room }).map_err(|_| Gone)
-    }
-
-    /// Sends what happened elsewhere, which must not wait. A client that has fallen behind by the whole bound is given up:
-    /// it is told nothing rather than a part.
-    pub(crate) fn offer(&self, packet: Vec<u8>) -> Result<(), Gone> {
-        match Arc::clone(&self.room).try_acquire_many_owned(cost(&packet)) {
-            Ok(room) => self.packets.send(Waiting { packet, _room: room }).map_err(|_| Gone),
-            Err(_) => {
-                self.room.close();
-                self.given_up.cancel();
-                Err(Gone)
+    /// Adds a packet in its frame.
+    pub(crate) fn push(&mut self, packet: &Packet<'_>) -> Result<(), Misfit> {
+        let (name, message) = match *packet {
+            Packet::Request { name, message } | Packet::Event { name, message } => {
+                (1 + name.as_bytes().len(), message)
             }
-        }
-    }
-
-    /// Whether the client was given up because it does not read.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.given_up.is_cancelled()
-    }
-}
-
-fn cost(packet: &[u8]) -> u32 {
-    u32::try_from(packet.len() + PACKET_OVERHEAD).expect("no packet is longer than a frame")
-}
-
-/// Writes packets until nobody can send any more, or the client is gone or given up.
-pub(crate) async fn write(mut pending: Pending, stream: impl AsyncWrite + Unpin) {
-    let given_up = pending.given_up.clone();
-    tokio::select! {
-        () = given_up.cancelled() => {}
-        result = write_all(&mut pending.packets, stream) => {
-            if let Err(error) = result {
-                debug!(target: "CFG", "writing to a vici client failed: {error}");
+            Packet::Response { message } => (0, message),
+            Packet::EventRegister { name } | Packet::EventUnregister { name } => {
+                (1 + name.as_bytes().len(), &[][..])
             }
-        }
-    }
-    pending.room.close();
-}
-
-async fn write_all(
-    packets: &mut mpsc::UnboundedReceiver<Waiting>,
-    stream: impl AsyncWrite + Unpin,
-) -> std::io::Result<()> {
-    let mut stream = BufWriter::new(stream);
-    loop {
-        let waiting = match packets.try_recv() {
-            Ok(waiting) => waiting,
-            Err(_) => {
-                stream.flush().await?;
-                match packets.recv().await {
-                    Some(waiting) => waiting,
-                    None => return Ok(()),
-                }
-            }
+            Packet::CommandUnknown | Packet::EventConfirm | Packet::EventUnknown => (0, &[][..]),
         };
-        debug_assert!(waiting.packet.len() <= FRAME_LEN_MAX);
-        let len = u32::try_from(waiting.packet.len()).expect("no packet is longer than a frame");
-        stream.write_all(&len.to_be_bytes()).await?;
-        stream.write_all(&waiting.packet).await?;
+        let len = 1 + name + message.len();
+        let header = u32::try_from(len).ok().filter(|_| len <= FRAME_LEN_MAX).ok_or(Misfit::TooLong(len))?;
+        self.make_room(4 + len);
+        self.bytes.extend_from_slice(&header.to_be_bytes());
+        packet.emit(&mut self.bytes).map_err(|error| {
+            self.bytes.truncate(self.bytes.len() - 4);
+            Misfit::Name(error)
+        })
+    }
+
+    /// What is to be sent next.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// So many bytes of it were sent.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.sent = (self.sent + count).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            self.clear();
+        } else if self.bytes.capacity() > KEPT_MAX && self.has_room() {
+            self.bytes = self.waiting().to_vec();
+            self.sent = 0;
+        }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.sent = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT_MAX {
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// Whether the client has read enough to be sent more of what it asked for.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting().len() < ROOM
+    }
+
+    /// Bytes of memory held.
+    pub(crate) fn footprint(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Grows by doubling only while small, so that the bound on what waits is one on memory.
+    fn make_room(&mut self, more: usize) {
+        if self.bytes.capacity() - self.bytes.len() >= more {
+            return;
+        }
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        let needed = self.bytes.len() + more;
+        if needed > self.bytes.capacity() {
+            let capacity = needed.max((2 * needed).min(2 * ROOM));
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
+    use vici::Name;
 
     use super::*;
 
-    #[tokio::test]
-    async fn packets_leave_in_order_each_behind_its_length() {
-        let (outbound, pending) = queue();
-        let (mut client, server) = duplex(64);
-        outbound.send(b"one".to_vec()).await.unwrap();
-        outbound.offer(b"two".to_vec()).unwrap();
-        drop(outbound);
-        write(pending, server).await;
-        let mut received = Vec::new();
-        client.read_to_end(&mut received).await.unwrap();
-        assert_eq!(received, b"\0\0\0\x03one\0\0\0\x03two");
+    #[test]
+    fn packets_leave_in_order_each_behind_its_length_however_little_is_taken_at_once() {
+        let mut outbound = Outbound::default();
+        outbound.push(&Packet::Response { message: b"one" }).unwrap();
+        let mut received = outbound.waiting()[..2].to_vec();
+        outbound.sent(2);
+        outbound.push(&Packet::EventConfirm).unwrap();
+        while let Some(byte) = outbound.waiting().first() {
+            received.push(*byte);
+            outbound.sent(1);
+        }
+        assert_eq!(received, b"\0\0\0\x04\x01one\0\0\0\x01\x05");
     }
 
-    #[tokio::test]
-    async fn a_client_that_does_not_read_is_given_up_at_the_bound() {
-        let (outbound, _pending) = queue();
-        let mut sent = 0;
-        while outbound.offer(vec![0; 1000]).is_ok() {
-            sent += 1000;
-        }
-        assert!(sent <= OUTBOUND_BYTES_MAX);
-        assert!(outbound.is_given_up());
-        assert_eq!(outbound.send(vec![0]).await, Err(Gone));
+    #[test]
+    fn a_packet_that_does_not_fit_leaves_no_trace() {
+        let mut outbound = Outbound::default();
+        let long = vec![0; FRAME_LEN_MAX];
+        assert_eq!(
+            outbound.push(&Packet::Response { message: &long }),
+            Err(Misfit::TooLong(FRAME_LEN_MAX + 1))
+        );
+        let name = [b'n'; 300];
+        let event = Packet::Event { name: Name::new(&name).unwrap(), message: b"" };
+        assert!(matches!(outbound.push(&event), Err(Misfit::Name(_))));
+        assert!(outbound.waiting().is_empty());
     }
 
-    #[tokio::test]
-    async fn a_reply_waits_for_room_instead() {
-        let (outbound, pending) = queue();
-        for _ in 0..7 {
-            outbound.send(vec![0; FRAME_LEN_MAX]).await.unwrap();
+    #[test]
+    fn memory_does_not_grow_beyond_what_waits() {
+        let mut outbound = Outbound::default();
+        let event = Packet::Response { message: &vec![0; 1000] };
+        while outbound.has_room() {
+            outbound.push(&event).unwrap();
         }
-        let last = outbound.send(vec![0; FRAME_LEN_MAX]);
-        tokio::pin!(last);
-        let soon = std::time::Duration::from_millis(20);
-        assert!(tokio::time::timeout(soon, &mut last).await.is_err());
-        let (mut client, server) = duplex(1 << 20);
-        let writer = tokio::spawn(write(pending, server));
-        let mut buffer = vec![0; FRAME_LEN_MAX + 4];
-        client.read_exact(&mut buffer).await.unwrap();
-        client.read_exact(&mut buffer).await.unwrap();
-        assert_eq!(last.await, Ok(()));
-        writer.abort();
+        outbound.push(&Packet::Response { message: &vec![0; FRAME_LEN_MAX - 1] }).unwrap();
+        assert!(outbound.footprint() <= ROOM + 1000 + FRAME_LEN_MAX + 10, "{}", outbound.footprint());
+        outbound.sent(usize::MAX / 2);
+        assert!(outbound.footprint() <= KEPT_MAX);
     }
 }

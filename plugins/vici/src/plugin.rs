@@ -9,11 +9,16 @@ use charon_core::credentials::Credentials;
 use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{BoxFuture, IkeEngine, SettingsReload, VrrpEngine};
 use charon_types::services::ServiceNames;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 use vici::Uri;
 
+use crate::access::Access;
+use crate::address::Address;
 use crate::algorithms;
-use crate::listener::{self, Listener, Owner};
+use crate::handed_over::HandedOver;
+use crate::listener::{self, Listener, Owner, SessionIds};
 use crate::server::{Rejected, Server, Start};
 
 /// The VICI server as a plugin.
@@ -25,7 +30,7 @@ pub struct Vici {
 
 /// A socket given on the command line, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SocketOverride(pub Option<Uri>);
+pub struct SocketOverride(pub Option<Address>);
 
 impl Plugin for Vici {
     fn name(&self) -> &'static str {
@@ -50,14 +55,16 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
     Box::pin(async move {
         let settings = context.settings().current();
         let daemon = daemon_settings(&settings);
-        let uri = match socket.0 {
-            Some(uri) => uri,
-            None => configured_uri(&daemon)?,
-        };
         let owner = Owner { user: text(&daemon, "user")?, group: text(&daemon, "group")? };
-        let listener = Listener::bind(&uri, &owner)
-            .await
-            .map_err(|error| LoadError::Os { what: format!("listening at {uri}"), error })?;
+        let mut handed_over = HandedOver::from_environment();
+        let mut listeners = Vec::new();
+        for (address, access) in addresses(&daemon, socket)? {
+            let listener = Listener::bind(&address, access, &owner, &mut handed_over)
+                .await
+                .map_err(|error| LoadError::Os { what: format!("listening at {address}"), error })?;
+            info!(target: "CFG", "vici listens at {address}{}", if access == Access::ReadOnly { ", read-only" } else { "" });
+            listeners.push(listener);
+        }
         let crypto = context.crypto()?;
         let server = Arc::new(Server {
             control: Control {
@@ -76,26 +83,40 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
             start: Start::now(),
             rejected: Rejected::default(),
         });
-        info!(target: "CFG", "vici listens at {uri}");
-        let accepting = tokio::spawn(listener::run(listener, server));
+        let ids = Arc::new(SessionIds::default());
+        let stop = CancellationToken::new();
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(listener::run(listener, Arc::clone(&ids), Arc::clone(&server), stop.clone()));
+        }
         Ok(Box::new(move || -> BoxFuture<'static, ()> {
             Box::pin(async move {
-                // The sessions go with it; their writers finish what waits.
-                accepting.abort();
-                drop(accepting.await);
+                // The sessions write what waits, within a second, and end.
+                stop.cancel();
+                while accepting.join_next().await.is_some() {}
             })
         }) as Unload)
     })
 }
 
-fn configured_uri(daemon: &Configured<'_>) -> Result<Uri, LoadError> {
-    match text(daemon, "plugins.vici.socket")? {
-        Some(text) => text
-            .parse()
-            .map_err(|error| LoadError::Settings(format!("plugins.vici.socket = {text}: {error}"))),
+/// Where to listen, and what may be done there.
+fn addresses(daemon: &Configured<'_>, socket: SocketOverride) -> Result<Vec<(Address, Access)>, LoadError> {
+    let mut full = match socket.0 {
+        Some(address) => vec![address],
+        None => configured(daemon, "plugins.vici.socket")?,
+    };
+    if full.is_empty() {
         // Set to nothing is not set.
-        None => Ok(Uri::default()),
+        full.push(Uri::default().into());
     }
+    let read_only = configured(daemon, "plugins.vici.readonly_socket")?;
+    let all = full.into_iter().map(|address| (address, Access::Full));
+    Ok(all.chain(read_only.into_iter().map(|address| (address, Access::ReadOnly))).collect())
+}
+
+fn configured(daemon: &Configured<'_>, key: &str) -> Result<Vec<Address>, LoadError> {
+    let Some(text) = text(daemon, key)? else { return Ok(Vec::new()) };
+    Address::parse_list(&text).map_err(|error| LoadError::Settings(format!("{key} = {text}: {error}")))
 }
 
 fn text(daemon: &Configured<'_>, key: &str) -> Result<Option<String>, LoadError> {

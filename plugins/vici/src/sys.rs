@@ -1,7 +1,13 @@
 //! The calls into the C library that nothing safe wraps.
 #![allow(unsafe_code)]
 
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use parking_lot::Mutex;
+use socket2::Socket;
+use tokio::io::unix::AsyncFd;
 
 /// A moment in the local calendar.
 pub(crate) struct LocalTime {
@@ -52,4 +58,26 @@ pub(crate) fn heap_usage() -> HeapUsage {
     // SAFETY: the call takes nothing and returns a plain struct by value.
     let info = unsafe { libc::mallinfo2() };
     HeapUsage { sbrk: info.arena, mmap: info.hblkhd, used: info.uordblks, free: info.fordblks }
+}
+
+/// Takes over a file descriptor that this process was started with; `None` if it is not open, or was taken before.
+pub(crate) fn take_inherited(number: RawFd) -> Option<OwnedFd> {
+    static TAKEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock();
+    // SAFETY: the call only reads the descriptor's flags, whatever the number.
+    if taken.contains(&number) || unsafe { libc::fcntl(number, libc::F_GETFD) } == -1 {
+        return None;
+    }
+    taken.push(number);
+    // SAFETY: it is open, was opened by whoever started the process for it to own, and is taken once only.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    // SAFETY: the call only changes the flags of a descriptor that is owned here.
+    unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    Some(fd)
+}
+
+/// Has the runtime watch a socket.
+pub(crate) fn watch(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    // SAFETY: the socket owns its descriptor, and tells the same one as long as it lives.
+    unsafe { AsyncFd::register(socket) }.map_err(io::Error::from)
 }

@@ -4,8 +4,7 @@ use charon_core::control::InitiateRequest;
 use vici::Message;
 
 use super::running::{follow, level, patience};
-use crate::emit::Emitter;
-use crate::outbound::Gone;
+use crate::emit::{Emitter, Gone};
 use crate::reply;
 use crate::request::Request;
 use crate::server::Server;

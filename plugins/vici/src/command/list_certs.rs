@@ -6,10 +6,9 @@ use charon_types::identity::Identity;
 use tracing::info;
 use vici::Message;
 
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
 use crate::load_conn::value;
-use crate::outbound::Gone;
 use crate::request::Request;
 use crate::server::Server;
 

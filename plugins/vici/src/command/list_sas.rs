@@ -4,9 +4,8 @@ use charon_core::service::ike_engine::SaFilter;
 use charon_types::id::UniqueId;
 use vici::Message;
 
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
-use crate::outbound::Gone;
 use crate::render;
 use crate::request::Request;
 use crate::server::Server;

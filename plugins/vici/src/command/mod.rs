@@ -30,18 +30,23 @@ use std::sync::Arc;
 
 use vici::Message;
 
-use crate::emit::Emitter;
-use crate::outbound::Gone;
+use crate::access::Access;
+use crate::emit::{Emitter, Gone};
+use crate::reply;
 use crate::request::Request;
 use crate::server::Server;
 
 /// Runs the command of that name; `None` if there is none.
 pub(crate) async fn run(
     name: &str,
+    access: Access,
     server: &Arc<Server>,
     request: &Request<'_>,
     emitter: &Emitter,
 ) -> Result<Option<Message>, Gone> {
+    if !access.allows(name) {
+        return Ok(Some(reply::failure(format_args!("{name} is not allowed on a read-only socket"))));
+    }
     Ok(Some(match name {
         "version" => version::run(),
         "stats" => stats::run(server),

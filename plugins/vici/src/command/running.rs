@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use charon_core::control::{LogLevel, Patience, Running};
 
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
-use crate::outbound::Gone;
 use crate::render;
 use crate::request::Request;
 

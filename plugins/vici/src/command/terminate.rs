@@ -5,8 +5,7 @@ use vici::Message;
 
 use super::list_sas::filter;
 use super::running::{follow, level, patience};
-use crate::emit::Emitter;
-use crate::outbound::Gone;
+use crate::emit::{Emitter, Gone};
 use crate::reply;
 use crate::request::Request;
 use crate::server::Server;

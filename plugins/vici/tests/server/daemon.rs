@@ -73,7 +73,7 @@ impl Daemon {
     async fn start_in(folder: TempDir, uri: Uri) -> Self {
         let (bus, log) = hub();
         let engine = Arc::new(Engine::new(Arc::clone(bus)));
-        let socket = SocketOverride(Some(uri));
+        let socket = SocketOverride(Some(uri.into()));
         let plugins: Vec<(Box<dyn Plugin>, Necessity)> = vec![
             (Box::new(charon_crypto_aws_lc::AwsLc), Necessity::Critical),
             (Box::new(Stores(Arc::clone(&engine))), Necessity::Critical),
