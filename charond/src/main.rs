@@ -138,7 +138,7 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 
 /// Without an engine there is nothing that the daemon could do; whoever started it should hear that at once.
 fn serving(loaded: &Loaded) -> anyhow::Result<()> {
-    if loaded.plugins.contains(&"ikev2") {
+    if loaded.runs("ikev2:engine") {
         return Ok(());
     }
     let reasons: Vec<String> =

@@ -165,6 +165,12 @@ fn superseded(declared: &Declared, context: &LoadContext) -> Option<Feature> {
 }
 
 impl Loaded {
+    /// Whether the component `plugin:component` is running.
+    #[must_use]
+    pub fn runs(&self, component: &str) -> bool {
+        self.guards.iter().any(|(name, _)| name == component)
+    }
+
     /// Unloads everything in reverse order, each under a deadline.
     pub async fn stop(&mut self) {
         while let Some((component, unload)) = self.guards.pop() {
@@ -172,5 +178,44 @@ impl Loaded {
                 error!(target: "DMN", "plugin component {component} did not unload within {UNLOAD_DEADLINE:?}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charon_conf::Settings;
+
+    use super::super::component::nothing_to_undo;
+    use super::*;
+
+    /// Has a component that loads and one that does not.
+    struct Half;
+
+    impl Plugin for Half {
+        fn name(&self) -> &'static str {
+            "half"
+        }
+
+        fn components(&self) -> Vec<Component> {
+            vec![
+                Component::new("well", |_| Box::pin(async { Ok(nothing_to_undo()) })),
+                Component::new("ill", |_| {
+                    Box::pin(async { Err(LoadError::Unavailable("no such device".to_owned())) })
+                }),
+            ]
+        }
+    }
+
+    #[tokio::test]
+    async fn a_component_that_failed_does_not_run_though_its_plugin_is_loaded() {
+        let bus = Arc::new(Bus::default());
+        let registry = Registry::new(&[(Box::new(Half) as Box<dyn Plugin>, Necessity::Optional)]);
+        let settings = SettingsHandle::new(Settings::empty());
+        let log = LogHub::new(Arc::clone(&bus));
+        let loaded = registry.start(settings, bus, log).await.unwrap();
+        assert_eq!(loaded.plugins, ["half"]);
+        assert!(loaded.runs("half:well"));
+        assert!(!loaded.runs("half:ill"));
+        assert_eq!(loaded.failed, [("half:ill".to_owned(), "no such device".to_owned())]);
     }
 }
