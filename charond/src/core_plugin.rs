@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use charon_core::config::{Connections, VrouterRoles};
-use charon_core::credentials::Credentials;
-use charon_core::plugin::{Component, Necessity, Plugin, nothing_to_undo};
+use charon_core::credentials::{CertificateCache, Credentials};
+use charon_core::plugin::{Component, LoadError, Necessity, Plugin, daemon_settings, nothing_to_undo};
 use charon_core::service::SettingsReload;
 
 use crate::reload::Reloader;
@@ -29,7 +29,11 @@ impl Plugin for Core {
             Box::pin(async move {
                 context.provide::<Connections>(Arc::default())?;
                 context.provide::<VrouterRoles>(Arc::default())?;
-                context.provide::<Credentials>(Arc::default())?;
+                let settings = context.settings().current();
+                let caches = daemon_settings(&settings).bool("cert_cache");
+                let caches = caches.map_err(|error| LoadError::Settings(error.to_string()))?;
+                let received = if caches { CertificateCache::keeping() } else { CertificateCache::default() };
+                context.provide::<Credentials>(Arc::new(Credentials::new(received)))?;
                 context.provide::<dyn SettingsReload>(reloader)?;
                 Ok(nothing_to_undo())
             })

@@ -6,7 +6,7 @@ mod general_name;
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use charon_crypto::CryptoProvider;
@@ -44,6 +44,8 @@ struct Inner {
     not_after: Duration,
     public_key: PublicKey,
     extensions: Extensions,
+    /// The key that the signature was found to be of.
+    verified_by: OnceLock<PublicKey>,
 }
 
 impl Certificate {
@@ -222,7 +224,7 @@ impl Certificate {
         same_key && !issuer.subject().is_empty() && self.issuer().is_equivalent(issuer.subject())
     }
 
-    /// Whether the signature is that of `issuer`'s key.
+    /// Whether the signature is that of `issuer`'s key. What was found good is remembered.
     ///
     /// # Errors
     /// [`charon_crypto::CryptoError`] if it is not, or cannot be checked.
@@ -231,9 +233,16 @@ impl Certificate {
         issuer: &Self,
         crypto: &CryptoProvider,
     ) -> Result<(), charon_crypto::CryptoError> {
+        let key = issuer.public_key();
+        if self.inner.verified_by.get() == Some(key) {
+            return Ok(());
+        }
         let scheme = self.signature_scheme().ok_or(charon_crypto::CryptoError::Unsupported)?;
         let signed = self.der().get(self.inner.signed.clone()).unwrap_or_default();
-        crypto.verify(scheme, issuer.public_key().info(), signed, &self.inner.signature)
+        crypto.verify(scheme, key.info(), signed, &self.inner.signature)?;
+        // A second issuer with another key of the same name keeps being checked.
+        drop(self.inner.verified_by.set(key.clone()));
+        Ok(())
     }
 
     /// Name constraints that it puts on what is issued below it.

@@ -53,7 +53,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("send_vendor_id", Bool, "no", Unit::None, NoMeaning("no vendor id is sent"), "whether our vendor id is sent"),
     daemon("ocsp_nonce_len", COUNT, "32", Bytes, NoMeaning("OCSP is not built"), "length of the nonce in OCSP requests"),
     daemon("rdn_matching", Choice(&["strict", "reordered", "relaxed"]), "strict", Unit::None, NoMeaning("names are matched strictly"), "how RDNs of names are matched: strict, reordered or relaxed"),
-    daemon("cert_cache", Bool, "yes", Unit::None, NoMeaning("nothing is cached"), "whether received certificates and verdicts are cached"),
+    daemon("cert_cache", Bool, "yes", Unit::None, Effective, "whether certificates of trusted peers and the signatures found good on them are kept in memory; read at start"),
     daemon("cache_crls", Bool, "no", Unit::None, NoMeaning("CRLs are not fetched"), "whether fetched CRLs are stored in x509crl"),
     daemon("reject_trusted_end_entity", Bool, "no", Unit::None, NoMeaning("not built"), "whether an end entity certificate that is itself trusted still needs its chain"),
     daemon("ignore_acquire_ts", Bool, "no", Unit::None, NoMeaning("trap policies are not built"), "whether the selectors of the packet that triggered a CHILD SA are left out"),

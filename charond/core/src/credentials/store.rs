@@ -10,6 +10,7 @@ use charon_types::identity::Identity;
 use charon_types::secret::Secret;
 use parking_lot::Mutex;
 
+use super::cache::CertificateCache;
 use super::shared_key::{SharedKey, SharedKeyKind};
 
 /// SHA-1 of a public key's subjectPublicKey bits; shown as 40 lower-case hex digits.
@@ -68,6 +69,8 @@ pub struct CredentialSnapshot {
     pub crls: Vec<Crl>,
     /// Public keys without a certificate, in load order.
     pub public_keys: Vec<PublicKey>,
+    /// Certificates of peers, the same for all snapshots.
+    pub received: Arc<CertificateCache>,
 }
 
 impl CredentialSnapshot {
@@ -101,6 +104,13 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(received: CertificateCache) -> Self {
+        let empty = CredentialSnapshot { received: Arc::new(received), ..CredentialSnapshot::default() };
+        Self { current: ArcSwap::from_pointee(empty), writing: Mutex::new(()) }
+    }
+
     /// Everything, now. The snapshot does not change under its holder.
     #[must_use]
     pub fn snapshot(&self) -> Arc<CredentialSnapshot> {
@@ -178,7 +188,11 @@ impl Credentials {
 
     /// Removes everything.
     pub fn clear(&self) {
-        self.change(|credentials| *credentials = CredentialSnapshot::default());
+        self.change(|credentials| {
+            credentials.received.flush();
+            let received = Arc::clone(&credentials.received);
+            *credentials = CredentialSnapshot { received, ..CredentialSnapshot::default() };
+        });
     }
 
     fn change<T>(&self, edit: impl FnOnce(&mut CredentialSnapshot) -> T) -> T {

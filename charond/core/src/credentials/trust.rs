@@ -57,7 +57,9 @@ impl CredentialSnapshot {
     ) -> Result<TrustPath, TrustError> {
         let mut received = Vec::with_capacity(demand.received.len());
         for der in demand.received {
-            received.push(Certificate::from_der(der).map_err(|_| TrustError::Malformed)?);
+            let known = self.received.get(der);
+            let parsed = known.map_or_else(|| Certificate::from_der(der), Ok);
+            received.push(parsed.map_err(|_| TrustError::Malformed)?);
         }
         let configured: Vec<Certificate> =
             demand.rules.certs.iter().filter_map(|der| self.parsed(der)).collect();
@@ -92,6 +94,12 @@ impl CredentialSnapshot {
         let requirements =
             Requirements { wall: demand.wall, through: &through, chain, revocation: demand.rules.revocation };
         let path = find_path(&end_entity, &sources, &requirements, crypto)?;
+        let loaded = |certificate: &Certificate| {
+            self.authorities.contains(certificate) || self.certificates.contains(certificate)
+        };
+        for certificate in path.certificates().iter().filter(|certificate| !loaded(certificate)) {
+            self.received.keep(certificate);
+        }
         info!(target: "CFG", "using trusted certificate '{}' (authority '{}')", end_entity.subject(), path.anchor().subject());
         Ok(path)
     }

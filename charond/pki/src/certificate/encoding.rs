@@ -1,6 +1,7 @@
 //! The outer form of what X.509 signs, and the fields of a certificate.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use charon_types::distinguished_name::DistinguishedName;
@@ -81,6 +82,7 @@ pub(super) fn parse(octets: &[u8]) -> Result<Inner, ParseError> {
         not_after: unix_time(fields.validity.not_after),
         public_key: PublicKey::from_info_der(&fields.public_key.to_der()?)?,
         extensions: Extensions::parse(&fields.extensions.unwrap_or_default())?,
+        verified_by: OnceLock::new(),
     })
 }
 

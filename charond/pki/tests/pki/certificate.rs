@@ -164,3 +164,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_signature_found_good_is_not_checked_again_unless_another_key_is_said_to_have_made_it() {
+    let (root, other) = (Holder::root("root"), Holder::root("root"));
+    let moon = root.end_entity("moon").certificate;
+    let nothing = charon_crypto::ProviderBuilder::default().freeze();
+    assert!(moon.verify_signature(&root.certificate, &nothing).is_err());
+    assert_eq!(moon.verify_signature(&root.certificate, &crypto()), Ok(()));
+    assert_eq!(moon.verify_signature(&root.certificate, &nothing), Ok(()));
+    assert!(moon.verify_signature(&other.certificate, &crypto()).is_err());
+}

@@ -1,14 +1,21 @@
-//! `flush-certs`: forgets certificates that peers sent. They are not kept beyond their exchange, so there are none.
+//! `flush-certs`: forgets certificates that peers sent. Others are not kept beyond their exchange.
 
 use vici::Message;
 
 use crate::reply;
 use crate::request::Request;
+use crate::server::Server;
 
-pub(super) fn run(request: &Request<'_>) -> Message {
-    let Some(kind) = request.text("type") else { return reply::success() };
+pub(super) fn run(server: &Server, request: &Request<'_>) -> Message {
+    let kind = request.text("type").unwrap_or("ANY");
     let known = TYPES.iter().any(|name| name.eq_ignore_ascii_case(kind)) || LEGACY_TYPES.contains(&kind);
-    if known { reply::success() } else { reply::failure(format_args!("invalid certificate type '{kind}'")) }
+    if !known {
+        return reply::failure(format_args!("invalid certificate type '{kind}'"));
+    }
+    if ["ANY", "X509"].iter().any(|name| name.eq_ignore_ascii_case(kind)) {
+        server.control.credentials.snapshot().received.flush();
+    }
+    reply::success()
 }
 
 const TYPES: [&str; 9] = [

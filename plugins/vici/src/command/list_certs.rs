@@ -34,9 +34,14 @@ async fn list(server: &Server, filter: &Filter, emitter: &Emitter) -> Result<(),
             message.with("data", key.info())
         }));
     }
-    for (flag, name, certificates) in
-        [(Flag::None, "NONE", &credentials.certificates), (Flag::Ca, "CA", &credentials.authorities)]
-    {
+    let (cas, ends): (Vec<_>, Vec<_>) =
+        credentials.received.certificates().into_iter().partition(Certificate::is_ca);
+    for (flag, name, certificates) in [
+        (Flag::None, "NONE", &credentials.certificates),
+        (Flag::Ca, "CA", &credentials.authorities),
+        (Flag::None, "NONE", &ends),
+        (Flag::Ca, "CA", &cas),
+    ] {
         if filter.kind.includes(Kind::X509) && filter.flag.includes(flag) {
             messages.extend(certificates.iter().filter(|certificate| filter.names(certificate)).map(
                 |certificate| {

@@ -57,7 +57,7 @@ pub(crate) async fn run(
         "list-sas" => list_sas::run(server, request, emitter).await?,
         "list-conns" => list_conns::run(server, request, emitter).await?,
         "list-certs" => list_certs::run(server, request, emitter).await?,
-        "flush-certs" => flush_certs::run(request),
+        "flush-certs" => flush_certs::run(server, request),
         "get-algorithms" => get_algorithms::run(server),
         "get-conns" => get_conns::run(server),
         "get-keys" => get_keys::run(server),
