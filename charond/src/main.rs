@@ -4,6 +4,8 @@
 mod cli;
 mod core_plugin;
 mod load_line;
+#[cfg(test)]
+mod manual;
 mod plan;
 mod plugins;
 mod reload;

@@ -69,6 +69,17 @@ impl Settings {
         View { root: &self.root, name: "", layers }
     }
 
+    /// All references as written, each with its place: the paths of sections from which others inherit.
+    pub fn references(&self) -> Vec<(&str, &Location)> {
+        fn collect<'a>(section: &'a Section, found: &mut Vec<(&'a str, &'a Location)>) {
+            found.extend(section.references.iter().map(|one| (one.path.as_str(), &one.location)));
+            section.sections.iter().for_each(|(_, child)| collect(child, found));
+        }
+        let mut found = Vec::new();
+        collect(&self.root, &mut found);
+        found
+    }
+
     /// The first reference whose chain exceeds the limit.
     fn too_deep<'a>(&'a self, section: &'a Section) -> Option<&'a Location> {
         for reference in &section.references {

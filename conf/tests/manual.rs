@@ -93,7 +93,7 @@ fn swanctl_conf() -> String {
     for (section, keys) in KEYS {
         let _ = writeln!(page, ".SH {}", roff(section));
         for key in *keys {
-            entry(&mut page, key.name, &with_default(key.kind, key.default), key.meaning);
+            entry(&mut page, key.name, &with_default(&key.kind.to_string(), key.default), key.meaning);
         }
     }
     page.push_str(

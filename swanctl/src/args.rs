@@ -15,6 +15,9 @@ use crate::render::raw::Format;
 /// Files of options within files of options.
 const OPTION_FILES_MAX: usize = 10;
 
+/// Words that are no options.
+const WORDS: &str = "words";
+
 /// An option of a command.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opt {
@@ -146,7 +149,7 @@ fn grammar() -> clap::Command {
             .long_flag(command.name)
             .short_flag(command.short)
             .args(std::iter::once(&HELP).chain(command.options).chain(&COMMON).map(argument))
-            .arg(Arg::new("ignored").num_args(0..).hide(true))
+            .arg(Arg::new(WORDS).num_args(0..).hide(true))
     }))
 }
 
@@ -176,6 +179,11 @@ impl Options {
     /// The value of an option; the last one if it was given more than once.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.values(name).pop()
+    }
+
+    /// The first word that is no option. Most commands ignore such.
+    pub(crate) fn word(&self) -> Option<&str> {
+        self.values(WORDS).first().copied()
     }
 
     /// An id: a positive number.

@@ -44,6 +44,8 @@ pub(crate) fn uri(given: Option<&str>, err: &mut dyn Write) -> Result<Uri, Failu
 /// A loaded swanctl.conf.
 pub(crate) struct Config {
     pub(crate) settings: Settings,
+    /// The file itself.
+    pub(crate) path: PathBuf,
     /// What relative names of credential files are relative to.
     pub(crate) directory: PathBuf,
 }
@@ -65,6 +67,6 @@ impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let settings = Settings::load(&FileSystem, path).map_err(|error| Failure::settings(&error))?;
         let directory = path.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        Ok(Self { settings, directory })
+        Ok(Self { settings, path: path.to_owned(), directory })
     }
 }

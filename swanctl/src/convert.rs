@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use charon_conf::options::swanctl_conf::{self, Kind};
 use charon_conf::{Location, Value, View, scalar};
 use vici::Message;
 
@@ -26,6 +27,18 @@ pub(crate) enum Form {
     File(&'static str),
     /// As the list of the contents of the files that it names, relative to this directory.
     Files(&'static str),
+}
+
+impl Form {
+    /// As the table of keys has it, for a key anywhere in the sections below this one.
+    pub(crate) fn of(section: &str, key: &str) -> Self {
+        match swanctl_conf::key_in(section, key).map(|key| key.kind) {
+            Some(Kind::File(within)) => Self::File(within),
+            Some(Kind::Files(within)) => Self::Files(within),
+            Some(kind) if kind.is_list() => Self::List,
+            _ => Self::Text,
+        }
+    }
 }
 
 /// What of the file cannot be sent, and where it stands.
@@ -116,7 +129,7 @@ fn list(value: &Value) -> Result<impl Iterator<Item = &str>, String> {
 }
 
 /// The file that an item names, or the bytes that it spells with 0x or 0s.
-fn content(item: &str, directory: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn content(item: &str, directory: &Path) -> Result<Vec<u8>, String> {
     if item.starts_with("0x") || item.starts_with("0s") {
         return decoded(item.as_bytes()).map(|bytes| bytes.to_vec());
     }

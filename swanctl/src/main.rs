@@ -3,19 +3,22 @@
 
 mod args;
 mod certificate;
+mod check;
 mod command;
+mod completions;
 mod config;
 mod convert;
 mod credentials;
 mod failure;
 #[cfg(test)]
 mod manual;
+mod progress;
 mod render;
 mod session;
 mod stage;
 mod usage;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use vici::ClientError;
@@ -24,10 +27,14 @@ use vici::blocking::Client;
 use crate::args::{Misuse, Options};
 use crate::command::{Command, Run};
 use crate::failure::{Failure, Outcome, Status, errno, words};
+use crate::progress::Audience;
 use crate::session::Session;
 
+/// What may be held back of the output: more than comes between two drawings of a load's progress.
+const OUTPUT_BYTES: usize = 256 * 1024;
+
 fn main() -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock());
     let mut err = io::stderr().lock();
     let outcome = invoke(&mut out, &mut err);
     let flushed = out.flush().map_err(Failure::Output);
@@ -84,13 +91,17 @@ fn run(command: &Command, options: &Options, out: &mut dyn Write, err: &mut dyn 
         writeln!(out, "strongSwan swanctl {}", env!("CARGO_PKG_VERSION"))?;
         return Ok(Status::SUCCESS);
     }
+    if let Run::Alone(run) = command.run {
+        return run(options, out, err);
+    }
     let debug_level = options.number("debug")?.unwrap_or(1);
     let uri = config::uri(options.value("uri"), err)?;
     let client = match Client::connect(&uri) {
         Ok(client) => client,
         Err(error) => return unreachable_daemon(command, &error, err),
     };
-    let mut session = Session { client, format: options.format(), debug_level, out, err };
+    let audience = if io::stderr().is_terminal() { Audience::Terminal } else { Audience::Nobody };
+    let mut session = Session { client, format: options.format(), debug_level, audience, out, err };
     match command.run {
         Run::Connected(run) => run(&mut session, options),
         Run::Version => command::daemon_version(&mut session),
@@ -99,7 +110,7 @@ fn run(command: &Command, options: &Options, out: &mut dyn Write, err: &mut dyn 
             drop(client);
             command::follow(followed, &uri, format, out, err)
         }
-        Run::Help => Ok(Status::SUCCESS),
+        Run::Help | Run::Alone(_) => Ok(Status::SUCCESS),
     }
 }
 

@@ -6,7 +6,13 @@ use std::path::Path;
 use crate::args::{COMMON, Opt, Takes};
 use crate::command;
 
-const JSON: &str = r#".SH JSON
+const MORE: &str = r#".SH COMPLETION
+.nf
+    swanctl \-\-completions bash > /usr/share/bash\-completion/completions/swanctl
+    swanctl \-\-completions zsh > /usr/share/zsh/vendor\-completions/_swanctl
+    swanctl \-\-completions fish > /usr/share/fish/vendor_completions.d/swanctl.fish
+.fi
+.SH JSON
 Commands that list something print JSON with
 .BR \-\-json :
 an array of the events of the daemon where it sends one for each item (\-\-list\-sas, \-\-list\-conns, \-\-list\-certs,
@@ -39,7 +45,7 @@ success; also a command that the daemon reports as failed if the output is \-\-r
 a command line that makes no sense, or a command that the daemon reports as failed
 .TP
 .B 22
-a file that is not in the language, or a connection, pool or authority that was refused
+a file that is not in the language or that \-\-check finds fault with, or a connection, pool or authority that was refused
 .TP
 .B 111
 credentials that could not be cleared
@@ -79,7 +85,7 @@ fn page() -> String {
     }
     page.push_str(".SH OPTIONS OF ALL COMMANDS\n");
     COMMON.iter().for_each(|option| entry(&mut page, option));
-    page + JSON + ENVIRONMENT
+    page + MORE + ENVIRONMENT
 }
 
 fn entry(page: &mut String, option: &Opt) {

@@ -6,6 +6,7 @@ use vici::blocking::Client;
 use vici::{ClientError, FrameError, Message, Section};
 
 use crate::failure::{Failure, Outcome, Status};
+use crate::progress::Audience;
 use crate::render::raw::{self, Format};
 
 /// A connection to a daemon and the streams of the process.
@@ -13,6 +14,7 @@ pub(crate) struct Session<'a> {
     pub(crate) client: Client,
     pub(crate) format: Format,
     pub(crate) debug_level: i32,
+    pub(crate) audience: Audience,
     pub(crate) out: &'a mut dyn Write,
     pub(crate) err: &'a mut dyn Write,
 }

@@ -1,11 +1,14 @@
 //! One stage of loading: what a top-level section of swanctl.conf holds replaces what the daemon holds of it.
 
+use std::collections::HashSet;
+
 use charon_conf::{Location, View};
 use vici::Message;
 
 use crate::config::Config;
 use crate::convert::{self, Form};
-use crate::failure::{Outcome, Status};
+use crate::failure::{Failure, Outcome, Status};
+use crate::progress::Progress;
 use crate::session::Session;
 
 /// What is loaded, and with which commands.
@@ -29,17 +32,23 @@ pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> 
     let Some(reply) = session.request_known(stage.get, &Message::new())? else {
         return without(session, stage, &sections);
     };
-    let mut obsolete = (stage.names)(&reply);
+    let kept: HashSet<&str> = sections.iter().map(View::name).collect();
+    let mut progress = Progress::new(session.audience, stage.plural, sections.len());
     let mut loaded = 0;
-    for view in &sections {
-        obsolete.retain(|name| name != view.name());
-        if one(session, config, stage, view)? == Loaded::Yes {
-            loaded += 1;
+    for (done, view) in sections.iter().enumerate() {
+        match one(session, config, stage, view)? {
+            Ok(()) => loaded += 1,
+            Err(lines) => {
+                progress.erase(session.err)?;
+                lines.iter().try_for_each(|line| session.complain(line))?;
+            }
         }
+        progress.step(done + 1, session.out, session.err)?;
     }
+    progress.erase(session.err)?;
     let mut unloaded = 0;
-    for name in obsolete {
-        match session.attempt(stage.unload, &Message::new().with("name", &name))? {
+    for name in (stage.names)(&reply).iter().filter(|name| !kept.contains(name.as_str())) {
+        match session.attempt(stage.unload, &Message::new().with("name", name))? {
             Ok(_) => unloaded += 1,
             Err(reason) => {
                 session.complain(&format!("unloading {} '{name}' failed: {reason}", stage.noun))?
@@ -49,18 +58,13 @@ pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> 
     conclude(session, stage, sections.len(), loaded, unloaded)
 }
 
-#[derive(PartialEq, Eq)]
-enum Loaded {
-    Yes,
-    No,
-}
-
+/// Loads one section, or tells in lines why not.
 fn one(
     session: &mut Session<'_>,
     config: &Config,
     stage: &Stage,
     view: &View<'_>,
-) -> Result<Loaded, crate::failure::Failure> {
+) -> Result<Result<(), Vec<String>>, Failure> {
     let Stage { noun, .. } = stage;
     let name = view.name();
     let section = convert::name(name).and_then(|()| {
@@ -70,17 +74,15 @@ fn one(
         Ok(section) => match session.attempt(stage.load, &Message::new().with_section(name, &section))? {
             Ok(_) => {
                 session.tell(&format!("loaded {noun} '{name}'"))?;
-                return Ok(Loaded::Yes);
+                return Ok(Ok(()));
             }
             Err(reason) => reason,
         },
         Err(reason) => reason,
     };
-    session.complain(&format!("loading {noun} '{name}' failed: {reason}"))?;
-    if let Some((place, path)) = blamed(view, &reason) {
-        session.complain(&format!("{place}: {path}"))?;
-    }
-    Ok(Loaded::No)
+    let mut lines = vec![format!("loading {noun} '{name}' failed: {reason}")];
+    lines.extend(blamed(view, &reason).map(|(place, path)| format!("{place}: {path}")));
+    Ok(Err(lines))
 }
 
 fn conclude(

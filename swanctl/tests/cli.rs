@@ -90,3 +90,37 @@ fn the_socket_is_taken_from_strongswan_conf() {
         .expect("the program was built");
     assert!(text(&output.stderr).starts_with(&format!("connecting to 'unix://{}' failed", socket.display())));
 }
+
+#[test]
+fn a_file_is_checked_without_a_daemon() {
+    let directory = tempfile::tempdir().expect("a directory for the test");
+    let file = directory.path().join("swanctl.conf");
+    let check = |text: &str| {
+        std::fs::write(&file, text).expect("writable");
+        swanctl(&["--check", "--file", file.to_str().expect("a temporary path is text")])
+    };
+    let good = check("connections { gw { version = 2 } }\nsecrets { ike { secret = x } }");
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert!(text(&good.stdout).ends_with(" is valid: 1 connections, 0 pools, 0 authorities, 1 secrets\n"));
+    let bad = check("connections { gw {\n version = 7\n mobyke = no } }");
+    assert_eq!(bad.status.code(), Some(22));
+    let place = file.display();
+    let expected = format!(
+        "{place}:2: connections.gw.version: '7' is none of 0, 1, 2\n\
+         {place}:3: connections.gw.mobyke: unknown option\n2 errors in '{place}'\n"
+    );
+    assert_eq!(text(&bad.stderr), expected);
+    let broken = check("connections {\n gw");
+    assert_eq!(broken.status.code(), Some(22));
+    assert!(text(&broken.stderr).starts_with(&format!("{place}:2:4: ")), "{}", text(&broken.stderr));
+}
+
+#[test]
+fn a_shell_is_taught_the_commands() {
+    let output = swanctl(&["--completions", "bash"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).ends_with("complete -F _swanctl swanctl\n"));
+    let output = swanctl(&["--completions", "tcsh"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).ends_with("error: the shell must be bash, zsh or fish\n"));
+}

@@ -1,136 +1,345 @@
-//! The keys of swanctl.conf, for its manual page. What they mean in full, the daemon knows.
+//! The one table of the keys of swanctl.conf: how their values are written, what they default to and mean.
+//!
+//! What is sent as a list or as the content of a file, what `swanctl --check` accepts and the manual page come from here.
+//! What of it the daemon has built, the daemon knows.
+
+use std::fmt;
+
+use super::{COUNT, Kind as Scalar, PORT as PORT_NUMBER};
 
 /// A key of swanctl.conf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Its name, or several that belong together.
+    /// Its name, or several that belong together, separated by commas.
     pub name: &'static str,
     /// What the value is.
-    pub kind: &'static str,
+    pub kind: Kind,
     /// The default; empty if there is none.
     pub default: &'static str,
     /// What it does, as a clause.
     pub meaning: &'static str,
 }
 
-const fn key(name: &'static str, kind: &'static str, default: &'static str, meaning: &'static str) -> Key {
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As in strongswan.conf.
+    Scalar(Scalar),
+    /// A number of 64 bits.
+    Packets,
+    /// Six binary digits.
+    Dscp,
+    /// A number, or `%unique` or `%unique-dir`.
+    InterfaceId,
+    /// `mark[/mask]`, where the mark may be this word, with or without `-dir` behind it.
+    Mark(&'static str),
+    /// none, trap, start and their older names, joined by `|`.
+    Actions,
+    /// A number or mtu.
+    Padding,
+    /// yes, no or encap.
+    PerCpu,
+    /// An identity.
+    Identity,
+    /// The way of authentication, with constraints.
+    Auth,
+    /// Text, `0x` and hexadecimal digits or `0s` and base64.
+    Secret,
+    /// Hexadecimal digits.
+    Hexadecimal,
+    /// A subnet, or two addresses with `-` between them.
+    Range,
+    /// A list of anything.
+    List,
+    /// A list of addresses, subnets, ranges and names.
+    Addresses,
+    /// A list of addresses.
+    Hosts,
+    /// A list of addresses and subnets.
+    Attributes,
+    /// A list of proposals of IKE.
+    IkeProposals,
+    /// A list of proposals of ESP.
+    EspProposals,
+    /// A list of proposals of AH.
+    AhProposals,
+    /// A list of traffic selectors.
+    Selectors,
+    /// The content of a file of this directory.
+    File(&'static str),
+    /// The contents of files of this directory, as a list.
+    Files(&'static str),
+    /// No value but a section.
+    Section,
+}
+
+impl Key {
+    /// Whether a name is that of this key's value; a section has none. Names are compared as the daemon does, in any case.
+    pub fn is(&self, name: &str) -> bool {
+        self.kind != Kind::Section && self.name.split(", ").any(|pattern| fits(pattern, name))
+    }
+}
+
+impl Kind {
+    /// Whether a value consists of items separated by commas.
+    pub fn is_list(self) -> bool {
+        match self {
+            Self::List
+            | Self::Addresses
+            | Self::Hosts
+            | Self::Attributes
+            | Self::Selectors
+            | Self::Files(_) => true,
+            Self::IkeProposals | Self::EspProposals | Self::AhProposals => true,
+            Self::Scalar(_)
+            | Self::Packets
+            | Self::Dscp
+            | Self::InterfaceId
+            | Self::Mark(_)
+            | Self::Actions => false,
+            Self::Padding | Self::PerCpu | Self::Identity | Self::Auth | Self::Secret | Self::Hexadecimal => {
+                false
+            }
+            Self::Range | Self::File(_) | Self::Section => false,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scalar(scalar) => return scalar.fmt(f),
+            Self::Packets => "integer",
+            Self::Dscp => "6 binary digits",
+            Self::InterfaceId => "integer, %unique, %unique-dir",
+            Self::Mark(_) => "mark[/mask]",
+            Self::Actions => "none, trap, start, trap|start",
+            Self::Padding => "integer or mtu",
+            Self::PerCpu => "yes, no, encap",
+            Self::Identity => "identity",
+            Self::Auth | Self::Secret => "text",
+            Self::Hexadecimal => "hexadecimal",
+            Self::Range => "subnet or range",
+            Self::List | Self::Addresses | Self::Hosts | Self::Attributes | Self::Selectors => "list",
+            Self::IkeProposals | Self::EspProposals | Self::AhProposals => "list",
+            Self::File(_) => "file",
+            Self::Files(_) => "list of files",
+            Self::Section => "section",
+        })
+    }
+}
+
+/// The keys of the section at a path from the root; `None` if no section belongs there.
+pub fn keys_at(path: &[&str]) -> Option<&'static [Key]> {
+    sections().find_map(|(pattern, keys)| {
+        (pattern.split('.').count() == path.len() && leads(pattern, path)).then_some(keys)
+    })
+}
+
+/// Whether sections with keys lie below a path from the root.
+pub fn is_section(path: &[&str]) -> bool {
+    sections().any(|(pattern, _)| pattern.split('.').count() > path.len() && leads(pattern, path))
+}
+
+/// The key of that name, in any of the sections that start with this name.
+pub fn key_in(section: &str, name: &str) -> Option<&'static Key> {
+    sections()
+        .filter(|(pattern, _)| pattern.split('.').next() == Some(section))
+        .find_map(|(_, keys)| keys.iter().find(|key| key.is(name)))
+}
+
+fn sections() -> impl Iterator<Item = (&'static str, &'static [Key])> {
+    KEYS.iter().flat_map(|(patterns, keys)| patterns.split(", ").map(|pattern| (pattern, *keys)))
+}
+
+fn leads(pattern: &str, path: &[&str]) -> bool {
+    pattern.split('.').zip(path).all(|(wanted, name)| fits(wanted, name))
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    match (pattern, pattern.strip_suffix("<suffix>")) {
+        ("<number>", _) => name.parse::<u16>().is_ok(),
+        (_, Some(start)) => {
+            name.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+        }
+        (pattern, None) => pattern.starts_with('<') || pattern.eq_ignore_ascii_case(name),
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
     Key { name, kind, default, meaning }
 }
+
+const fn words(words: &'static [&'static str]) -> Kind {
+    Kind::Scalar(Scalar::Choice(words))
+}
+
+const BOOL: Kind = Kind::Scalar(Scalar::Bool);
+const TIME: Kind = Kind::Scalar(Scalar::Time);
+const SIZE: Kind = Kind::Scalar(Scalar::Size);
+const TEXT: Kind = Kind::Scalar(Scalar::Text);
+const PORT: Kind = Kind::Scalar(PORT_NUMBER);
+const COUNT_32: Kind = Kind::Scalar(COUNT);
 
 /// The keys by section; `<name>` stands for any one name.
 #[rustfmt::skip]
 pub const KEYS: &[(&str, &[Key])] = &[
     ("connections.<conn>", &[
-        key("version", "0, 1, 2", "0", "IKE version; 0 initiates version 2. Version 1 is refused"),
-        key("local_addrs", "list", "%any", "own addresses: address, subnet, range or name"),
-        key("remote_addrs", "list", "%any", "addresses of the peer; the first that is no subnet or range is the one to contact"),
-        key("local_port", "integer", "500", "own UDP port"),
-        key("remote_port", "integer", "500", "UDP port of the peer; another than 500 is kept, without moving to 4500"),
-        key("proposals", "list", "default", "proposals of the IKE SA"),
-        key("vips", "list", "", "virtual addresses to ask for; 0.0.0.0 or :: for any"),
-        key("aggressive", "yes or no", "no", "IKEv1 only"),
-        key("pull", "yes or no", "yes", "IKEv1 only"),
-        key("dscp", "6 binary digits", "000000", "DSCP of IKE packets"),
-        key("encap", "yes or no", "no", "whether UDP encapsulation is forced"),
-        key("mobike", "yes or no", "yes", "whether MOBIKE is offered"),
-        key("dpd_delay", "time", "0s", "interval of liveness checks; 0 for none"),
-        key("dpd_timeout", "time", "0s", "IKEv1 only"),
-        key("fragmentation", "yes, accept, force, no", "yes", "IKE fragmentation"),
-        key("childless", "allow, prefer, force, never", "allow", "IKE SAs without a CHILD SA"),
-        key("send_certreq", "yes or no", "yes", "whether certificates are asked for"),
-        key("send_cert", "always, ifasked, never", "ifasked", "when own certificates are sent"),
-        key("ocsp", "never, reply, request, both", "reply", "OCSP within IKE"),
-        key("ppk_id", "identity", "", "id of the post-quantum pre-shared key"),
-        key("ppk_required", "yes or no", "no", "whether such a key is indispensable"),
-        key("keyingtries", "integer", "1", "rounds of retransmissions when initiating; 0 for ever"),
-        key("unique", "never, no, keep, replace", "no", "what becomes of older IKE SAs of the same peer"),
-        key("reauth_time", "time", "0s", "time until reauthentication"),
-        key("rekey_time", "time", "4h", "time until the IKE SA is rekeyed; 0 if only reauth_time is set"),
-        key("over_time", "time", "10 %", "time beyond rekeying or reauthentication after which the IKE SA is closed"),
-        key("rand_time", "time", "over_time", "random part by which rekeying comes earlier"),
-        key("pools", "list", "", "pools to serve virtual addresses from"),
-        key("if_id_in", "integer, %unique, %unique-dir", "0", "XFRM interface id, inbound"),
-        key("if_id_out", "integer, %unique, %unique-dir", "0", "XFRM interface id, outbound"),
+        key("version", words(&["0", "1", "2"]), "0", "IKE version; 0 initiates version 2. Version 1 is refused"),
+        key("local_addrs", Kind::Addresses, "%any", "own addresses: address, subnet, range or name"),
+        key("remote_addrs", Kind::Addresses, "%any", "addresses of the peer; the first that is no subnet or range is the one to contact"),
+        key("local_port", PORT, "500", "own UDP port"),
+        key("remote_port", PORT, "500", "UDP port of the peer; another than 500 is kept, without moving to 4500"),
+        key("proposals", Kind::IkeProposals, "default", "proposals of the IKE SA"),
+        key("vips", Kind::Hosts, "", "virtual addresses to ask for; 0.0.0.0 or :: for any"),
+        key("aggressive", BOOL, "no", "IKEv1 only"),
+        key("pull", BOOL, "yes", "IKEv1 only"),
+        key("dscp", Kind::Dscp, "000000", "DSCP of IKE packets"),
+        key("encap", BOOL, "no", "whether UDP encapsulation is forced"),
+        key("mobike", BOOL, "yes", "whether MOBIKE is offered"),
+        key("dpd_delay", TIME, "0s", "interval of liveness checks; 0 for none"),
+        key("dpd_timeout", TIME, "0s", "IKEv1 only"),
+        key("fragmentation", words(&["yes", "accept", "force", "no"]), "yes", "IKE fragmentation"),
+        key("childless", words(&["allow", "prefer", "force", "never"]), "allow", "IKE SAs without a CHILD SA"),
+        key("send_certreq", BOOL, "yes", "whether certificates are asked for"),
+        key("send_cert", words(&["always", "ifasked", "never"]), "ifasked", "when own certificates are sent"),
+        key("ocsp", words(&["never", "reply", "request", "both"]), "reply", "OCSP within IKE"),
+        key("ppk_id", Kind::Identity, "", "id of the post-quantum pre-shared key"),
+        key("ppk_required", BOOL, "no", "whether such a key is indispensable"),
+        key("keyingtries", COUNT_32, "1", "rounds of retransmissions when initiating; 0 for ever"),
+        key("unique", words(&["never", "no", "keep", "replace"]), "no", "what becomes of older IKE SAs of the same peer"),
+        key("reauth_time", TIME, "0s", "time until reauthentication"),
+        key("rekey_time", TIME, "4h", "time until the IKE SA is rekeyed; 0 if only reauth_time is set"),
+        key("over_time", TIME, "10 %", "time beyond rekeying or reauthentication after which the IKE SA is closed"),
+        key("rand_time", TIME, "over_time", "random part by which rekeying comes earlier"),
+        key("pools", Kind::List, "", "pools to serve virtual addresses from"),
+        key("if_id_in", Kind::InterfaceId, "0", "XFRM interface id, inbound"),
+        key("if_id_out", Kind::InterfaceId, "0", "XFRM interface id, outbound"),
     ]),
     ("connections.<conn>.local<suffix>, connections.<conn>.remote<suffix>", &[
-        key("round", "integer", "0", "order of authentication rounds"),
-        key("auth", "text", "pubkey", "psk, pubkey, eap-<method>, or constraints of keys and hashes such as rsa-2048-sha256"),
-        key("id", "identity", "", "own: subject of the certificate, else the address; of the peer: any"),
-        key("eap_id", "identity", "id", "EAP identity"),
-        key("aaa_id", "identity", "id of the peer", "identity of the EAP server"),
-        key("certs", "list of files", "", "own certificates, or those the peer may use; below x509"),
-        key("cert<suffix>", "section", "", "a certificate by file, or by handle, slot and module"),
-        key("pubkeys", "list of files", "", "raw public keys; below pubkey"),
-        key("groups", "list", "", "remote: groups, of which the peer must be in one"),
-        key("cert_policy", "list", "", "remote: policies, of which the certificate must have one"),
-        key("cacerts", "list of files", "", "remote: CAs, one of which must have issued; below x509ca"),
-        key("cacert<suffix>", "section", "", "remote: a CA by file, or by handle, slot and module"),
-        key("ca_id", "identity", "", "remote: identity of a CA of the chain"),
-        key("revocation", "strict, ifuri, relaxed", "relaxed", "remote: how much must be known about revocation"),
+        key("round", COUNT_32, "0", "order of authentication rounds"),
+        key("auth", Kind::Auth, "pubkey", "psk, pubkey, eap-<method>, or constraints of keys and hashes such as rsa-2048-sha256"),
+        key("id", Kind::Identity, "", "own: subject of the certificate, else the address; of the peer: any"),
+        key("eap_id", Kind::Identity, "id", "EAP identity"),
+        key("aaa_id", Kind::Identity, "id of the peer", "identity of the EAP server"),
+        key("xauth_id", Kind::Identity, "id", "IKEv1 only"),
+        key("certs", Kind::Files("x509"), "", "own certificates, or those the peer may use; below x509"),
+        key("cert<suffix>", Kind::Section, "", "a certificate by file, or by handle, slot and module"),
+        key("pubkeys", Kind::Files("pubkey"), "", "raw public keys; below pubkey"),
+        key("groups", Kind::List, "", "remote: groups, of which the peer must be in one"),
+        key("cert_policy", Kind::List, "", "remote: policies, of which the certificate must have one"),
+        key("cacerts", Kind::Files("x509ca"), "", "remote: CAs, one of which must have issued; below x509ca"),
+        key("cacert<suffix>", Kind::Section, "", "remote: a CA by file, or by handle, slot and module"),
+        key("ca_id", Kind::Identity, "", "remote: identity of a CA of the chain"),
+        key("revocation", words(&["strict", "ifuri", "relaxed"]), "relaxed", "remote: how much must be known about revocation"),
+    ]),
+    ("connections.<conn>.local<suffix>.cert<suffix>, connections.<conn>.local<suffix>.cacert<suffix>, \
+      connections.<conn>.remote<suffix>.cert<suffix>, connections.<conn>.remote<suffix>.cacert<suffix>", &[
+        key("file", TEXT, "", "a file that the daemon reads"),
+        key("handle", Kind::Hexadecimal, "", "id of the certificate on a token"),
+        key("slot", COUNT_32, "", "slot of the token"),
+        key("module", TEXT, "", "module of the token"),
     ]),
     ("connections.<conn>.children.<child>", &[
-        key("esp_proposals", "list", "default", "proposals of ESP"),
-        key("ah_proposals", "list", "", "proposals of AH, instead of ESP unless both are given"),
-        key("sha256_96", "yes or no", "no", "whether HMAC-SHA-256 is cut to 96 bits"),
-        key("local_ts", "list", "dynamic", "own traffic: net[proto/port]"),
-        key("remote_ts", "list", "dynamic", "traffic of the peer"),
-        key("rekey_time", "time", "1h", "time until the CHILD SA is rekeyed"),
-        key("life_time", "time", "rekey_time + 10 %", "time until it is closed"),
-        key("rand_time", "time", "life_time - rekey_time", "random part by which rekeying comes earlier"),
-        key("rekey_bytes, rekey_packets", "size, integer", "0", "traffic until it is rekeyed"),
-        key("life_bytes, life_packets", "size, integer", "rekey + 10 %", "traffic until it is closed"),
-        key("rand_bytes, rand_packets", "size, integer", "life - rekey", "random part"),
-        key("updown", "text", "", "command run when it comes and goes"),
-        key("hostaccess", "yes or no", "no", "passed to that command"),
-        key("mode", "tunnel, transport, beet, pass, drop", "tunnel", "what becomes of the traffic"),
-        key("policies", "yes or no", "yes", "whether policies are installed"),
-        key("policies_fwd_out", "yes or no", "no", "whether outbound forward policies are installed"),
-        key("dpd_action", "clear, trap, start", "clear", "what to do when the peer is gone"),
-        key("start_action", "none, trap, start, trap|start", "none", "what to do when it is loaded"),
-        key("close_action", "none, trap, start", "none", "what to do when the peer closes it"),
-        key("ipcomp", "yes or no", "no", "whether compression is offered"),
-        key("inactivity", "time", "0s", "time without traffic after which it is closed"),
-        key("reqid", "integer", "0", "fixed reqid; 0 for one of its own"),
-        key("priority", "integer", "0", "fixed priority of policies; 0 for a computed one"),
-        key("interface", "text", "", "interface to which policies are limited"),
-        key("mark_in, mark_out", "mark[/mask]", "0/0", "marks of policies and SAs"),
-        key("mark_in_sa", "yes or no", "no", "whether mark_in is set on the inbound SA"),
-        key("set_mark_in, set_mark_out", "mark[/mask]", "0/0", "marks set on packets"),
-        key("if_id_in, if_id_out", "integer, %unique, %unique-dir", "0", "XFRM interface ids; those of the connection by default"),
-        key("label", "text", "", "security label"),
-        key("label_mode", "system, simple, selinux", "system", "how labels are used"),
-        key("tfc_padding", "integer or mtu", "0", "padding of traffic flow confidentiality"),
-        key("replay_window", "packets", "32", "size of the replay window; 0 for none"),
-        key("per_cpu_sas", "yes, no, encap", "no", "whether there is an SA for each processor"),
-        key("hw_offload", "no, crypto, packet, auto", "no", "offload to the interface"),
-        key("copy_df, copy_ecn", "yes or no", "yes", "whether DF and ECN are copied to the outer header"),
-        key("copy_dscp", "out, in, yes, no", "out", "in which direction DSCP is copied"),
-        key("icmp", "yes or no", "no", "whether ICMP errors are accepted"),
+        key("esp_proposals", Kind::EspProposals, "default", "proposals of ESP"),
+        key("ah_proposals", Kind::AhProposals, "", "proposals of AH, instead of ESP unless both are given"),
+        key("sha256_96", BOOL, "no", "whether HMAC-SHA-256 is cut to 96 bits"),
+        key("local_ts", Kind::Selectors, "dynamic", "own traffic: net[proto/port]"),
+        key("remote_ts", Kind::Selectors, "dynamic", "traffic of the peer"),
+        key("rekey_time", TIME, "1h", "time until the CHILD SA is rekeyed"),
+        key("life_time", TIME, "rekey_time + 10 %", "time until it is closed"),
+        key("rand_time", TIME, "life_time - rekey_time", "random part by which rekeying comes earlier"),
+        key("rekey_bytes", SIZE, "0", "traffic until it is rekeyed"),
+        key("rekey_packets", Kind::Packets, "0", "traffic until it is rekeyed"),
+        key("life_bytes", SIZE, "rekey_bytes + 10 %", "traffic until it is closed"),
+        key("life_packets", Kind::Packets, "rekey_packets + 10 %", "traffic until it is closed"),
+        key("rand_bytes", SIZE, "life_bytes - rekey_bytes", "random part"),
+        key("rand_packets", Kind::Packets, "life_packets - rekey_packets", "random part"),
+        key("updown", TEXT, "", "command run when it comes and goes"),
+        key("hostaccess", BOOL, "no", "passed to that command"),
+        key("mode", words(&["tunnel", "transport", "transport_proxy", "beet", "iptfs", "pass", "drop"]), "tunnel", "what becomes of the traffic"),
+        key("policies", BOOL, "yes", "whether policies are installed"),
+        key("policies_fwd_out", BOOL, "no", "whether outbound forward policies are installed"),
+        key("dpd_action", Kind::Actions, "clear", "what to do when the peer is gone"),
+        key("start_action", Kind::Actions, "none", "what to do when it is loaded"),
+        key("close_action", Kind::Actions, "none", "what to do when the peer closes it"),
+        key("ipcomp", BOOL, "no", "whether compression is offered"),
+        key("inactivity", TIME, "0s", "time without traffic after which it is closed"),
+        key("reqid", COUNT_32, "0", "fixed reqid; 0 for one of its own"),
+        key("priority", COUNT_32, "0", "fixed priority of policies; 0 for a computed one"),
+        key("interface", TEXT, "", "interface to which policies are limited"),
+        key("mark_in, mark_out", Kind::Mark("%unique"), "0/0", "marks of policies and SAs"),
+        key("mark_in_sa", BOOL, "no", "whether mark_in is set on the inbound SA"),
+        key("set_mark_in, set_mark_out", Kind::Mark("%same"), "0/0", "marks set on packets"),
+        key("if_id_in, if_id_out", Kind::InterfaceId, "0", "XFRM interface ids; those of the connection by default"),
+        key("label", TEXT, "", "security label"),
+        key("label_mode", words(&["system", "simple", "selinux"]), "system", "how labels are used"),
+        key("tfc_padding", Kind::Padding, "0", "padding of traffic flow confidentiality"),
+        key("replay_window", COUNT_32, "32", "size of the replay window; 0 for none"),
+        key("per_cpu_sas", Kind::PerCpu, "no", "whether there is an SA for each processor"),
+        key("hw_offload", words(&["no", "yes", "crypto", "packet", "auto"]), "no", "offload to the interface"),
+        key("copy_df, copy_ecn", BOOL, "yes", "whether DF and ECN are copied to the outer header"),
+        key("copy_dscp", words(&["out", "in", "yes", "no"]), "out", "in which direction DSCP is copied"),
+        key("icmp", BOOL, "no", "whether ICMP errors are accepted"),
     ]),
-    ("secrets.eap<suffix>, secrets.ike<suffix>, secrets.ppk<suffix>", &[
-        key("secret", "text", "", "the secret: text, 0x and hexadecimal digits, or 0s and base64"),
-        key("id<suffix>", "identity", "", "an owner; without any the secret is for all"),
+    ("secrets.eap<suffix>, secrets.xauth<suffix>, secrets.ntlm<suffix>, secrets.ike<suffix>, secrets.ppk<suffix>", &[
+        key("secret", Kind::Secret, "", "the secret: text, 0x and hexadecimal digits, or 0s and base64"),
+        key("id<suffix>", Kind::Identity, "", "an owner; without any the secret is for all"),
     ]),
     ("secrets.private<suffix>, secrets.rsa<suffix>, secrets.ecdsa<suffix>, secrets.pkcs8<suffix>, secrets.pkcs12<suffix>", &[
-        key("file", "text", "", "name of a file in the directory of that name"),
-        key("secret<suffix>", "text", "", "its passphrase"),
+        key("file", TEXT, "", "name of a file in the directory of that name"),
+        key("secret<suffix>", TEXT, "", "its passphrase"),
     ]),
     ("secrets.token<suffix>", &[
-        key("handle", "hexadecimal", "", "id of the key on the token"),
-        key("slot", "integer", "", "slot of the token"),
-        key("module", "text", "", "module of the token"),
-        key("pin", "text", "", "its PIN; asked for if missing"),
+        key("handle", Kind::Hexadecimal, "", "id of the key on the token"),
+        key("slot", COUNT_32, "", "slot of the token"),
+        key("module", TEXT, "", "module of the token"),
+        key("pin", TEXT, "", "its PIN; asked for if missing"),
     ]),
     ("pools.<name>", &[
-        key("addrs", "subnet or range", "", "addresses to hand out"),
-        key("dns, nbns, dhcp, netmask, server, subnet, p_cscf, split_include, split_exclude", "list", "", "attributes handed out"),
-        key("<number>", "list", "", "an attribute by its number"),
+        key("addrs", Kind::Range, "", "addresses to hand out"),
+        key("dns, nbns, dhcp, netmask, server, subnet, p_cscf, split_include, split_exclude, address", Kind::Attributes, "", "attributes handed out"),
+        key("<number>", Kind::Attributes, "", "an attribute by its number"),
     ]),
     ("authorities.<name>", &[
-        key("cacert", "file", "", "certificate of the CA; below x509ca"),
-        key("file", "path", "", "its certificate as a file that the daemon reads"),
-        key("crl_uris", "list", "", "where its revocation lists are"),
-        key("ocsp_uris", "list", "", "where its OCSP responders are"),
-        key("cert_uri_base", "text", "", "where certificates are found by their hash"),
+        key("cacert", Kind::File("x509ca"), "", "certificate of the CA; below x509ca"),
+        key("file", TEXT, "", "its certificate as a file that the daemon reads"),
+        key("crl_uris", Kind::List, "", "where its revocation lists are"),
+        key("ocsp_uris", Kind::List, "", "where its OCSP responders are"),
+        key("cert_uri_base", TEXT, "", "where certificates are found by their hash"),
     ]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &[&str], name: &str) -> Option<Kind> {
+        keys_at(path)?.iter().find(|key| key.is(name)).map(|key| key.kind)
+    }
+
+    #[test]
+    fn keys_are_found_by_the_path_of_their_section() {
+        assert_eq!(found(&["connections", "gw", "children", "net"], "mark_out"), Some(Kind::Mark("%unique")));
+        assert_eq!(found(&["connections", "gw", "Local-2"], "certs"), Some(Kind::Files("x509")));
+        assert_eq!(found(&["connections", "gw", "remote", "cacert1"], "slot"), Some(COUNT_32));
+        assert_eq!(found(&["connections", "gw", "remote"], "cert_policy"), Some(Kind::List));
+        assert_eq!(found(&["secrets", "ike-moon"], "id-2"), Some(Kind::Identity));
+        assert_eq!(found(&["pools", "p"], "28676"), Some(Kind::Attributes));
+        assert_eq!(found(&["connections", "gw"], "esp_proposals"), None);
+        assert_eq!(keys_at(&["connections", "gw", "childs", "net"]), None);
+        assert!(is_section(&["connections", "gw", "children"]));
+        assert!(!is_section(&["secrets", "foo"]));
+    }
+
+    #[test]
+    fn no_key_of_a_section_is_listed_twice() {
+        for (section, keys) in KEYS {
+            let mut names: Vec<&str> = keys.iter().flat_map(|key| key.name.split(", ")).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{section}");
+        }
+    }
+}

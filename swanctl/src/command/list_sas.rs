@@ -3,7 +3,7 @@
 use vici::Message;
 
 use super::initiate::{add_ids, add_names};
-use super::{Command, Run};
+use super::{Command, Run, watch};
 use crate::args::{JSON, Options, PRETTY, RAW, flag, value};
 use crate::failure::{Outcome, Status};
 use crate::render;
@@ -23,6 +23,7 @@ pub(super) const COMMAND: Command = Command {
         RAW,
         PRETTY,
         JSON,
+        flag("watch", 'w', "show a table, again every second"),
     ],
     run: Run::Connected(run),
 };
@@ -31,8 +32,12 @@ fn run(session: &mut Session<'_>, options: &Options) -> Outcome {
     let mut request = Message::new();
     add_names(&mut request, options, ["ike", "child"]);
     add_ids(&mut request, options, ["ike-id", "child-id"])?;
-    if options.has("noblock") {
+    let watched = options.has("watch");
+    if watched || options.has("noblock") {
         request.push("noblock", "yes");
+    }
+    if watched {
+        return watch::watch(session, &request);
     }
     let labels = Labels { event: "list-sa event", reply: "list-sas reply" };
     session

@@ -24,11 +24,7 @@ pub(super) const STAGE: Stage = Stage {
     get: "get-authorities",
     load: "load-authority",
     unload: "unload-authority",
-    form: |key| match key {
-        "cacert" => Form::File("x509ca"),
-        "crl_uris" | "ocsp_uris" => Form::List,
-        _ => Form::Text,
-    },
+    form: |key| Form::of("authorities", key),
     names: |reply| listed(reply, "authorities"),
 };
 

@@ -28,34 +28,12 @@ pub(super) const STAGE: Stage = Stage {
     get: "get-conns",
     load: "load-conn",
     unload: "unload-conn",
-    form,
+    form: |key| Form::of("connections", key),
     names: |reply| listed(reply, "conns"),
 };
 
 fn run(session: &mut Session<'_>, options: &Options) -> Outcome {
     stage::run(session, &Config::load(options)?, &STAGE)
-}
-
-fn form(key: &str) -> Form {
-    const LISTS: [&str; 11] = [
-        "local_addrs",
-        "remote_addrs",
-        "proposals",
-        "esp_proposals",
-        "ah_proposals",
-        "local_ts",
-        "remote_ts",
-        "vips",
-        "pools",
-        "groups",
-        "cert_policy",
-    ];
-    const FILES: [(&str, &str); 3] = [("certs", "x509"), ("cacerts", "x509ca"), ("pubkeys", "pubkey")];
-    if LISTS.iter().any(|list| list.eq_ignore_ascii_case(key)) {
-        return Form::List;
-    }
-    let files = FILES.iter().find(|(files, _)| files.eq_ignore_ascii_case(key));
-    files.map_or(Form::Text, |(_, directory)| Form::Files(directory))
 }
 
 /// The names in a list of a reply.

@@ -11,6 +11,7 @@ use vici::{Message, Packet};
 
 use crate::args;
 use crate::failure::{Failure, Status};
+use crate::progress::Audience;
 use crate::session::Session;
 
 /// A daemon that holds names and refuses those that start with `bad`.
@@ -106,7 +107,8 @@ fn run(daemon: Daemon, directory: &Path, line: &[&str]) -> Run {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let format = invocation.options.format();
     let client = Client::from_stream(ours);
-    let mut session = Session { client, format, debug_level: 0, out: &mut out, err: &mut err };
+    let mut session =
+        Session { client, format, debug_level: 0, audience: Audience::Nobody, out: &mut out, err: &mut err };
     let outcome = match invocation.command.map(|command| &command.run) {
         Some(super::Run::Connected(run)) => run(&mut session, &invocation.options),
         _ => panic!("the test runs a command of the daemon"),

@@ -1,5 +1,7 @@
 //! The commands, a file each.
 
+mod check;
+mod completions;
 mod counters;
 mod flush_certs;
 mod follow;
@@ -22,9 +24,12 @@ mod reload_settings;
 mod stats;
 mod terminate;
 mod version;
+mod watch;
 
 #[cfg(test)]
 mod load_tests;
+
+use std::io::Write;
 
 use crate::args::{Opt, Options};
 use crate::failure::Outcome;
@@ -46,6 +51,8 @@ pub(crate) struct Command {
 pub(crate) enum Run {
     /// Over a connection to the daemon.
     Connected(fn(&mut Session<'_>, &Options) -> Outcome),
+    /// Without a daemon.
+    Alone(fn(&Options, &mut dyn Write, &mut dyn Write) -> Outcome),
     /// The usage, without a daemon.
     Help,
     /// The version of this program without a daemon, or that of the daemon.
@@ -77,6 +84,8 @@ pub(crate) const ALL: &[Command] = &[
     version::COMMAND,
     stats::COMMAND,
     reload_settings::COMMAND,
+    check::COMMAND,
+    completions::COMMAND,
     Command {
         name: "help",
         short: 'h',

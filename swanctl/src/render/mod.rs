@@ -9,6 +9,7 @@ pub(crate) mod list_conns;
 pub(crate) mod list_sas;
 pub(crate) mod raw;
 pub(crate) mod stats;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod version;
 
