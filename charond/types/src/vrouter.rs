@@ -14,7 +14,7 @@ use crate::connection::Toggle;
 use crate::secret::Secret;
 
 pub use check::VrouterFault;
-pub use snapshot::{VrouterCounters, VrouterReason, VrouterSnapshot, VrouterState};
+pub use snapshot::{VrouterReason, VrouterSnapshot, VrouterState};
 
 /// The version of the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,13 +72,25 @@ pub struct Garp {
     pub delay: Duration,
     /// From then on again and again at this interval; zero for none.
     pub refresh: Duration,
+    /// Announcements at each refresh, 1 to 255.
+    pub refresh_repeat: u8,
     /// Announcements after a router of lower priority was heard; 0 for none.
     pub lower_priority_repeat: u8,
+    /// From these to a second round; zero for none.
+    pub lower_priority_delay: Duration,
 }
 
+/// keepalived's.
 impl Default for Garp {
     fn default() -> Self {
-        Self { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, lower_priority_repeat: 5 }
+        Self {
+            repeat: 5,
+            delay: Duration::from_secs(5),
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_priority_repeat: 5,
+            lower_priority_delay: Duration::from_secs(5),
+        }
     }
 }
 

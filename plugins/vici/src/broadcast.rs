@@ -31,7 +31,7 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
                 }
             })
         }
-        EventKind::IkeUpdown | EventKind::ChildUpdown | EventKind::ChildRekey => {
+        EventKind::IkeUpdown | EventKind::ChildUpdown | EventKind::ChildRekey | EventKind::VrouterState => {
             let mut events =
                 server.bus.subscribe(DEPTH, Overflow::DropOldest, move |event| kind_of(event) == Some(kind));
             let server = Arc::clone(server);
@@ -49,6 +49,7 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
         | EventKind::ListConn
         | EventKind::ListCert
         | EventKind::ListAuthority
+        | EventKind::ListVrouter
         | EventKind::ControlLog
         | EventKind::IkeRekey
         | EventKind::IkeUpdate
@@ -62,6 +63,7 @@ fn kind_of(event: &Event) -> Option<EventKind> {
         Event::IkeUpDown(..) => Some(EventKind::IkeUpdown),
         Event::ChildUpDown(..) => Some(EventKind::ChildUpdown),
         Event::ChildRekeyed(..) => Some(EventKind::ChildRekey),
+        Event::VrouterState(..) => Some(EventKind::VrouterState),
         _ => None,
     }
 }
@@ -80,6 +82,7 @@ fn message(event: &Event, names: &ServiceNames) -> Option<Message> {
         Event::ChildRekeyed(ike_sa, old, new) => {
             render::ike_sa::with_rekeyed(&mut message, ike_sa, old, new, names);
         }
+        Event::VrouterState(vrouter, former) => return Some(render::vrouter::changed(vrouter, *former)),
         _ => return None,
     }
     Some(message)

@@ -37,6 +37,8 @@ events! {
     Alert "alert"
     Log "log"
     ControlLog "control-log"
+    ListVrouter "list-vrouter"
+    VrouterState "vrouter-state"
 }
 
 impl EventKind {

@@ -34,113 +34,59 @@ impl VrouterState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VrouterReason {
-    /// Just loaded.
+    /// It takes part, or takes part again.
     #[default]
-    Loaded,
+    Startup,
     /// It owns the addresses.
     Owner,
-    /// Nobody was heard for the down interval.
-    MasterDown,
+    /// Nothing was heard of an Active router.
+    NoResponse,
+    /// The Active router left.
+    ActiveLeft,
     /// The Active router had a lower priority.
     Preempted,
-    /// The Active router left by priority 0.
-    PriorityZero,
-    /// A router with a higher priority was heard.
-    HigherPriority,
-    /// A router with the same priority and a higher address was heard.
-    HigherAddress,
-    /// It takes part again.
-    Startup,
+    /// A router of higher priority, or of the same and with a higher address, is Active.
+    HigherPriority {
+        /// Its address.
+        by: IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// It was unloaded, or the daemon ends.
+    Stopped,
     /// Its interface does not exist.
     InterfaceMissing,
     /// Its interface is down.
     InterfaceDown,
     /// Its interface has no address that adverts could come from.
-    NoAddress,
-    /// A tracker.
-    Tracker,
+    NoPrimaryAddress,
+    /// Something that it tracks failed.
+    Tracked,
     /// Another router of its group.
     Group,
-    /// It was unloaded, or the daemon ends.
-    Shutdown,
+    /// Its definition changed.
+    Reconfigured,
 }
 
 impl VrouterReason {
-    /// Its name in messages; those of RFC 8347 where it has one.
+    /// Its name in messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Loaded => "loaded",
-            Self::Owner => "owner",
-            Self::MasterDown => "no-response",
-            Self::Preempted => "preempted",
-            Self::PriorityZero => "priority-zero",
-            Self::HigherPriority => "higher-priority",
-            Self::HigherAddress => "higher-address",
             Self::Startup => "startup",
+            Self::Owner => "owner",
+            Self::NoResponse => "no-response",
+            Self::ActiveLeft => "active-left",
+            Self::Preempted => "preempted",
+            Self::HigherPriority { .. } => "higher-priority",
+            Self::Stopped => "stopped",
             Self::InterfaceMissing => "interface-missing",
             Self::InterfaceDown => "interface-down",
-            Self::NoAddress => "no-primary-ip-address",
-            Self::Tracker => "tracker",
+            Self::NoPrimaryAddress => "no-primary-ip-address",
+            Self::Tracked => "tracked",
             Self::Group => "group",
-            Self::Shutdown => "shutdown",
+            Self::Reconfigured => "reconfigured",
         }
-    }
-}
-
-/// Counters by the names of the ietf-vrrp model (RFC 8347); those of its global part are counted for each router.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VrouterCounters {
-    /// `master-transitions`
-    pub master_transitions: u64,
-    /// `advertisement-rcvd`
-    pub advertisement_rcvd: u64,
-    /// `advertisement-sent`
-    pub advertisement_sent: u64,
-    /// `interval-errors`
-    pub interval_errors: u64,
-    /// `priority-zero-pkts-rcvd`
-    pub priority_zero_pkts_rcvd: u64,
-    /// `priority-zero-pkts-sent`
-    pub priority_zero_pkts_sent: u64,
-    /// `invalid-type-pkts-rcvd`
-    pub invalid_type_pkts_rcvd: u64,
-    /// `address-list-errors`
-    pub address_list_errors: u64,
-    /// `packet-length-errors`
-    pub packet_length_errors: u64,
-    /// `checksum-errors`
-    pub checksum_errors: u64,
-    /// `version-errors`
-    pub version_errors: u64,
-    /// `ip-ttl-errors`
-    pub ip_ttl_errors: u64,
-    /// `auth-type-errors`; not in the model.
-    pub auth_type_errors: u64,
-    /// `auth-failures`; not in the model.
-    pub auth_failures: u64,
-}
-
-impl VrouterCounters {
-    /// All of them with their names, in a fixed order.
-    #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 14] {
-        [
-            ("master-transitions", self.master_transitions),
-            ("advertisement-rcvd", self.advertisement_rcvd),
-            ("advertisement-sent", self.advertisement_sent),
-            ("interval-errors", self.interval_errors),
-            ("priority-zero-pkts-rcvd", self.priority_zero_pkts_rcvd),
-            ("priority-zero-pkts-sent", self.priority_zero_pkts_sent),
-            ("invalid-type-pkts-rcvd", self.invalid_type_pkts_rcvd),
-            ("address-list-errors", self.address_list_errors),
-            ("packet-length-errors", self.packet_length_errors),
-            ("checksum-errors", self.checksum_errors),
-            ("version-errors", self.version_errors),
-            ("ip-ttl-errors", self.ip_ttl_errors),
-            ("auth-type-errors", self.auth_type_errors),
-            ("auth-failures", self.auth_failures),
-        ]
     }
 }
 
@@ -173,6 +119,6 @@ pub struct VrouterSnapshot {
     pub vmac_interface: Option<String>,
     /// Names of the trackers that say bad.
     pub failing: Vec<String>,
-    /// Counters.
-    pub counters: VrouterCounters,
+    /// Counters by the names of the ietf-vrrp model (RFC 8347), in a fixed order; those of its global part are counted for each router.
+    pub counters: Vec<(&'static str, u64)>,
 }

@@ -25,6 +25,7 @@ mod unload_conn;
 mod unload_key;
 mod unload_shared;
 mod version;
+mod vrouters;
 
 use std::sync::Arc;
 
@@ -77,6 +78,10 @@ pub(crate) async fn run(
         "load-pool" => pools::load(request),
         "unload-pool" => pools::unload(request),
         "clear-creds" => clear_creds::run(server),
+        "load-vrouter" => vrouters::load(server, request).await,
+        "unload-vrouter" => vrouters::unload(server, request).await,
+        "get-vrouters" => vrouters::get(server),
+        "list-vrouters" => vrouters::list(server, request, emitter).await?,
         _ => return Ok(None),
     }))
 }

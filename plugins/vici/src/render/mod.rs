@@ -4,3 +4,4 @@ pub(crate) mod child_sa;
 pub(crate) mod connection;
 pub(crate) mod ike_sa;
 pub(crate) mod log;
+pub(crate) mod vrouter;
