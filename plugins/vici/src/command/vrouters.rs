@@ -3,10 +3,9 @@
 use tracing::info;
 use vici::Message;
 
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
 use crate::load_vrouter;
-use crate::outbound::Gone;
 use crate::render;
 use crate::reply;
 use crate::request::Request;
