@@ -178,10 +178,10 @@ impl VirtualRouter {
 
     /// The interface came up, went down, or changed the address that it sends from.
     pub fn handle_interface(&mut self, interface: InterfaceState, now: Now) {
-        let before = self.primary();
+        let before = (self.state, self.primary());
         self.interface = interface;
         self.settle(Reason::Startup, now);
-        if self.state == State::Active && before != self.primary() {
+        if before.0 == State::Active && self.state == State::Active && before.1 != self.primary() {
             self.advertise(now);
         }
     }
