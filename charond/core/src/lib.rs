@@ -11,4 +11,5 @@ pub mod credentials;
 pub mod kernel;
 pub mod log;
 pub mod plugin;
+pub mod policies;
 pub mod service;

@@ -319,4 +319,8 @@ pub struct ChildConfig {
     pub set_mark_in: Mark,
     /// Mark that packets get after they were sealed.
     pub set_mark_out: Mark,
+    /// Command line that is told of the child going up and down.
+    pub updown: Option<Arc<str>>,
+    /// Passed to `updown`: whether the host itself may be reached.
+    pub hostaccess: Toggle,
 }

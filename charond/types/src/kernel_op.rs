@@ -2,6 +2,8 @@
 //!
 //! Every backend (XFRM, PF_KEY, userspace ESP, the in-memory twin) takes these operations; protocol code produces them.
 
+mod priority;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -232,7 +234,7 @@ pub struct Policy {
     pub action: PolicyAction,
     /// What it is for, which ranks it before or behind others.
     pub class: PolicyClass,
-    /// Fixed priority, 0 for computed from the class and the selectors.
+    /// Fixed priority, 0 for computed from the class and the selectors: see [`Policy::effective_priority`].
     pub priority: u32,
     /// Mark.
     pub mark: Mark,

@@ -180,6 +180,16 @@ impl PartialOrd for TrafficSelector {
     }
 }
 
+/// The selectors of a packet that asked for a CHILD_SA, seen from here: one address on each side, with its protocol and
+/// ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PacketSelectors {
+    /// Where it comes from.
+    pub local: TrafficSelector,
+    /// Where it goes.
+    pub remote: TrafficSelector,
+}
+
 /// A selector as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SelectorPattern {

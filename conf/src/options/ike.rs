@@ -56,7 +56,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("cert_cache", Bool, "yes", Unit::None, Effective, "whether certificates of trusted peers and the signatures found good on them are kept in memory; read at start"),
     daemon("cache_crls", Bool, "no", Unit::None, NoMeaning("CRLs are not fetched"), "whether fetched CRLs are stored in x509crl"),
     daemon("reject_trusted_end_entity", Bool, "no", Unit::None, NoMeaning("not built"), "whether an end entity certificate that is itself trusted still needs its chain"),
-    daemon("ignore_acquire_ts", Bool, "no", Unit::None, NoMeaning("trap policies are not built"), "whether the selectors of the packet that triggered a CHILD SA are left out"),
+    daemon("ignore_acquire_ts", Bool, "no", Unit::None, Effective, "whether the selectors of the packet that triggered a CHILD SA are left out"),
     daemon("spi_min", Int { min: 256, max: 4_294_967_295 }, "0xc0000000", Unit::None, Effective, "lowest SPI of a CHILD SA"),
     daemon("spi_max", Int { min: 256, max: 4_294_967_295 }, "0xcfffffff", Unit::None, Effective, "highest SPI of a CHILD SA"),
     daemon("spi_mask", COUNT, "0", Unit::None, NoMeaning("the SPI of an IKE SA names its shard"), "bits of an IKE SPI that are fixed"),

@@ -74,20 +74,20 @@ pub(crate) async fn initiate(
     request: Initiate,
     done: oneshot::Sender<Result<(), EngineError>>,
 ) {
-    let Initiate { connection, child, tap } = request;
+    let Initiate { connection, child, packet, tap } = request;
     let order = Order { done: Some(done), tap };
     // A child joins an IKE_SA of its connection if there is one (`reuse_ikesa`).
     if let Some(child) = &child
         && shared.options.current().ike.reuse_ikesa.is_enabled()
         && let Some(peer) = shared.peers.of_connection(&connection.name).into_iter().next()
     {
-        let input = Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child)), order };
+        let input = Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child), packet), order };
         return shared.send(peer.spi, input).await;
     }
     let Some(path) = resolve_patiently(&shared, &connection).await else {
         return order.fail(EngineError::Failed);
     };
-    shared.send_any(Input::Initiate { connection, child, path, order }).await;
+    shared.send_any(Input::Initiate { connection, child, packet, path, order }).await;
 }
 
 /// As [`resolve`], again and again if `retry_initiate_interval` says so, for as long as the connection stays as it is.

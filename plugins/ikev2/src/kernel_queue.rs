@@ -7,11 +7,13 @@ use charon_core::service::BoxFuture;
 use charon_types::IkeSpi;
 use charon_types::endpoint::Path;
 use charon_types::kernel_op::{KernelEvent, KernelOp, KernelReply, KernelResult, SaKey, SaUsage};
+use charon_types::selector::PacketSelectors;
 use charon_types::snapshot::ChildSaSnapshot;
 use ikev2_proto::output::OpId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::acquire;
 use crate::shard::Input;
 use crate::shared::Shared;
 
@@ -65,9 +67,13 @@ pub(crate) fn follow_events(shared: &Arc<Shared>) -> JoinSet<()> {
         let shared = Arc::clone(shared);
         task.spawn(async move {
             while let Some(event) = events.recv().await {
-                let (KernelEvent::Expire { sa, .. } | KernelEvent::Mapping { sa, .. }) = event else {
-                    // Nothing is trapped.
-                    continue;
+                let sa = match event {
+                    KernelEvent::Acquire { reqid, source, destination } => {
+                        let packet = PacketSelectors { local: source, remote: destination };
+                        acquire::on_acquire(&shared, reqid, packet);
+                        continue;
+                    }
+                    KernelEvent::Expire { sa, .. } | KernelEvent::Mapping { sa, .. } => sa,
                 };
                 match shared.esp_space.shard(sa.spi) {
                     Some(shard) => shared.send_to(shard, Input::KernelEvent(sa, event)).await,

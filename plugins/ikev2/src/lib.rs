@@ -4,6 +4,7 @@
 //! the kernel queue do what takes time, `engine` takes commands. Protocol decisions are all in `ikev2-proto`.
 #![deny(unsafe_code)]
 
+mod acquire;
 mod credential_view;
 mod engine;
 mod events;
@@ -31,6 +32,7 @@ use charon_core::kernel::Reqids;
 use charon_core::plugin::{
     Component, LoadContext, LoadError, Plugin, Unload, daemon_settings, nothing_to_undo,
 };
+use charon_core::policies::Policies;
 use charon_core::service::{IkeEngine, IkeSockets, KernelIpsec, KernelNet};
 use charon_types::endpoint::Path;
 use ikev2_proto::Settings;
@@ -38,6 +40,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tracing::debug;
 
+use acquire::Acquires;
 use engine::Engine;
 use half_open::HalfOpenTable;
 use interfaces::UsableAddresses;
@@ -68,11 +71,18 @@ impl Plugin for Ikev2 {
             Component::new("sockets", |context| Box::pin(load_sockets(context)))
                 .provides::<dyn IkeSockets>()
                 .provides::<Sockets>(),
+            Component::new("policies", |context| Box::pin(load_policies(context)))
+                .provides::<Reqids>()
+                .provides::<Policies>()
+                .depends::<dyn KernelIpsec>()
+                .depends::<dyn KernelNet>(),
             Component::new("engine", |context| Box::pin(load_engine(context)))
                 .provides::<dyn IkeEngine>()
                 .depends::<Sockets>()
                 .depends::<Connections>()
                 .depends::<Credentials>()
+                .depends::<Reqids>()
+                .depends::<Policies>()
                 .depends::<dyn KernelIpsec>()
                 .depends::<dyn KernelNet>()
                 .wants_algorithms(),
@@ -94,12 +104,24 @@ async fn load_sockets(context: &mut LoadContext) -> Result<Unload, LoadError> {
     Ok(nothing_to_undo())
 }
 
+/// Traps and shunts, and the reqids that traps share with CHILD_SAs.
+#[expect(clippy::unused_async, reason = "every load is a future")]
+async fn load_policies(context: &mut LoadContext) -> Result<Unload, LoadError> {
+    let settings = context.settings().current();
+    let reqid_base = settings::reqid_base(&daemon_settings(&settings)).map_err(setting)?;
+    let reqids = Arc::new(Reqids::new(reqid_base));
+    let (kernel, net) = (context.require::<dyn KernelIpsec>()?, context.require::<dyn KernelNet>()?);
+    let policies = Arc::new(Policies::new(kernel, net, Arc::clone(&reqids)));
+    context.provide::<Reqids>(reqids)?;
+    context.provide::<Policies>(Arc::clone(&policies))?;
+    Ok(Box::new(move || Box::pin(async move { policies.clear().await })))
+}
+
 async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
     let settings = context.settings().current();
     let daemon = daemon_settings(&settings);
     let sockets = context.require::<Sockets>()?;
     let options = LiveOptions::new(context.settings().clone(), sockets.ports()).map_err(setting)?;
-    let reqid_base = settings::reqid_base(&daemon).map_err(setting)?;
     let net = context.require::<dyn KernelNet>()?;
     let usable = Arc::new(UsableAddresses::default());
     let interfaces = match settings::restricts_interfaces(&daemon).map_err(setting)? {
@@ -122,10 +144,12 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         names,
         bus: Arc::clone(context.bus()),
         connections,
+        policies: context.require::<Policies>()?,
+        acquires: Acquires::default(),
         credentials: context.require::<Credentials>()?,
         peers: Peers::default(),
         half_open: HalfOpenTable::new(),
-        ids: Ids::new(Reqids::new(reqid_base)),
+        ids: Ids::new(context.require::<Reqids>()?),
         space: SpiSpace::new(shards),
         esp_space: EspSpiSpace::new(spi_min, spi_max, shards),
         options,

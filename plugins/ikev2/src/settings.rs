@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) ike_sas_max: Option<NonZeroU32>,
     /// Whether requests of others to open an IKE_SA are ignored.
     pub(crate) initiator_only: Toggle,
+    /// Whether the packet that asks for a child is kept out of its negotiation.
+    pub(crate) ignore_acquire_ts: Toggle,
     /// Until the name of a peer is looked up again after that failed; zero for never.
     pub(crate) retry_initiate_interval: Duration,
 }
@@ -90,6 +92,7 @@ impl Options {
             limits: admission_limits(daemon)?,
             ike_sas_max: NonZeroU32::new(daemon.int("ikesa_limit")?),
             initiator_only: toggle(daemon, "initiator_only")?,
+            ignore_acquire_ts: toggle(daemon, "ignore_acquire_ts")?,
             retry_initiate_interval: daemon.time("retry_initiate_interval")?,
         })
     }

@@ -13,6 +13,7 @@ use charon_core::service::ike_engine::EngineError;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::kernel_op::{KernelEvent, KernelResult, SaKey};
+use charon_types::selector::PacketSelectors;
 use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 use charon_types::{IkeSpi, UniqueId};
 use ikev2_proto::Settings;
@@ -45,7 +46,13 @@ pub(crate) struct Datagram {
 /// Anything else for a shard.
 pub(crate) enum Input {
     /// Begin a handshake.
-    Initiate { connection: Arc<Connection>, child: Option<Arc<ChildConfig>>, path: Path, order: Order },
+    Initiate {
+        connection: Arc<Connection>,
+        child: Option<Arc<ChildConfig>>,
+        packet: Option<PacketSelectors>,
+        path: Path,
+        order: Order,
+    },
     /// Ask something of an IKE_SA.
     Command { spi: IkeSpi, ask: Ask, order: Order },
     /// A job is done.
@@ -64,7 +71,7 @@ pub(crate) enum Input {
 
 /// A command without its token.
 pub(crate) enum Ask {
-    InitiateChild(Arc<ChildConfig>),
+    InitiateChild(Arc<ChildConfig>, Option<PacketSelectors>),
     RekeyChild(UniqueId),
     TerminateChild(UniqueId),
     TerminateIke(ikev2_proto::ike_sa::Force),
@@ -158,8 +165,8 @@ impl Shard {
 
     fn handle_input(&mut self, env: &Env<'_>, input: Input) {
         match input {
-            Input::Initiate { connection, child, path, order } => {
-                self.initiate(env, connection, child, path, order)
+            Input::Initiate { connection, child, packet, path, order } => {
+                self.initiate(env, connection, child, packet, path, order)
             }
             Input::Command { spi, ask, order } => self.command(env, spi, ask, order),
             Input::Completion { spi, id, result } => {
@@ -242,6 +249,7 @@ impl Shard {
         env: &Env<'_>,
         connection: Arc<Connection>,
         child: Option<Arc<ChildConfig>>,
+        packet: Option<PacketSelectors>,
         path: Path,
         order: Order,
     ) {
@@ -253,7 +261,7 @@ impl Shard {
         }
         let token = self.token();
         self.shared.announce(unique_id, spi, Some(&connection), path);
-        let request = Initiate { unique_id, spi, connection, child, path, token: Some(token) };
+        let request = Initiate { unique_id, spi, connection, child, packet, path, token: Some(token) };
         let sa = span.in_scope(|| IkeSa::initiate(now(), env, request));
         let entry = Entry { sa, span, half_open: None, init_digest: None, orders: vec![(token, order)] };
         self.sas.insert(spi, Box::new(entry));
@@ -287,7 +295,8 @@ impl Shard {
         entry.orders.push((token, order));
         let token = Some(token);
         let command = match ask {
-            Ask::InitiateChild(child) => Command::InitiateChild { child, token },
+            Ask::InitiateChild(child, None) => Command::InitiateChild { child, token },
+            Ask::InitiateChild(child, Some(packet)) => Command::AcquireChild { child, packet, token },
             Ask::RekeyChild(child) => Command::RekeyChild { child, token },
             Ask::TerminateChild(child) => Command::TerminateChild { child, token },
             Ask::TerminateIke(force) => Command::TerminateIke { force, token },

@@ -8,6 +8,7 @@ use charon_core::bus::Bus;
 use charon_core::config::{Connections, ResolvedNames, ike_candidates, peer_candidates};
 use charon_core::credentials::Credentials;
 use charon_core::kernel::{PolicyKey, Reqids};
+use charon_core::policies::Policies;
 use charon_core::service::{KernelIpsec, KernelNet};
 use charon_crypto::CryptoProvider;
 use charon_types::connection::{Connection, Unique};
@@ -18,6 +19,7 @@ use ikev2_proto::Now;
 use ikev2_proto::env::{ConfigView, Env, IdSource, PeerView, ReqidKey, Settings};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::acquire::Acquires;
 use crate::credential_view::Trust;
 use crate::half_open::HalfOpenTable;
 use crate::interfaces::UsableAddresses;
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<Names>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) acquires: Acquires,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) peers: Peers,
     pub(crate) half_open: Arc<HalfOpenTable>,
@@ -55,7 +59,7 @@ pub(crate) struct Shared {
 pub(crate) struct Ids {
     ike: AtomicU32,
     child: AtomicU32,
-    reqids: Reqids,
+    reqids: Arc<Reqids>,
 }
 
 /// Messages dropped, by reason.
@@ -81,7 +85,7 @@ impl Counters {
 }
 
 impl Ids {
-    pub(crate) const fn new(reqids: Reqids) -> Self {
+    pub(crate) const fn new(reqids: Arc<Reqids>) -> Self {
         Self { ike: AtomicU32::new(1), child: AtomicU32::new(1), reqids }
     }
 

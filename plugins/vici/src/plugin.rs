@@ -7,6 +7,7 @@ use charon_core::config::Connections;
 use charon_core::control::Control;
 use charon_core::credentials::Credentials;
 use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
+use charon_core::policies::Policies;
 use charon_core::service::{BoxFuture, IkeEngine, SettingsReload, VrrpEngine};
 use charon_types::services::ServiceNames;
 use tokio::task::JoinSet;
@@ -45,6 +46,7 @@ impl Plugin for Vici {
                 .depends::<Credentials>()
                 .depends::<dyn IkeEngine>()
                 .wants::<dyn VrrpEngine>()
+                .depends::<Policies>()
                 .wants::<dyn SettingsReload>()
                 .wants_algorithms(),
         ]
@@ -72,6 +74,7 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
                 credentials: context.require::<Credentials>()?,
                 engine: context.require::<dyn IkeEngine>()?,
                 vrrp: context.want::<dyn VrrpEngine>()?,
+                policies: context.require::<Policies>()?,
                 log: context.log().clone(),
             },
             bus: Arc::clone(context.bus()),

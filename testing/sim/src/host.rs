@@ -125,6 +125,7 @@ impl Host {
             spi: self.fresh_spi(),
             connection: Arc::clone(&self.world.connection),
             child,
+            packet: None,
             path: Path {
                 local: SocketAddr::new(address(self.side), 500),
                 remote: SocketAddr::new(address(self.side.other()), 500),

@@ -29,9 +29,10 @@ impl fmt::Display for UnloadError {
 impl std::error::Error for UnloadError {}
 
 impl Control {
-    /// Loads a connection: new, or in place of the one of its name. What did not change keeps its SAs. Children that start
-    /// by themselves are begun, not waited for; SAs that such children had before end.
-    pub fn load_connection(&self, connection: Connection) {
+    /// Loads a connection: new, or in place of the one of its name. What did not change keeps its SAs. Traps and shunts are
+    /// there when it returns; children that start by themselves are begun, not waited for; SAs that such children had
+    /// before end.
+    pub async fn load_connection(&self, connection: Connection) {
         self.keep_certificates(&connection);
         let name = Arc::clone(&connection.name);
         let old = match self.connections.load(connection) {
@@ -46,7 +47,9 @@ impl Control {
             }
         };
         if let Some(new) = self.connections.by_name(&name) {
-            Changes::between(old.as_deref(), Some(&new)).carry_out(&self.engine, &name);
+            let mut changes = Changes::between(old.as_deref(), Some(&new));
+            changes.apply_policies(&self.policies, &name).await;
+            changes.carry_out(&self.engine, &name);
         }
     }
 
@@ -54,10 +57,12 @@ impl Control {
     ///
     /// # Errors
     /// [`UnloadError::NotFound`]
-    pub fn unload_connection(&self, name: &str) -> Result<(), UnloadError> {
+    pub async fn unload_connection(&self, name: &str) -> Result<(), UnloadError> {
         let old = self.connections.unload(name).ok_or_else(|| UnloadError::NotFound(name.to_owned()))?;
         info!(target: "CFG", "removed vici connection: {name}");
-        Changes::between(Some(&old), None).carry_out(&self.engine, name);
+        let mut changes = Changes::between(Some(&old), None);
+        changes.apply_policies(&self.policies, name).await;
+        changes.carry_out(&self.engine, name);
         Ok(())
     }
 

@@ -84,7 +84,7 @@ impl Control {
             None => (Kind::Ike, connection.name.to_string()),
         };
         let (tap, lines) = self.log.tap(request.level.0);
-        let done = self.engine.initiate(Initiate { connection, child, tap: Some(tap) });
+        let done = self.engine.initiate(Initiate { connection, child, packet: None, tap: Some(tap) });
         let patience = request.patience;
         let outcome = Box::pin(async move {
             let result = match patience {

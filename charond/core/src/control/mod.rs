@@ -3,6 +3,7 @@
 mod connections;
 mod credentials;
 mod initiate;
+mod install;
 mod rekey;
 mod start_action;
 mod terminate;
@@ -17,11 +18,13 @@ use tokio::sync::mpsc;
 use crate::config::Connections;
 use crate::credentials::Credentials;
 use crate::log::LogHub;
+use crate::policies::Policies;
 use crate::service::{BoxFuture, IkeEngine, VrrpEngine};
 
 pub use connections::UnloadError;
 pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyError, X509Flag};
 pub use initiate::{InitiateError, InitiateRequest, Kind};
+pub use install::PolicyError;
 pub use rekey::{RekeyError, Rekeyed};
 pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
 
@@ -58,6 +61,8 @@ pub struct Control {
     pub engine: Arc<dyn IkeEngine>,
     /// The virtual routers, if plugin vrrp is loaded.
     pub vrrp: Option<Arc<dyn VrrpEngine>>,
+    /// Traps and shunts.
+    pub policies: Arc<Policies>,
     /// The log.
     pub log: LogHub,
 }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_types::connection::{ChildConfig, Connection};
+use charon_types::kernel_op::Mode;
 use charon_types::snapshot::IkeSaSnapshot;
+use tracing::error;
 
+use crate::policies::Policies;
 use crate::service::IkeEngine;
 use crate::service::ike_engine::{Initiate, SaFilter, Terminate, TerminateWait};
 
@@ -19,20 +22,45 @@ pub(super) struct Changes {
     pub(super) undo: Vec<Arc<str>>,
     /// Children that are brought up.
     pub(super) start: Vec<(Arc<Connection>, Arc<ChildConfig>)>,
+    /// Children whose traps and shunts go, by name.
+    pub(super) uninstall: Vec<Arc<str>>,
+    /// Children whose traps and shunts come, or are replaced.
+    pub(super) install: Vec<(Arc<Connection>, Arc<ChildConfig>)>,
 }
 
 impl Changes {
     /// What changes from an old connection of a name to a new one.
     pub(super) fn between(old: Option<&Connection>, new: Option<&Arc<Connection>>) -> Self {
         let keeps = |child: &ChildConfig| old.zip(new).is_some_and(|(old, new)| is_kept(old, new, child));
-        let starting = |child: &&Arc<ChildConfig>| child.start_action.start && !keeps(child);
-        let undo = old.map_or_else(Vec::new, |old| {
-            old.children.iter().filter(starting).map(|child| Arc::clone(&child.name)).collect()
-        });
-        let start = new.map_or_else(Vec::new, |new| {
-            new.children.iter().filter(starting).map(|child| (Arc::clone(new), Arc::clone(child))).collect()
-        });
-        Self { undo, start }
+        let starting = |child: &&Arc<ChildConfig>| starts(child) && !keeps(child);
+        let trapping = |child: &&Arc<ChildConfig>| child.start_action.trap && !keeps(child);
+        let stays = |child: &&Arc<ChildConfig>| {
+            new.and_then(|new| new.child(&child.name)).is_some_and(|after| after.start_action.trap)
+        };
+        let (mut changes, empty) = (Self::default(), []);
+        for child in old.map_or(&empty[..], |old| &old.children) {
+            changes.undo.extend(starting(&child).then(|| Arc::clone(&child.name)));
+            let goes = trapping(&child) && !stays(&child);
+            changes.uninstall.extend(goes.then(|| Arc::clone(&child.name)));
+        }
+        for (new, child) in new.iter().flat_map(|new| new.children.iter().map(move |child| (*new, child))) {
+            let both = || (Arc::clone(new), Arc::clone(child));
+            changes.start.extend(starting(&child).then(both));
+            changes.install.extend(trapping(&child).then(both));
+        }
+        changes
+    }
+
+    /// Removes and installs traps and shunts. Before SAs end, so that nothing gets out in clear that a trap can hold.
+    pub(super) async fn apply_policies(&mut self, policies: &Policies, connection: &str) {
+        for child in std::mem::take(&mut self.uninstall) {
+            policies.uninstall(Some(connection), &child).await;
+        }
+        for (connection, child) in std::mem::take(&mut self.install) {
+            if let Err(why) = policies.install(&connection, &child).await {
+                error!(target: "CFG", "installing policy '{}' failed: {why}", child.name);
+            }
+        }
     }
 
     /// Undoes, then starts. Begun, not waited for: outcomes are in the log and on the bus.
@@ -58,10 +86,15 @@ fn is_kept(old: &Connection, new: &Connection, child: &ChildConfig) -> bool {
         && new.child(&child.name).is_some_and(|after| **after == *child)
 }
 
+/// Whether a child is brought up when it is loaded. A shunt has nothing to bring up.
+fn starts(child: &ChildConfig) -> bool {
+    child.start_action.start && !matches!(child.mode, Mode::Pass | Mode::Drop)
+}
+
 fn start(engine: &dyn IkeEngine, children: Vec<(Arc<Connection>, Arc<ChildConfig>)>) {
     for (connection, child) in children {
         // The attempt goes on by itself.
-        drop(engine.initiate(Initiate { connection, child: Some(child), tap: None }));
+        drop(engine.initiate(Initiate { connection, child: Some(child), packet: None, tap: None }));
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use charon_types::UniqueId;
 use charon_types::connection::{ChildConfig, Connection};
+use charon_types::selector::PacketSelectors;
 use charon_types::snapshot::IkeSaSnapshot;
 use tokio::sync::mpsc;
 
@@ -17,6 +18,8 @@ pub struct Initiate {
     pub connection: Arc<Connection>,
     /// The child, or `None` for the IKE_SA alone.
     pub child: Option<Arc<ChildConfig>>,
+    /// The packet that asks for the child, if one does.
+    pub packet: Option<PacketSelectors>,
     /// Gets the log lines of the IKE_SA concerned.
     pub tap: Option<LogTap>,
 }

@@ -7,6 +7,7 @@ use charon_types::snapshot::{ChildSaState, IkeSaState};
 use std::sync::Arc;
 
 use crate::exchange::create_child::initiator::{self, Active};
+use crate::exchange::create_child::offer::ChildWish;
 use crate::exchange::create_child::rekey_child;
 use crate::exchange::create_child::responder::{self, Passive};
 use crate::exchange::informational::{self, Informed};
@@ -207,6 +208,7 @@ impl IkeSa {
     pub(crate) fn on_command(&mut self, cx: Cx<'_>, command: Command) {
         if self.sa.is_closed() {
             let (Command::InitiateChild { token, .. }
+            | Command::AcquireChild { token, .. }
             | Command::RekeyChild { token, .. }
             | Command::TerminateChild { token, .. }
             | Command::TerminateIke { token, .. }) = command;
@@ -214,7 +216,13 @@ impl IkeSa {
             return;
         }
         match command {
-            Command::InitiateChild { child, token } => self.sa.queue_task(Task::CreateChild(child, token)),
+            Command::InitiateChild { child, token } => {
+                self.sa.queue_task(Task::CreateChild(child.into(), token));
+            }
+            Command::AcquireChild { child, packet, token } => {
+                let wish = ChildWish { config: child, packet: Some(packet) };
+                self.sa.queue_task(Task::CreateChild(wish, token));
+            }
             Command::RekeyChild { child, token } => self.sa.queue_task(Task::RekeyChild(child, token)),
             Command::TerminateChild { child, token } => {
                 if self.sa.child_mut(child).is_some() {
@@ -329,7 +337,7 @@ impl IkeSa {
         let sa = &mut self.sa;
         let token = task.token();
         let started = match task {
-            Task::CreateChild(config, token) => initiator::begin(sa, cx, config, token),
+            Task::CreateChild(wish, token) => initiator::begin(sa, cx, wish, token),
             Task::RekeyChild(child, token) => initiator::begin_rekey(sa, cx, child, token),
             Task::DeleteChild(child, _, token) if sa.child_mut(child).is_none() => {
                 // The peer was faster.

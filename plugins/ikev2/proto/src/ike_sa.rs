@@ -12,10 +12,12 @@ use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IkeSpi, Role, UniqueId};
 use charon_types::kernel_op::{KernelEvent, KernelResult, SaUsage};
+use charon_types::selector::PacketSelectors;
 use charon_types::snapshot::{IkeSaSnapshot, IkeSaState};
 
 use crate::admission::InitRequest;
 use crate::env::{Env, Now};
+use crate::exchange::create_child::offer::ChildWish;
 use crate::exchange::ike_sa_init;
 use crate::job::JobResult;
 use crate::output::{CommandToken, JobId, OpId, Output};
@@ -43,6 +45,8 @@ pub struct Initiate {
     pub connection: Arc<Connection>,
     /// The first child; `None`: the IKE_SA alone (if the peer accepts it, RFC 6023; else the first child configured).
     pub child: Option<Arc<ChildConfig>>,
+    /// The packet that asks for that child, if one does.
+    pub packet: Option<PacketSelectors>,
     /// Resolved addresses; ports as configured.
     pub path: Path,
     /// Who is told the outcome.
@@ -67,6 +71,15 @@ pub enum Command {
     InitiateChild {
         /// Which.
         child: Arc<ChildConfig>,
+        /// Who is told the outcome.
+        token: Option<CommandToken>,
+    },
+    /// Create a child because a packet met its trap.
+    AcquireChild {
+        /// Which.
+        child: Arc<ChildConfig>,
+        /// The packet.
+        packet: PacketSelectors,
         /// Who is told the outcome.
         token: Option<CommandToken>,
     },
@@ -117,12 +130,13 @@ impl IkeSa {
     /// Begins a handshake as initiator. Drain the outputs next.
     #[must_use]
     pub fn initiate(now: Now, env: &Env<'_>, initiate: Initiate) -> Self {
-        let Initiate { unique_id, spi, connection, child, path, token } = initiate;
+        let Initiate { unique_id, spi, connection, child, packet, path, token } = initiate;
         let cx = Cx { now, env };
         let mut sa = Sa::new(now, Role::Initiator, unique_id, spi, path);
         sa.connection = Some(Arc::clone(&connection));
         tracing::error!(target: "IKE", "initiating IKE_SA {}[{unique_id}] to {}", sa.name(), path.remote.ip());
         sa.handshake_token = token;
+        let child = child.map(|config| ChildWish { config, packet });
         let state = ike_sa_init::initiator::Attempt::new(cx, connection, child)
             .and_then(|attempt| attempt.begin(&mut sa, cx));
         let mut ike_sa = Self { sa, state: State::Finished };

@@ -1,18 +1,16 @@
 //! What waits until the exchange under way is over.
 
-use std::sync::Arc;
-
-use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, UniqueId};
 use charon_types::proposal::Protocol;
 
+use crate::exchange::create_child::offer::ChildWish;
 use crate::output::{CloseReason, CommandToken};
 
 /// A task. One exchange each.
 #[derive(Clone, Debug)]
 pub(crate) enum Task {
     /// Create a further child.
-    CreateChild(Arc<ChildConfig>, Option<CommandToken>),
+    CreateChild(ChildWish, Option<CommandToken>),
     /// Replace a child.
     RekeyChild(UniqueId, Option<CommandToken>),
     /// Delete a child.

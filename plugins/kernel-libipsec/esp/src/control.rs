@@ -17,7 +17,7 @@ use crate::clock::Millis;
 use crate::engine::Engine;
 use crate::inbound::InboundSa;
 use crate::outbound::OutboundSa;
-use crate::policy::{OutboundPolicy, Target, priority};
+use crate::policy::{OutboundPolicy, Target};
 
 /// Random SPIs tried before the range is searched from the last one on.
 const RANDOM_TRIES: u32 = 16;
@@ -245,7 +245,7 @@ impl Control {
     fn add_policy(&mut self, engine: &Engine, policy: &Policy) -> KernelResult {
         check_policy(policy)?;
         let key = PolicyKey::from(policy);
-        let owner = Owner { action: policy.action, priority: priority(policy) };
+        let owner = Owner { action: policy.action, priority: policy.effective_priority() };
         let state = self
             .policies
             .entry(key.clone())

@@ -10,15 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use charon_types::kernel_op::Policy;
-use charon_types::selector::TrafficSelector;
 
 use crate::flow::{Family, Flow, address_bits};
 use crate::outbound::OutboundSa;
 use crate::selector::Selector;
 use crate::snapshot_map::SnapshotMap;
-
-/// Computed priorities count down from here, so that fixed ones, which are smaller numbers, win.
-const PRIORITY_BASE: u32 = 400_000;
 
 /// What becomes of packets that an outbound policy matches.
 #[derive(Clone, Debug)]
@@ -65,19 +61,6 @@ impl OutboundPolicy {
     fn holds(&self, flow: &Flow) -> bool {
         self.source.holds_source(flow) && self.destination.holds_destination(flow)
     }
-}
-
-/// The priority of a policy: its own if it has one, else the closer its selectors the lower (that is, the sooner).
-pub(crate) fn priority(policy: &Policy) -> u32 {
-    if policy.priority != 0 {
-        return policy.priority;
-    }
-    let closeness = |selector: &TrafficSelector| {
-        let protocol = if selector.protocol == 0 { 0 } else { 256 };
-        let ports = if selector.is_any_port() { 0 } else { 64 };
-        u32::from(selector.covering_subnet().1) * 512 + protocol + ports
-    };
-    PRIORITY_BASE - closeness(&policy.source) - closeness(&policy.destination)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

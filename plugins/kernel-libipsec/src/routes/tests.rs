@@ -20,6 +20,7 @@ fn net(text: &str) -> TrafficSelector {
 
 fn policy(local: &str, remote: &str) -> Policy {
     Policy {
+        class: PolicyClass::Regular,
         direction: PolicyDirection::Out,
         source: net(local),
         destination: net(remote),

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use charon_types::connection::Connection;
 use tracing::{info, warn};
 use vici::{Message, Section, Value};
 
 use crate::certificate;
-use crate::load_conn::{Environment, Parsed, parse};
+use crate::load_conn::{Environment, Parsed, Refusal, parse};
 use crate::reply;
 use crate::request::Request;
 use crate::server::Server;
 
-pub(super) fn run(server: &Server, request: &Request<'_>) -> Message {
+pub(super) async fn run(server: &Server, request: &Request<'_>) -> Message {
     let prefix = request.prefix();
     let mut sections: Vec<_> = prefix.root.sections().collect();
     if prefix.error.is_some() && prefix.unclosed {
@@ -22,9 +23,12 @@ pub(super) fn run(server: &Server, request: &Request<'_>) -> Message {
         }
     }
     for (name, section) in sections {
-        if let Err(reason) = load(server, name.as_str(), section) {
-            info!(target: "CFG", "loading connection '{name}' failed: {reason}");
-            return reply::failure(reason);
+        match read(server, name.as_str(), section) {
+            Ok(connection) => server.control.load_connection(connection).await,
+            Err(reason) => {
+                info!(target: "CFG", "loading connection '{name}' failed: {reason}");
+                return reply::failure(reason);
+            }
         }
     }
     match prefix.error {
@@ -36,7 +40,7 @@ pub(super) fn run(server: &Server, request: &Request<'_>) -> Message {
     }
 }
 
-fn load(server: &Server, name: &str, section: Section<'_>) -> Result<(), crate::load_conn::Refusal> {
+fn read(server: &Server, name: &str, section: Section<'_>) -> Result<Connection, Refusal> {
     let environment = Environment {
         available: &server.available,
         names: &server.names,
@@ -47,8 +51,7 @@ fn load(server: &Server, name: &str, section: Section<'_>) -> Result<(), crate::
     for warning in warnings {
         warn!(target: "CFG", "connection '{name}': {warning}");
     }
-    server.control.load_connection(connection);
-    Ok(())
+    Ok(connection)
 }
 
 fn read_file(path: &Path) -> Option<Vec<u8>> {

@@ -8,8 +8,10 @@ mod get_conns;
 mod get_keys;
 mod get_shared;
 mod initiate;
+mod install;
 mod list_certs;
 mod list_conns;
+mod list_policies;
 mod list_sas;
 mod load_cert;
 mod load_conn;
@@ -21,6 +23,7 @@ mod reload_settings;
 mod running;
 mod stats;
 mod terminate;
+mod uninstall;
 mod unload_conn;
 mod unload_key;
 mod unload_shared;
@@ -55,6 +58,9 @@ pub(crate) async fn run(
         "initiate" => initiate::run(server, request, emitter).await?,
         "terminate" => terminate::run(server, request, emitter).await?,
         "rekey" => rekey::run(server, request).await,
+        "install" => install::run(server, request).await,
+        "uninstall" => uninstall::run(server, request).await,
+        "list-policies" => list_policies::run(server, request, emitter).await?,
         "list-sas" => list_sas::run(server, request, emitter).await?,
         "list-conns" => list_conns::run(server, request, emitter).await?,
         "list-certs" => list_certs::run(server, request, emitter).await?,
@@ -63,8 +69,8 @@ pub(crate) async fn run(
         "get-conns" => get_conns::run(server),
         "get-keys" => get_keys::run(server),
         "get-shared" => get_shared::run(server),
-        "load-conn" => load_conn::run(server, request),
-        "unload-conn" => unload_conn::run(server, request),
+        "load-conn" => load_conn::run(server, request).await,
+        "unload-conn" => unload_conn::run(server, request).await,
         "load-cert" => load_cert::run(server, request),
         "load-key" => load_key::run(server, request),
         "unload-key" => unload_key::run(server, request),

@@ -6,9 +6,9 @@ use crate::reply;
 use crate::request::Request;
 use crate::server::Server;
 
-pub(super) fn run(server: &Server, request: &Request<'_>) -> Message {
+pub(super) async fn run(server: &Server, request: &Request<'_>) -> Message {
     let Some(name) = request.text("name") else {
         return reply::failure("unload: missing connection name");
     };
-    reply::of(server.control.unload_connection(name))
+    reply::of(server.control.unload_connection(name).await)
 }

@@ -71,6 +71,8 @@ impl Reader {
                 if_id_out: IfId::default(),
                 replay_window: None,
                 policies: Toggle::Enabled,
+                updown: None,
+                hostaccess: Toggle::Disabled,
                 sa_options: SaOptions::default(),
                 set_mark_in: Mark::default(),
                 set_mark_out: Mark::default(),
@@ -93,7 +95,7 @@ impl Reader {
             "rekey_packets" => self.packets.rekey = Some(required(key, value::unsigned64(value))?),
             "life_packets" => self.packets.life = Some(required(key, value::unsigned64(value))?),
             "rand_packets" => self.packets.jitter = Some(required(key, value::unsigned64(value))?),
-            "mode" => mode(key, value)?,
+            "mode" => child.mode = mode(key, value)?,
             "start_action" => child.start_action = action(key, value)?,
             "close_action" => child.close_action = action(key, value)?,
             "dpd_action" => child.dpd_action = action(key, value)?,
@@ -101,8 +103,10 @@ impl Reader {
             "replay_window" => child.replay_window = Some(required(key, value::unsigned(value))?),
             "policies" => child.policies = toggle(key, value)?,
             "reqid" => child.reqid = required(key, value::unsigned(value))?,
-            "priority" => only(key, value::unsigned(value), &0, "fixed policy priorities are not built")?,
-            "interface" => only(key, value::text(value), &"", "policies of one interface are not built")?,
+            "priority" => child.priority = required(key, value::unsigned(value))?,
+            "interface" => child.interface = name(key, value)?,
+            "updown" => child.updown = name(key, value)?.map(Into::into),
+            "hostaccess" => child.hostaccess = toggle(key, value)?,
             _ if sa_options::is_one(key) => sa_options::read(child, key, value)?,
             _ => return unbuilt(key, value),
         }
@@ -154,8 +158,6 @@ impl Given {
 /// Keys whose effect is not built: only the value without effect is taken.
 fn unbuilt(key: &str, value: &[u8]) -> Result<(), Refusal> {
     match key {
-        "updown" => only(key, value::text(value), &"", "updown scripts are not built"),
-        "hostaccess" => only(key, value::boolean(value), &false, "updown scripts are not built"),
         "sha256_96" => only(key, value::boolean(value), &false, "truncation to 96 bits is not built"),
         "policies_fwd_out" => {
             only(key, value::boolean(value), &false, "outbound forward policies are not built")
@@ -179,26 +181,30 @@ fn unbuilt(key: &str, value: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-fn mode(key: &str, value: &[u8]) -> Result<(), Refusal> {
-    let reason = word(
+fn mode(key: &str, value: &[u8]) -> Result<Mode, Refusal> {
+    let mode = word(
         key,
         value,
         &[
-            ("tunnel", None),
-            ("transport", Some("transport mode is not built")),
-            ("transport_proxy", Some("transport mode is not built")),
-            ("beet", Some("BEET mode is not built")),
-            ("iptfs", Some("IP-TFS is not built")),
-            ("pass", Some("shunt policies are not built")),
-            ("drop", Some("shunt policies are not built")),
+            ("tunnel", Ok(Mode::Tunnel)),
+            ("transport", Ok(Mode::Transport)),
+            ("transport_proxy", Err("proxy transport mode is not built")),
+            ("beet", Ok(Mode::Beet)),
+            ("iptfs", Err("IP-TFS is not built")),
+            ("pass", Ok(Mode::Pass)),
+            ("drop", Ok(Mode::Drop)),
         ],
     )?;
-    reason.map_or(Ok(()), |reason| Err(Refusal::unsupported(key, reason)))
+    mode.map_err(|reason| Refusal::unsupported(key, reason))
+}
+
+/// Text, of which none is nothing.
+fn name(key: &str, value: &[u8]) -> Result<Option<String>, Refusal> {
+    Ok(Some(required(key, value::text(value))?).filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
 fn action(key: &str, value: &[u8]) -> Result<Action, Refusal> {
-    let action = required(key, value::action(value))?;
-    if action.trap { Err(Refusal::unsupported(key, "trap policies are not built")) } else { Ok(action) }
+    required(key, value::action(value))
 }
 
 fn selectors(

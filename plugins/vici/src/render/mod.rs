@@ -5,3 +5,4 @@ pub(crate) mod connection;
 pub(crate) mod ike_sa;
 pub(crate) mod log;
 pub(crate) mod vrouter;
+pub(crate) mod policy;

@@ -1,6 +1,7 @@
 //! The server under test, loaded as the daemon loads it, on a socket of its own.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,9 +10,15 @@ use charon_conf::Settings;
 use charon_core::bus::Bus;
 use charon_core::config::Connections;
 use charon_core::credentials::Credentials;
+use charon_core::kernel::Reqids;
 use charon_core::log::{LogHub, LogLayer};
 use charon_core::plugin::{Component, Loaded, Necessity, Plugin, Registry, SettingsHandle, Unload};
+use charon_core::policies::Policies;
 use charon_core::service::{BoxFuture, IkeEngine, ReloadError, SettingsReload};
+use charon_kernel_null::{NullIpsec, NullNet};
+use charon_types::algorithm::Esn;
+use charon_types::kernel_op::{EncapSupport, KernelCapabilities, Mode};
+use charon_types::proposal::Protocol;
 use charon_vici::{SocketOverride, Vici};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -261,6 +268,7 @@ impl Plugin for Stores {
                     context.provide::<Connections>(Arc::default())?;
                     context.provide::<Credentials>(Arc::default())?;
                     context.provide::<dyn IkeEngine>(engine)?;
+                    context.provide::<Policies>(Arc::new(policies()))?;
                     context.provide::<dyn SettingsReload>(Arc::new(Unchanged))?;
                     Ok(Box::new(|| Box::pin(async {}) as BoxFuture<'static, ()>) as Unload)
                 })
@@ -268,9 +276,24 @@ impl Plugin for Stores {
             .provides::<Connections>()
             .provides::<Credentials>()
             .provides::<dyn IkeEngine>()
+            .provides::<Policies>()
             .provides::<dyn SettingsReload>(),
         ]
     }
+}
+
+/// Traps and shunts in a kernel in memory.
+fn policies() -> Policies {
+    let capabilities = KernelCapabilities {
+        encryption: Vec::new(),
+        integrity: Vec::new(),
+        modes: vec![Mode::Tunnel, Mode::Pass, Mode::Drop],
+        protocols: vec![Protocol::Esp],
+        encapsulation: EncapSupport::Any,
+        esn: Esn::Enabled,
+    };
+    let reqids = Arc::new(Reqids::new(NonZeroU32::MIN));
+    Policies::new(Arc::new(NullIpsec::new(capabilities)), Arc::new(NullNet::new()), reqids)
 }
 
 struct Unchanged;

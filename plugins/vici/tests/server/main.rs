@@ -86,9 +86,22 @@ fn setup(name: &str) -> Vec<(String, Message)> {
             tunnel().into_iter().chain(empty_connections(&["shunts", "trapc", "x", "yy"])).collect()
         }
         "load-conn-cert" => tunnel(),
+        "install-uninstall" | "list-policies" => recording::requests("load-conn-shunts", "load-conn"),
+        "list-conns" => {
+            let shunts = recording::requests("load-conn-shunts", "load-conn");
+            let updated = recording::requests("load-conn-update", "load-conn");
+            updated.into_iter().chain(shunts).chain(one_child("x", "c")).collect()
+        }
         _ if name.contains("initiate") || name.contains("list-conns") => tunnel(),
         _ => Vec::new(),
     }
+}
+
+fn one_child(connection: &str, child: &str) -> Option<(String, Message)> {
+    let local = Message::new().with_list("local_ts", ["10.0.0.0/32"]);
+    let children = Message::new().with_section(child, &local);
+    let content = Message::new().with_section("children", &children);
+    Some(("load-conn".to_owned(), Message::new().with_section(connection, &content)))
 }
 
 fn empty_connections(names: &[&str]) -> Vec<(String, Message)> {

@@ -132,6 +132,8 @@ fn child(name: &str, start: bool) -> Arc<ChildConfig> {
         if_id_out: IfId::default(),
         replay_window: None,
         policies: Toggle::Enabled,
+        updown: None,
+        hostaccess: Toggle::Disabled,
         sa_options: SaOptions::default(),
         set_mark_in: Mark::default(),
         set_mark_out: Mark::default(),

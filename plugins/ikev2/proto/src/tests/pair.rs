@@ -202,6 +202,7 @@ impl Pair {
             spi: host.world.fresh_spi(),
             connection: Arc::clone(&host.world.connections[0]),
             child,
+            packet: None,
             path,
             token: Some(CommandToken(1)),
         };

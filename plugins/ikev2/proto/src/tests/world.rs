@@ -382,6 +382,8 @@ pub(super) fn child(name: &str, (local, remote): (&str, &str)) -> ChildConfig {
         if_id_out: IfId::default(),
         replay_window: None,
         policies: Toggle::Enabled,
+        updown: None,
+        hostaccess: Toggle::Disabled,
         sa_options: SaOptions::default(),
         set_mark_in: Mark::default(),
         set_mark_out: Mark::default(),

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use charon_types::id::{IfId, Mark};
+use charon_types::selector::TrafficSelector;
 use charon_types::kernel_op::{PolicyAction, PolicyClass, PolicyDirection};
 use proptest::prelude::*;
 
@@ -31,7 +32,7 @@ fn policy(source: TrafficSelector, destination: TrafficSelector) -> Policy {
 }
 
 fn add(table: &PolicyTable, policy: &Policy) -> Arc<OutboundPolicy> {
-    let added = Arc::new(OutboundPolicy::new(policy, priority(policy)));
+    let added = Arc::new(OutboundPolicy::new(policy, policy.effective_priority()));
     table.insert(&added);
     added
 }

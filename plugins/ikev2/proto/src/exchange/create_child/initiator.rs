@@ -7,13 +7,12 @@ use charon_crypto::CryptoError;
 use charon_crypto::kex::KeyInitiator;
 use charon_types::Secret;
 use charon_types::algorithm::KeMethod;
-use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, Role, UniqueId};
 use charon_types::kernel_op::KernelResult;
 use charon_types::snapshot::ChildSaState;
 
 use super::install::{Installing, KeySource};
-use super::offer::{ChildOffer, OwnKe};
+use super::offer::{ChildOffer, ChildWish, OwnKe};
 use super::rekey_child;
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
@@ -85,10 +84,10 @@ pub(crate) struct AwaitSecret {
 pub(crate) fn begin(
     sa: &mut Sa,
     cx: Cx<'_>,
-    config: Arc<ChildConfig>,
+    wish: ChildWish,
     token: Option<CommandToken>,
 ) -> Result<Active, Failure> {
-    let offer = ChildOffer::new(sa, cx, config, token, OwnKe::AsConfigured)?;
+    let offer = ChildOffer::new(sa, cx, wish, token, OwnKe::AsConfigured)?;
     let op = sa.kernel(vec![offer.reserve(sa, cx)]);
     Ok(Active::AwaitSpi(Box::new(AwaitSpi { op, offer })))
 }

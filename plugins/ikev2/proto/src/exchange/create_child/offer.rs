@@ -7,7 +7,7 @@ use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, UniqueId};
 use charon_types::kernel_op::{KernelOp, Mode};
 use charon_types::proposal::{ChildSuite, Offer, Proposal, Protocol, Selected, accept_answer};
-use charon_types::selector::{TrafficSelector, covers};
+use charon_types::selector::{PacketSelectors, SelectorPattern, TrafficSelector, covers};
 
 use super::install::Agreed;
 use crate::child_sa::ChildSa;
@@ -28,6 +28,40 @@ pub(crate) struct ChildOffer {
     local_ts: Vec<TrafficSelector>,
     remote_ts: Vec<TrafficSelector>,
     replaces: Option<Replaced>,
+}
+
+/// Which child is wanted, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildWish {
+    pub(crate) config: Arc<ChildConfig>,
+    /// The packet that asks for it: its selectors are offered first (RFC 7296 §2.9).
+    pub(crate) packet: Option<PacketSelectors>,
+}
+
+impl From<Arc<ChildConfig>> for ChildWish {
+    fn from(config: Arc<ChildConfig>) -> Self {
+        Self { config, packet: None }
+    }
+}
+
+impl ChildWish {
+    /// Our selectors and the peer's, resolved, behind those of the packet if they hold it.
+    fn selectors(&self, sa: &Sa) -> (Vec<TrafficSelector>, Vec<TrafficSelector>) {
+        let resolve = |patterns: &[SelectorPattern], host| -> Vec<_> {
+            patterns.iter().map(|pattern| pattern.resolve(host)).collect()
+        };
+        let mut local = resolve(&self.config.local_ts, sa.path.local.ip());
+        let mut remote = resolve(&self.config.remote_ts, sa.path.remote.ip());
+        let held = |packet: &PacketSelectors| {
+            covers(&local, std::slice::from_ref(&packet.local))
+                && covers(&remote, std::slice::from_ref(&packet.remote))
+        };
+        if let Some(packet) = self.packet.filter(held) {
+            local.insert(0, packet.local);
+            remote.insert(0, packet.remote);
+        }
+        (local, remote)
+    }
 }
 
 /// A child to be replaced, as the REKEY_SA notify names it.
@@ -57,10 +91,12 @@ impl ChildOffer {
     pub(crate) fn new(
         sa: &Sa,
         cx: Cx<'_>,
-        config: Arc<ChildConfig>,
+        wanted: ChildWish,
         token: Option<CommandToken>,
         own_ke: OwnKe,
     ) -> Result<Self, Failure> {
+        let (local_ts, remote_ts) = wanted.selectors(sa);
+        let config = wanted.config;
         if sa.children.len() >= CHILDREN_MAX {
             return Err(LocalFault::TooManyChildren.into());
         }
@@ -75,8 +111,8 @@ impl ChildOffer {
             unique_id: cx.env.ids.child_unique_id(),
             token,
             proposals,
-            local_ts: config.local_ts.iter().map(|ts| ts.resolve(sa.path.local.ip())).collect(),
-            remote_ts: config.remote_ts.iter().map(|ts| ts.resolve(sa.path.remote.ip())).collect(),
+            local_ts,
+            remote_ts,
             replaces: None,
             config,
         })
@@ -90,7 +126,7 @@ impl ChildOffer {
         old: &ChildSa,
         token: Option<CommandToken>,
     ) -> Result<Self, Failure> {
-        let mut offer = Self::new(sa, cx, Arc::clone(&old.config), token, OwnKe::AsConfigured)?;
+        let mut offer = Self::new(sa, cx, Arc::clone(&old.config).into(), token, OwnKe::AsConfigured)?;
         offer.local_ts.clone_from(&old.local_ts);
         offer.remote_ts.clone_from(&old.remote_ts);
         offer.replaces = Some(Replaced {

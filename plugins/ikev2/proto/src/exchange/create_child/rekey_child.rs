@@ -197,7 +197,7 @@ pub(super) fn vanished(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
     let replaced = sa.child_mut(old).is_some_and(|child| child.replaced_by.is_some());
     conclude(sa, cx, old);
     if let Some(child) = sa.remove_child(cx, old, &CloseReason::Peer).filter(|_| !replaced) {
-        sa.queue_task(Task::CreateChild(child.config, None));
+        sa.queue_task(Task::CreateChild(child.config.into(), None));
     }
 }
 

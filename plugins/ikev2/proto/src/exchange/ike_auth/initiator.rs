@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use charon_crypto::CryptoError;
-use charon_types::connection::{AuthMethod, ChildConfig, Childless, Connection, Toggle, Unique};
+use charon_types::connection::{AuthMethod, Childless, Connection, Toggle, Unique};
 use charon_types::id::{EspSpi, Role};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{KernelError, KernelReply, KernelResult};
@@ -16,7 +16,7 @@ use crate::env::TrustedKey;
 use crate::exchange::certreq;
 use crate::exchange::create_child::initiator::Active;
 use crate::exchange::create_child::install::KeySource;
-use crate::exchange::create_child::offer::{ChildOffer, OwnKe};
+use crate::exchange::create_child::offer::{ChildOffer, ChildWish, OwnKe};
 use crate::exchange::ike_sa_init::Handshake;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::VerifyFailure;
@@ -63,7 +63,7 @@ pub(crate) fn begin(
     sa: &mut Sa,
     cx: Cx<'_>,
     handshake: Handshake,
-    child: Option<Arc<ChildConfig>>,
+    child: Option<ChildWish>,
 ) -> Result<State, Failure> {
     let connection = connection(sa)?;
     let remote = expected_remote(&connection);
@@ -84,7 +84,7 @@ fn first_child(
     sa: &mut Sa,
     cx: Cx<'_>,
     connection: &Connection,
-    wanted: Option<Arc<ChildConfig>>,
+    wanted: Option<ChildWish>,
 ) -> Result<Option<ChildOffer>, Failure> {
     let childless = match connection.ike.childless {
         Childless::Force if !sa.peer.childless => {
@@ -96,16 +96,17 @@ fn first_child(
         Childless::Allow | Childless::Never => wanted.is_none() && sa.peer.childless,
     };
     if childless {
-        if let Some(config) = wanted {
+        if let Some(wanted) = wanted {
             let token = sa.handshake_token.take();
-            sa.queue.push_front(Task::CreateChild(config, token));
+            sa.queue.push_front(Task::CreateChild(wanted, token));
         }
         return Ok(None);
     }
-    let Some(config) = wanted.or_else(|| connection.children.first().cloned()) else {
+    let first = || connection.children.first().cloned().map(ChildWish::from);
+    let Some(wanted) = wanted.or_else(first) else {
         return Err(Refusal::Childless.into());
     };
-    ChildOffer::new(sa, cx, config, sa.handshake_token, OwnKe::Never).map(Some)
+    ChildOffer::new(sa, cx, wanted, sa.handshake_token, OwnKe::Never).map(Some)
 }
 
 impl AwaitSpi {

@@ -9,11 +9,12 @@ use charon_crypto::CryptoError;
 use charon_crypto::kex::KeyInitiator;
 use charon_types::Secret;
 use charon_types::algorithm::KeMethod;
-use charon_types::connection::{ChildConfig, Connection};
+use charon_types::connection::Connection;
 use charon_types::id::MessageId;
 use charon_types::proposal::{IkeSuite, Offer, Proposal, Selected, accept_answer};
 
 use super::{Handshake, abilities, announce};
+use crate::exchange::create_child::offer::ChildWish;
 use crate::exchange::ike_auth;
 use crate::exchange::nat_detection;
 use crate::failure::{Failure, LocalFault, Misbehaviour};
@@ -33,7 +34,7 @@ pub(crate) const NONCE_LEN: usize = 32;
 /// What stays the same, or is counted, over restarts.
 pub(crate) struct Attempt {
     connection: Arc<Connection>,
-    child: Option<Arc<ChildConfig>>,
+    child: Option<ChildWish>,
     proposals: Vec<Proposal>,
     method: KeMethod,
     methods_tried: Vec<KeMethod>,
@@ -70,7 +71,7 @@ impl Attempt {
     pub(crate) fn new(
         cx: Cx<'_>,
         connection: Arc<Connection>,
-        child: Option<Arc<ChildConfig>>,
+        child: Option<ChildWish>,
     ) -> Result<Self, Failure> {
         let proposals = usable_for_ike(&connection.ike.proposals, cx.env.crypto);
         let method = *ke_methods(&proposals).first().ok_or(LocalFault::NoUsableProposal)?;
