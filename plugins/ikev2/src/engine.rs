@@ -81,7 +81,8 @@ pub(crate) async fn initiate(
         && shared.options.current().ike.reuse_ikesa.is_enabled()
         && let Some(peer) = shared.peers.of_connection(&connection.name).into_iter().next()
     {
-        let input = Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child), packet), order };
+        let input =
+            Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child), packet), order };
         return shared.send(peer.spi, input).await;
     }
     let Some(path) = resolve_patiently(&shared, &connection).await else {

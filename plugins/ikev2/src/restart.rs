@@ -39,7 +39,12 @@ pub(crate) fn after_removal(
         info!(target: "CHD", "restarting CHILD_SA {}", child.name);
         // The outcome is in the log and on the bus.
         let (done, _) = oneshot::channel();
-        engine::initiate(shared, Initiate { connection, child: Some(current), packet: None, tap: None }, done).await;
+        engine::initiate(
+            shared,
+            Initiate { connection, child: Some(current), packet: None, tap: None },
+            done,
+        )
+        .await;
     });
 }
 

@@ -61,7 +61,8 @@ impl Control {
 
     fn configured(&self, ike: Option<&str>, child: &str) -> Option<(Arc<Connection>, Arc<ChildConfig>)> {
         let connections = self.connections.all();
-        let mut named = connections.iter().filter(|connection| ike.is_none_or(|ike| *ike == *connection.name));
+        let mut named =
+            connections.iter().filter(|connection| ike.is_none_or(|ike| *ike == *connection.name));
         named.find_map(|connection| Some((Arc::clone(connection), Arc::clone(connection.child(child)?))))
     }
 }

@@ -61,7 +61,8 @@ impl Standing {
 
     /// A shunt. `dynamic` stands for every address, of each family that the other side has.
     pub(super) fn shunt(connection: &Arc<Connection>, child: &Arc<ChildConfig>) -> Self {
-        let resolve = |patterns: &[SelectorPattern]| -> Vec<_> { patterns.iter().flat_map(anybody).collect() };
+        let resolve =
+            |patterns: &[SelectorPattern]| -> Vec<_> { patterns.iter().flat_map(anybody).collect() };
         let (local_ts, remote_ts) = (resolve(&child.local_ts), resolve(&child.remote_ts));
         let (class, action) = match child.mode {
             Mode::Drop => (PolicyClass::Fallback, PolicyAction::Drop),

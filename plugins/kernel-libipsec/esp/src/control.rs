@@ -259,7 +259,8 @@ impl Control {
     fn delete_policy(&mut self, engine: &Engine, policy: &Policy) -> KernelResult {
         let key = PolicyKey::from(policy);
         let state = self.policies.get_mut(&key).ok_or(KernelError::NotFound)?;
-        let at = state.owners.iter().rposition(|owner| owner.action == policy.action);
+        let owner = Owner { action: policy.action, priority: policy.effective_priority() };
+        let at = state.owners.iter().rposition(|held| *held == owner);
         let before = state.active();
         state.owners.remove(at.ok_or(KernelError::NotFound)?);
         self.reinstall(engine, &key, policy, before);
@@ -315,7 +316,7 @@ impl Control {
             let named = sas.iter().rev().find(|sa| Some(sa.key().spi) == spi);
             installed.set_target(match named.or_else(|| sas.last()) {
                 Some(sa) => Target::Sa(Arc::clone(sa)),
-                None => Target::NoSa,
+                None => Target::NoSa(reqid),
             });
         }
     }

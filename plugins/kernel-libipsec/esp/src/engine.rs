@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use charon_crypto::CryptoProvider;
 use charon_types::algorithm::{EncryptionId, Esn};
 use charon_types::endpoint::Path;
-use charon_types::id::EspSpi;
+use charon_types::id::{EspSpi, Reqid};
 use charon_types::kernel_op::{
     EncapSupport, Expiry, KernelCapabilities, KernelEvent, KernelOp, KernelResult, Mode, SaKey,
 };
@@ -166,6 +166,12 @@ impl Engine {
         if let Some(expiry) = expiry {
             self.report(KernelEvent::Expire { sa, expiry });
         }
+    }
+
+    /// A packet met a policy without an SA.
+    pub(crate) fn ask_for_sa(&self, reqid: Reqid, flow: &Flow) {
+        let (source, destination) = flow.selectors();
+        self.report(KernelEvent::Acquire { reqid, source, destination });
     }
 
     /// An SPI that nobody uses yet may be any number.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use charon_types::selector::TrafficSelector;
+
 /// Extension headers walked before the upper protocol is given up.
 const EXTENSIONS_MAX: usize = 8;
 
@@ -72,6 +74,22 @@ impl Flow {
             4 => parse_ipv4(packet),
             6 => parse_ipv6(packet),
             _ => Err(Malformed),
+        }
+    }
+
+    /// Source and destination as traffic selectors of this packet alone.
+    #[must_use]
+    pub fn selectors(&self) -> (TrafficSelector, TrafficSelector) {
+        let host = |bits| TrafficSelector::host(address_from_bits(self.family, bits));
+        let (source, destination) = (host(self.source), host(self.destination));
+        match self.ports {
+            Ports::Visible(from, to) => {
+                (source.with_ports(self.protocol, from, from), destination.with_ports(self.protocol, to, to))
+            }
+            Ports::Hidden => {
+                let any = |host: TrafficSelector| host.with_ports(self.protocol, 0, u16::MAX);
+                (any(source), any(destination))
+            }
         }
     }
 }

@@ -7,20 +7,27 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use charon_types::id::Reqid;
 use charon_types::kernel_op::Policy;
 
+use crate::clock::Millis;
 use crate::flow::{Family, Flow, address_bits};
 use crate::outbound::OutboundSa;
 use crate::selector::Selector;
 use crate::snapshot_map::SnapshotMap;
 
+/// How long a policy without an SA is silent after a packet that it reported.
+const ASK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// What becomes of packets that an outbound policy matches.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Sa(Arc<OutboundSa>),
-    NoSa,
+    /// Whoever keeps that reqid is asked for an SA.
+    NoSa(Reqid),
     Drop,
 }
 
@@ -33,6 +40,8 @@ pub(crate) struct OutboundPolicy {
     networks: (u128, u128),
     priority: u32,
     target: ArcSwap<Target>,
+    /// From when on an SA may be asked for again.
+    quiet_until: AtomicU64,
 }
 
 impl OutboundPolicy {
@@ -46,7 +55,8 @@ impl OutboundPolicy {
             shape: ShapeKey { family, source_prefix, destination_prefix },
             networks: (source_bits, address_bits(destination_net).1),
             priority,
-            target: ArcSwap::from_pointee(Target::NoSa),
+            target: ArcSwap::from_pointee(Target::Drop),
+            quiet_until: AtomicU64::new(0),
         }
     }
 
@@ -56,6 +66,14 @@ impl OutboundPolicy {
 
     pub(crate) fn set_target(&self, target: Target) {
         self.target.store(Arc::new(target));
+    }
+
+    /// Whether a packet without an SA is reported. At most one for a while: a flood of packets makes no flood of events.
+    pub(crate) fn may_ask(&self, now: Millis) -> bool {
+        let until = self.quiet_until.load(Ordering::Relaxed);
+        let later = now.after(ASK_INTERVAL).0;
+        now.0 >= until
+            && self.quiet_until.compare_exchange(until, later, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     fn holds(&self, flow: &Flow) -> bool {

@@ -76,7 +76,7 @@ impl Sealer {
         packets: u64,
         out: &mut impl Transmit,
     ) -> Result<(), Discard> {
-        match self.lookup(flow) {
+        match self.lookup(now, flow) {
             Ok(sa) => {
                 if self.selected.as_ref().is_none_or(|selected| !Arc::ptr_eq(selected, &sa)) {
                     self.flush(now, out);
@@ -159,7 +159,7 @@ impl Sealer {
         Ok(())
     }
 
-    fn lookup(&mut self, flow: &Flow) -> Result<Arc<OutboundSa>, Discard> {
+    fn lookup(&mut self, now: Millis, flow: &Flow) -> Result<Arc<OutboundSa>, Discard> {
         let generation = self.engine.policies.generation();
         let slots = u64::try_from(self.cache.len()).unwrap_or(1);
         let at = usize::try_from(self.hasher.hash_one(flow) % slots).unwrap_or(0);
@@ -171,11 +171,16 @@ impl Sealer {
                 &cached.insert(Cached { flow: *flow, generation, policy }).policy
             }
         };
-        match policy.as_ref().map(|policy| policy.target()).as_deref().map(Arc::as_ref) {
-            Some(Target::Sa(sa)) => Ok(Arc::clone(sa)),
-            Some(Target::NoSa) => Err(Discard::NoSa),
-            Some(Target::Drop) => Err(Discard::Policy),
-            None => Err(Discard::NoPolicy),
+        let Some(policy) = policy else { return Err(Discard::NoPolicy) };
+        match &**policy.target() {
+            Target::Sa(sa) => Ok(Arc::clone(sa)),
+            Target::NoSa(reqid) => {
+                if policy.may_ask(now) {
+                    self.engine.ask_for_sa(*reqid, flow);
+                }
+                Err(Discard::NoSa)
+            }
+            Target::Drop => Err(Discard::Policy),
         }
     }
 }

@@ -36,7 +36,6 @@ fn policy(local: &str, remote: &str) -> Policy {
         mark: Mark::default(),
         if_id: IfId(0),
         interface: None,
-        class: PolicyClass::Regular,
     }
 }
 

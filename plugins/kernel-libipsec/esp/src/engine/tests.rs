@@ -344,6 +344,49 @@ fn a_moved_sa_sends_to_its_new_address_with_its_counters() {
     assert_eq!(usage(&moon, SaKey { destination: destination.ip(), ..key(500) }), (200, 2));
 }
 
+/// A trap between the networks of [`sa`], for SAs of that reqid.
+fn trap(number: u32) -> Policy {
+    Policy { class: PolicyClass::Trap, ..policy(number, None) }
+}
+
+#[test]
+fn a_packet_that_meets_a_trap_asks_for_an_sa_now_and_then() {
+    let engine = engine();
+    add_policy(&engine, trap(3));
+    let mut sealer = Sealer::new(Arc::clone(&engine));
+    let (flow, _) = Flow::parse(&inner([10, 1, 0, 5], [10, 2, 0, 6], 28)).unwrap();
+    let mut out = Wire::default();
+    for at in [0, 10, 400] {
+        assert_eq!(sealer.select(Millis(at), &flow, 1, &mut out), Err(Discard::NoSa));
+    }
+    let Some(KernelEvent::Acquire { reqid: asked, source, destination }) = engine.poll_event() else {
+        panic!("no acquire")
+    };
+    assert_eq!(asked, reqid(3));
+    assert_eq!((source.start, destination.start), ([10, 1, 0, 5].into(), [10, 2, 0, 6].into()));
+    assert_eq!((source.protocol, source.is_host()), (17, true));
+    assert_eq!(engine.poll_event(), None);
+    assert_eq!(sealer.select(Millis(500), &flow, 1, &mut out), Err(Discard::NoSa));
+    assert!(matches!(engine.poll_event(), Some(KernelEvent::Acquire { .. })));
+}
+
+#[test]
+fn an_sa_under_a_trap_carries_its_packets_and_leaves_it_behind() {
+    let engine = engine();
+    add_policy(&engine, trap(1));
+    add(&engine, sa(500, Direction::Outbound));
+    add_policy(&engine, policy(1, Some(500)));
+    let mut sealer = Sealer::new(Arc::clone(&engine));
+    let (flow, _) = Flow::parse(&inner([10, 1, 0, 5], [10, 2, 0, 6], 28)).unwrap();
+    assert_eq!(sealer.select(Millis(0), &flow, 1, &mut Wire::default()), Ok(()));
+    assert_eq!(engine.poll_event(), None);
+    for op in [KernelOp::DeletePolicy(Box::new(policy(1, Some(500)))), KernelOp::DeleteSa(key(500))] {
+        assert_eq!(engine.apply(Millis(1), op), Ok(KernelReply::Done));
+    }
+    assert_eq!(sealer.select(Millis(2), &flow, 1, &mut Wire::default()), Err(Discard::NoSa));
+    assert!(matches!(engine.poll_event(), Some(KernelEvent::Acquire { .. })));
+}
+
 #[test]
 fn what_it_cannot_do_is_refused_by_name() {
     let engine = engine();

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use charon_types::id::{IfId, Mark};
-use charon_types::selector::TrafficSelector;
 use charon_types::kernel_op::{PolicyAction, PolicyClass, PolicyDirection};
+use charon_types::selector::TrafficSelector;
 use proptest::prelude::*;
 
 use super::*;
