@@ -4,5 +4,5 @@ pub(crate) mod child_sa;
 pub(crate) mod connection;
 pub(crate) mod ike_sa;
 pub(crate) mod log;
-pub(crate) mod vrouter;
 pub(crate) mod policy;
+pub(crate) mod vrouter;
