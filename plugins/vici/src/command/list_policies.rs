@@ -3,9 +3,8 @@
 use charon_core::policies::{ListedPolicy, PolicyKind};
 use vici::Message;
 
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
-use crate::outbound::Gone;
 use crate::render;
 use crate::request::Request;
 use crate::server::Server;
