@@ -24,7 +24,7 @@ ERROR_LINES = 120
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped")
 SHOWN = re.compile(r"^(passed |FAILED |skipped |    |fuzz: )")
-PURE = ("ikev2-proto", "esp-proto")
+PURE = ("ikev2-proto", "esp-proto", "vrrp-proto")
 IMPURE = ("tokio", "socket2", "mio", "neli", "nix", "tun-rs")
 
 
@@ -146,13 +146,14 @@ def unit(tally, options):
 
 
 def sim(tally, options):
-    """Two IKE machines on a bad network under virtual time, by seeds."""
+    """Two IKE machines, and virtual routers, on a bad network under virtual time, by seeds."""
     _cargo_test(tally, "sim", "test", ["cargo", "test", "--locked", "-p", "charon-sim", "--no-fail-fast"])
     for name, argv in (("toy", ["--seeds", str(options.seeds)]),
-                       ("real", ["--seeds", str(max(1, options.seeds // 10)), "--real"])):
-        done = Command("sim", f"{name} algorithms", ["cargo", "run", "-q", "--locked", "-p", "charon-sim", "--", *argv])
+                       ("real", ["--seeds", str(max(1, options.seeds // 10)), "--real"]),
+                       ("vrrp", ["vrrp", "--steps", str(100 * options.seeds), "--seeds", str(max(1, options.seeds // 100))])):
+        done = Command("sim", name, ["cargo", "run", "-q", "--locked", "-p", "charon-sim", "--", *argv])
         good = done.status == 0
-        tally.check(done.lines[-1] if good and done.lines else f"{name} algorithms", good, done.tail())
+        tally.check(done.lines[-1] if good and done.lines else name, good, done.tail())
 
 
 def fuzz(tally, options):

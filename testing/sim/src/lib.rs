@@ -9,6 +9,8 @@
 //! host, world, kernel   a shell in memory  check   what must hold at the end
 //! toy, ledger   algorithms that notice a repeated IV
 //! ```
+//!
+//! [`vrrp`] does the same to virtual routers.
 #![forbid(unsafe_code)]
 
 pub mod chance;
@@ -21,6 +23,7 @@ pub mod network;
 pub mod scenario;
 pub mod simulation;
 pub mod toy;
+pub mod vrrp;
 pub mod world;
 
 use std::sync::Arc;

@@ -1,15 +1,19 @@
-//! Plays many histories. `cargo run --release -p charon-sim -- --seeds 10000`
+//! Plays many histories. `cargo run --release -p charon-sim -- --seeds 10000`, and of virtual routers
+//! `cargo run --release -p charon-sim -- vrrp --steps 1000000`
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use charon_sim::{Crypto, Failed, Outcome, run};
-use clap::Parser;
+use charon_sim::{Crypto, Failed, Outcome, run, vrrp};
+use clap::{Parser, Subcommand};
 use parking_lot::Mutex;
 
 /// Plays histories of two IKE daemons on a bad network, and checks what must hold.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// How many seeds.
     #[arg(long, default_value_t = 1000)]
     seeds: u64,
@@ -25,6 +29,23 @@ struct Arguments {
     /// Threads; default: one per core.
     #[arg(long)]
     threads: Option<usize>,
+}
+
+/// Other machines than IKE's.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Plays histories of virtual routers instead.
+    Vrrp {
+        /// Steps in all.
+        #[arg(long, default_value_t = 1_000_000)]
+        steps: u64,
+        /// How many seeds share them.
+        #[arg(long, default_value_t = 100)]
+        seeds: u64,
+        /// The first seed.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+    },
 }
 
 /// Failures shown before the rest is only counted.
@@ -44,6 +65,9 @@ struct Tally {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Instead::Vrrp { steps, seeds, first }) = arguments.instead {
+        return play_vrrp(steps, seeds.max(1), first);
+    }
     let crypto = if arguments.real { Crypto::Real } else { Crypto::Toy };
     if let Some(seed) = arguments.seed {
         return match run(seed, crypto) {
@@ -74,6 +98,35 @@ fn main() -> ExitCode {
     let tally = tally.into_inner();
     let summary = tally.summary();
     say(&summary, if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn play_vrrp(steps: u64, seeds: u64, first: u64) -> ExitCode {
+    let mut tally = vrrp::Tally::default();
+    let mut failed = 0;
+    for seed in first..first.saturating_add(seeds) {
+        match vrrp::run(seed, steps.div_ceil(seeds)) {
+            Ok(one) => tally.add(&one),
+            Err(broken) => {
+                failed += 1;
+                if failed <= SHOWN_MAX {
+                    say(&format!("{}\nseed {}: {}", broken.log.join("\n"), broken.seed, broken.what), ());
+                }
+            }
+        }
+    }
+    let vrrp::Tally { steps, takeovers, agreements, longest_overlap, elapsed } = tally;
+    let summary = format!(
+        "{seeds} histories of virtual routers, {steps} steps, {takeovers} takeovers, one active router at each of \
+         {agreements} quiet steps, two for {longest_overlap:?} at most, {} h of virtual time",
+        elapsed.as_secs() / 3600
+    );
+    match failed {
+        0 => say(&summary, ExitCode::SUCCESS),
+        _ => say(
+            &format!("{summary}\n{failed} FAILED; play one again with --first SEED --seeds 1"),
+            ExitCode::FAILURE,
+        ),
+    }
 }
 
 impl Tally {

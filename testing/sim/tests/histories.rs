@@ -30,3 +30,13 @@ fn both_ends_agree_with_real_algorithms() {
 fn a_seed_plays_the_same_history_again() {
     assert_eq!(play(0..20, Crypto::Toy), play(0..20, Crypto::Toy));
 }
+
+#[test]
+fn one_virtual_router_is_active_when_all_is_quiet_and_never_two_for_long() {
+    for seed in 0..60 {
+        if let Err(broken) = charon_sim::vrrp::run(seed, 2_000) {
+            panic!("seed {seed}:\n{}\n{}", broken.log.join("\n"), broken.what);
+        }
+    }
+    assert_eq!(charon_sim::vrrp::run(7, 2_000), charon_sim::vrrp::run(7, 2_000));
+}
