@@ -8,13 +8,15 @@ use charon_conf::options::swanctl_conf::{self, Kind};
 use charon_conf::{Location, Value, View, scalar};
 use vici::Message;
 
-use crate::credentials::text::decoded;
+use crate::credentials::text::{decoded, is_coded};
 use crate::failure::words;
 
 /// Sections within sections of what is loaded; the daemon knows three levels. References in a circle end here.
 const NESTING_MAX: usize = 8;
 /// Longest name that a message can carry.
 const NAME_BYTES_MAX: usize = 255;
+
+const NOT_TEXT: &str = "is not UTF-8 text";
 
 /// How the value of a key is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +32,12 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// As the table of keys has it, for a key anywhere in the sections below this one.
-    pub(crate) fn of(section: &str, key: &str) -> Self {
-        match swanctl_conf::key_in(section, key).map(|key| key.kind) {
+    /// As the table of keys has it, for a key anywhere in the sections below this one. Those of connections may be
+    /// written in capitals.
+    pub(crate) fn of(section: &str, name: &str) -> Self {
+        let found = swanctl_conf::key_in(section, name)
+            .filter(|key| section == "connections" || key.name.split(", ").any(|exact| exact == name));
+        match found.map(|key| key.kind) {
             Some(Kind::File(within)) => Self::File(within),
             Some(Kind::Files(within)) => Self::Files(within),
             Some(kind) if kind.is_list() => Self::List,
@@ -49,6 +54,16 @@ pub(crate) struct Unsendable {
     what: String,
 }
 
+impl Unsendable {
+    fn new(view: &View<'_>, place: Option<&Location>, name: &str, what: String) -> Self {
+        Self {
+            place: place.or_else(|| view.location()).cloned(),
+            path: format!("{}.{name}", view.path()),
+            what,
+        }
+    }
+}
+
 impl fmt::Display for Unsendable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
@@ -58,26 +73,29 @@ impl fmt::Display for Unsendable {
     }
 }
 
+/// What becomes of sections within a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inner {
+    Sent,
+    /// There is nothing that they could mean.
+    Ignored,
+}
+
 /// A section with all that it inherits. Keys come in the order of the file, before sub-sections.
 pub(crate) fn section(
     view: &View<'_>,
     form: fn(&str) -> Form,
+    inner: Inner,
     directory: &Path,
 ) -> Result<Message, Unsendable> {
-    nested(view, form, directory, 0)
+    match inner {
+        Inner::Sent => nested(view, form, directory, 0),
+        Inner::Ignored => keys(view, form, directory),
+    }
 }
 
-fn nested(
-    view: &View<'_>,
-    form: fn(&str) -> Form,
-    directory: &Path,
-    depth: usize,
-) -> Result<Message, Unsendable> {
-    let unsendable = |place: Option<&Location>, name: &str, what: String| Unsendable {
-        place: place.or_else(|| view.location()).cloned(),
-        path: format!("{}.{name}", view.path()),
-        what,
-    };
+fn keys(view: &View<'_>, form: fn(&str) -> Form, directory: &Path) -> Result<Message, Unsendable> {
+    let unsendable = |place, name: &str, what| Unsendable::new(view, place, name, what);
     let mut section = Message::new();
     for (key, value) in view.keys() {
         let place = Some(value.location());
@@ -89,8 +107,9 @@ fn nested(
                 section.push_list(key, items);
             }
             Form::File(within) => {
-                let content = list(value)
-                    .and_then(|_| content(value.as_text().unwrap_or_default(), &directory.join(within)))
+                let name = value.as_text().ok_or_else(|| NOT_TEXT.to_owned());
+                let content = name
+                    .and_then(|name| file(name, &directory.join(within)))
                     .map_err(|what| unsendable(place, key, what))?;
                 section.push(key, content);
             }
@@ -101,11 +120,21 @@ fn nested(
             }
         }
     }
+    Ok(section)
+}
+
+fn nested(
+    view: &View<'_>,
+    form: fn(&str) -> Form,
+    directory: &Path,
+    depth: usize,
+) -> Result<Message, Unsendable> {
+    let mut section = keys(view, form, directory)?;
     for inner in view.sections() {
-        let place = inner.location();
-        name(inner.name()).map_err(|what| unsendable(place, inner.name(), what))?;
+        let unsendable = |what| Unsendable::new(view, inner.location(), inner.name(), what);
+        name(inner.name()).map_err(unsendable)?;
         if depth >= NESTING_MAX {
-            return Err(unsendable(place, inner.name(), "sections are nested too deeply".into()));
+            return Err(unsendable("sections are nested too deeply".into()));
         }
         section.push_section(inner.name(), &nested(&inner, form, directory, depth + 1)?);
     }
@@ -125,15 +154,20 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
 }
 
 fn list(value: &Value) -> Result<impl Iterator<Item = &str>, String> {
-    value.as_text().map(scalar::split_list).ok_or_else(|| "is not UTF-8 text".into())
+    value.as_text().map(scalar::split_list).ok_or_else(|| NOT_TEXT.into())
 }
 
 /// The file that an item names, or the bytes that it spells with 0x or 0s.
 pub(crate) fn content(item: &str, directory: &Path) -> Result<Vec<u8>, String> {
-    if item.starts_with("0x") || item.starts_with("0s") {
+    if is_coded(item) {
         return decoded(item.as_bytes()).map(|bytes| bytes.to_vec());
     }
-    let path = directory.join(item);
+    file(item, directory)
+}
+
+/// The content of a file.
+pub(crate) fn file(name: &str, directory: &Path) -> Result<Vec<u8>, String> {
+    let path = directory.join(name);
     fs::read(&path).map_err(|error| format!("reading '{}' failed: {}", path.display(), words(&error)))
 }
 
@@ -154,7 +188,7 @@ mod tests {
     fn converted(text: &str, directory: &Path) -> Result<Message, String> {
         let settings = Settings::parse("t.conf", text.as_bytes()).expect("the test writes valid settings");
         let view = settings.section("c").expect("the test writes a section c");
-        section(&view, form, directory).map_err(|unsendable| unsendable.to_string())
+        section(&view, form, Inner::Sent, directory).map_err(|unsendable| unsendable.to_string())
     }
 
     #[test]

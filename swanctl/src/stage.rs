@@ -6,7 +6,7 @@ use charon_conf::{Location, View};
 use vici::Message;
 
 use crate::config::Config;
-use crate::convert::{self, Form};
+use crate::convert::{self, Form, Inner};
 use crate::failure::{Failure, Outcome, Status};
 use crate::progress::Progress;
 use crate::session::Session;
@@ -22,6 +22,8 @@ pub(crate) struct Stage {
     pub(crate) unload: &'static str,
     /// How the value of a key is sent.
     pub(crate) form: fn(&str) -> Form,
+    /// What becomes of sections within.
+    pub(crate) inner: Inner,
     /// The names in the reply of `get`.
     pub(crate) names: fn(&Message) -> Vec<String>,
 }
@@ -68,7 +70,7 @@ fn one(
     let Stage { noun, .. } = stage;
     let name = view.name();
     let section = convert::name(name).and_then(|()| {
-        convert::section(view, stage.form, &config.directory).map_err(|fault| fault.to_string())
+        convert::section(view, stage.form, stage.inner, &config.directory).map_err(|fault| fault.to_string())
     });
     let reason = match section {
         Ok(section) => match session.attempt(stage.load, &Message::new().with_section(name, &section))? {

@@ -4,7 +4,7 @@ use super::load_conns::{FILE, listed};
 use super::{Command, Run};
 use crate::args::{Options, PRETTY, RAW};
 use crate::config::Config;
-use crate::convert::Form;
+use crate::convert::{Form, Inner};
 use crate::failure::Outcome;
 use crate::session::Session;
 use crate::stage::{self, Stage};
@@ -25,6 +25,7 @@ pub(super) const STAGE: Stage = Stage {
     load: "load-authority",
     unload: "unload-authority",
     form: |key| Form::of("authorities", key),
+    inner: Inner::Ignored,
     names: |reply| listed(reply, "authorities"),
 };
 

@@ -5,7 +5,7 @@ use vici::Message;
 use super::{Command, Run};
 use crate::args::{Opt, Options, PRETTY, RAW, value};
 use crate::config::Config;
-use crate::convert::Form;
+use crate::convert::{Form, Inner};
 use crate::failure::Outcome;
 use crate::session::Session;
 use crate::stage::{self, Stage};
@@ -29,6 +29,7 @@ pub(super) const STAGE: Stage = Stage {
     load: "load-conn",
     unload: "unload-conn",
     form: |key| Form::of("connections", key),
+    inner: Inner::Sent,
     names: |reply| listed(reply, "conns"),
 };
 

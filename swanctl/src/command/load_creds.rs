@@ -29,14 +29,14 @@ pub(super) const CLEAR: Opt = flag("clear", 'c', "clear previously loaded creden
 pub(super) const NOPROMPT: Opt = flag("noprompt", 'n', "do not prompt for passwords");
 
 /// Directories of certificates, with type and flag as the daemon wants them.
-const CERTIFICATES: [(&str, &str, &str); 7] = [
-    ("x509", "X509", "NONE"),
-    ("x509ca", "X509", "CA"),
-    ("x509ocsp", "X509", "OCSP"),
-    ("x509aa", "X509", "AA"),
-    ("x509ac", "X509_AC", "NONE"),
-    ("x509crl", "X509_CRL", "NONE"),
-    ("pubkey", "PUBKEY", "NONE"),
+const CERTIFICATES: [(&str, &str, Option<&str>); 7] = [
+    ("x509", "X509", Some("NONE")),
+    ("x509ca", "X509", Some("CA")),
+    ("x509ocsp", "X509", Some("OCSP")),
+    ("x509aa", "X509", Some("AA")),
+    ("x509ac", "X509_AC", None),
+    ("x509crl", "X509_CRL", None),
+    ("pubkey", "PUBKEY", None),
 ];
 /// Directories of private keys, with the type as the daemon wants it.
 const KEYS: [(&str, &str); 4] = [("private", "any"), ("rsa", "rsa"), ("ecdsa", "ecdsa"), ("pkcs8", "any")];
@@ -129,9 +129,13 @@ fn certificate(
     path: &Path,
     content: &[u8],
     kind: &str,
-    flag: &str,
+    flag: Option<&str>,
 ) -> Result<(), Failure> {
-    let request = Message::new().with("type", kind).with("flag", flag).with("data", content);
+    let mut request = Message::new().with("type", kind);
+    if let Some(flag) = flag {
+        request.push("flag", flag);
+    }
+    request.push("data", content);
     let path = path.display();
     match session.attempt("load-cert", &request)? {
         Ok(_) => session.tell(&format!("loaded certificate from '{path}'"))?,

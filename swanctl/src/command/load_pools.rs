@@ -4,7 +4,7 @@ use super::load_conns::FILE;
 use super::{Command, Run};
 use crate::args::{Options, PRETTY, RAW};
 use crate::config::Config;
-use crate::convert::Form;
+use crate::convert::{Form, Inner};
 use crate::failure::Outcome;
 use crate::session::Session;
 use crate::stage::{self, Stage};
@@ -25,6 +25,7 @@ pub(super) const STAGE: Stage = Stage {
     load: "load-pool",
     unload: "unload-pool",
     form: |key| if key == "addrs" { Form::Text } else { Form::List },
+    inner: Inner::Ignored,
     names: |reply| reply.root().sections().map(|(name, _)| name.as_str().to_owned()).collect(),
 };
 

@@ -3,6 +3,8 @@
 use aes::{Aes128, Aes192, Aes256};
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
+use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
+use der::{Decode, Encode, Sequence};
 use des::TdesEde3;
 use md5::{Digest, Md5};
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
@@ -14,7 +16,7 @@ use super::text::hexadecimal;
 /// A private key file.
 pub(crate) enum KeyFile {
     /// A key that anybody can read.
-    Plain(Algorithm),
+    Plain(Key),
     /// A key that needs a passphrase.
     Encrypted(Encrypted),
     /// Something else, which the daemon may understand.
@@ -62,11 +64,41 @@ pub(crate) enum Encrypted {
     Pem { algorithm: Algorithm, cipher: String, iv: Vec<u8>, content: Vec<u8> },
 }
 
-/// A key out of an encrypted file.
-pub(crate) struct Decrypted {
+/// A private key that was read.
+pub(crate) struct Key {
     pub(crate) algorithm: Algorithm,
-    /// DER: PKCS#8, PKCS#1 or SEC 1.
+    /// DER in the oldest form there is for the algorithm: PKCS#1, SEC 1, else PKCS#8.
     pub(crate) der: Zeroizing<Vec<u8>>,
+}
+
+/// An elliptic curve key (RFC 5915).
+#[derive(Sequence)]
+struct EcPrivateKey<'a> {
+    version: u8,
+    private_key: &'a OctetStringRef,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    parameters: Option<AnyRef<'a>>,
+    #[asn1(context_specific = "1", tag_mode = "EXPLICIT", optional = "true")]
+    public_key: Option<BitStringRef<'a>>,
+}
+
+impl Key {
+    /// A key in PKCS#8, taken out of its envelope as OpenSSL does; `None` if it is none or of an unknown kind.
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        let envelope = PrivateKeyInfoRef::try_from(der).ok()?;
+        let algorithm = Algorithm::of(envelope.algorithm.oid)?;
+        let inner = envelope.private_key.as_bytes();
+        let der = match algorithm {
+            Algorithm::Rsa => inner.to_vec(),
+            Algorithm::Ecdsa => {
+                let mut key = EcPrivateKey::from_der(inner).ok()?;
+                key.parameters = key.parameters.or(envelope.algorithm.parameters);
+                key.to_der().ok()?
+            }
+            Algorithm::Ed25519 | Algorithm::Ed448 => der.to_vec(),
+        };
+        Some(Self { algorithm, der: Zeroizing::new(der) })
+    }
 }
 
 impl KeyFile {
@@ -80,7 +112,7 @@ impl KeyFile {
             _ => return Self::Other,
         };
         match pem.header("DEK-Info") {
-            None => Self::Plain(algorithm),
+            None => Self::Plain(Key { algorithm, der: pem.content }),
             Some(information) => match information.split_once(',') {
                 Some((cipher, iv)) => Self::Encrypted(Encrypted::Pem {
                     algorithm,
@@ -97,19 +129,18 @@ impl KeyFile {
         if EncryptedPrivateKeyInfoRef::try_from(der).is_ok() {
             return Self::Encrypted(Encrypted::Envelope(der.to_vec()));
         }
-        algorithm(der).map_or(Self::Other, Self::Plain)
+        Key::from_pkcs8(der).map_or(Self::Other, Self::Plain)
     }
 }
 
 impl Encrypted {
     /// The key; `None` if the passphrase is not the right one or the cipher is unknown.
-    pub(crate) fn decrypt(&self, passphrase: &[u8]) -> Option<Decrypted> {
+    pub(crate) fn decrypt(&self, passphrase: &[u8]) -> Option<Key> {
         match self {
             Self::Envelope(der) => {
                 let document =
                     EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).ok()?.decrypt(passphrase).ok()?;
-                let der = Zeroizing::new(document.as_bytes().to_vec());
-                Some(Decrypted { algorithm: algorithm(&der)?, der })
+                Key::from_pkcs8(document.as_bytes())
             }
             Self::Pem { algorithm, cipher, iv, content } => {
                 let decrypt = match cipher.as_str() {
@@ -121,8 +152,8 @@ impl Encrypted {
                 };
                 let der = decrypt(passphrase, iv, content)?;
                 // A wrong passphrase leaves valid padding once in 256 times, but hardly ever a whole DER sequence.
-                der::asn1::AnyRef::try_from(der.as_slice()).ok()?;
-                Some(Decrypted { algorithm: *algorithm, der })
+                AnyRef::try_from(der.as_slice()).ok()?;
+                Some(Key { algorithm: *algorithm, der })
             }
         }
     }
@@ -151,10 +182,6 @@ fn derived(passphrase: &[u8], salt: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
     }
     key.truncate(len);
     key
-}
-
-fn algorithm(der: &[u8]) -> Option<Algorithm> {
-    Algorithm::of(PrivateKeyInfoRef::try_from(der).ok()?.algorithm.oid)
 }
 
 #[cfg(test)]
@@ -192,7 +219,10 @@ mod tests {
 
     #[test]
     fn plain_files_tell_their_algorithm_and_others_are_left_to_the_daemon() {
-        assert!(matches!(KeyFile::read(&file("ed25519.pem")), KeyFile::Plain(Algorithm::Ed25519)));
+        assert!(matches!(
+            KeyFile::read(&file("ed25519.pem")),
+            KeyFile::Plain(Key { algorithm: Algorithm::Ed25519, .. })
+        ));
         assert!(matches!(KeyFile::read(b"no key"), KeyFile::Other));
         let odd = b"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC\n\nAAEC\n-----END RSA PRIVATE KEY-----\n";
         assert!(matches!(KeyFile::read(odd), KeyFile::Other));

@@ -6,10 +6,15 @@ use zeroize::Zeroizing;
 /// A secret or certificate as written in the file: `0x` and hexadecimal digits, `0s` and base64, or the text itself.
 pub(crate) fn decoded(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     match value {
-        [b'0', b'x', digits @ ..] => hexadecimal(digits).ok_or_else(|| "is not hexadecimal".into()),
-        [b'0', b's', digits @ ..] => base64(digits).ok_or_else(|| "is not base64".into()),
+        [b'0', b'x' | b'X', digits @ ..] => hexadecimal(digits).ok_or_else(|| "is not hexadecimal".into()),
+        [b'0', b's' | b'S', digits @ ..] => base64(digits).ok_or_else(|| "is not base64".into()),
         text => Ok(Zeroizing::new(text.to_vec())),
     }
+}
+
+/// Whether a text spells bytes rather than being them.
+pub(crate) fn is_coded(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'0', b'x' | b'X' | b's' | b'S', ..])
 }
 
 /// Base64, blanks and line ends ignored, padding optional.
@@ -53,6 +58,8 @@ mod tests {
         assert_eq!(plain("open sesame"), Ok(b"open sesame".to_vec()));
         assert_eq!(plain("0x00fF"), Ok(vec![0, 255]));
         assert_eq!(plain("0xabc"), Ok(vec![0xa, 0xbc]));
+        assert_eq!(plain("0X00fF"), Ok(vec![0, 255]));
+        assert_eq!(plain("0SAP8="), Ok(vec![0, 255]));
         assert_eq!(plain("0x"), Ok(vec![]));
         assert_eq!(plain("0sAP8="), Ok(vec![0, 255]));
         assert_eq!(plain("0sAP8"), Ok(vec![0, 255]));

@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 
 use super::certificate;
 use crate::config::Config;
-use crate::credentials::key_file::KeyFile;
+use crate::credentials::key_file::{Key, KeyFile};
 use crate::credentials::passphrase::{self, Prompt};
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// Loads a key file and gives the key's id. An encrypted one is decrypted here: the daemon sees no passphrase.
+/// Loads a key file and gives the key's id. An encrypted one is decrypted here: the daemon sees no passphrase. One that
+/// is not is sent as it is unless there is reason to look into it: a passphrase, or a user who could be asked for one.
 pub(super) fn private_key(
     session: &mut Session<'_>,
     config: &Config,
@@ -24,27 +25,38 @@ pub(super) fn private_key(
     path: &Path,
     content: Vec<u8>,
 ) -> Result<Option<String>, Failure> {
-    let (name, request) = match KeyFile::read(&content) {
+    let key = match KeyFile::read(&content) {
         KeyFile::Encrypted(encrypted) => {
             // A question comes after what was said before.
             session.out.flush()?;
             let decrypted =
                 with_passphrase(config, prompt, directory, path, |passphrase| encrypted.decrypt(passphrase));
-            let Some(key) = decrypted else {
+            if decrypted.is_none() {
                 let told = format!("loading '{}' failed: no passphrase decrypts it", path.display());
                 session.complain(&told)?;
                 return Ok(None);
-            };
-            let kind = key.algorithm.name().to_ascii_lowercase();
-            (key.algorithm.name(), Message::new().with("type", kind).with("data", key.der.as_slice()))
+            }
+            decrypted
         }
-        KeyFile::Plain(algorithm) => {
-            let name = if prompt == Prompt::Ask { algorithm.name() } else { directory };
-            (name, Message::new().with("type", kind).with("data", content))
+        KeyFile::Plain(key) => {
+            let passphrases = passphrase::configured(&config.settings, directory, &file_name(path));
+            Some(key).filter(|_| prompt == Prompt::Ask || !passphrases.is_empty())
         }
-        KeyFile::Other => (directory, Message::new().with("type", kind).with("data", content)),
+        KeyFile::Other => None,
     };
-    load(session, path, name, &request)
+    match key {
+        Some(key) => typed(session, path, &key),
+        None => {
+            let request = Message::new().with("type", kind).with("data", content);
+            load(session, path, directory, &request)
+        }
+    }
+}
+
+/// Loads a key whose kind is known.
+fn typed(session: &mut Session<'_>, path: &Path, key: &Key) -> Result<Option<String>, Failure> {
+    let name = key.algorithm.name();
+    load(session, path, name, &Message::new().with("type", name).with("data", key.der.as_slice()))
 }
 
 /// Loads the certificates of a PKCS#12 container, then its keys, and gives the ids of the keys.
@@ -62,18 +74,19 @@ pub(super) fn container(
         session.complain(&format!("loading '{}' failed: no passphrase decrypts it", path.display()))?;
         return Ok(Vec::new());
     };
-    for bag in &archive.certs {
-        certificate(session, path, bag.cert.as_der(), "X509", "NONE")?;
+    for bag in archive.certs.iter().rev() {
+        certificate(session, path, bag.cert.as_der(), "X509", Some("NONE"))?;
     }
     let mut ids = Vec::new();
     for bag in archive.keys {
         let der = Zeroizing::new(bag.key.as_der().to_vec());
-        let name = match KeyFile::read(&der) {
-            KeyFile::Plain(algorithm) => algorithm.name(),
-            KeyFile::Encrypted(_) | KeyFile::Other => "private",
-        };
-        let request = Message::new().with("type", "any").with("data", der.as_slice());
-        ids.extend(load(session, path, name, &request)?);
+        ids.extend(match Key::from_pkcs8(&der) {
+            Some(key) => typed(session, path, &key)?,
+            None => {
+                let request = Message::new().with("type", "any").with("data", der.as_slice());
+                load(session, path, "private", &request)?
+            }
+        });
     }
     Ok(ids)
 }
@@ -106,11 +119,15 @@ fn with_passphrase<T>(
     path: &Path,
     open: impl Fn(&[u8]) -> Option<T>,
 ) -> Option<T> {
-    let name = path.file_name().map_or(Cow::Borrowed(""), |name| name.to_string_lossy());
+    let name = file_name(path);
     let passphrases = passphrase::configured(&config.settings, kind, &name);
     if passphrases.is_empty() && prompt == Prompt::Ask {
         let answer = passphrase::ask(&format!("Password for {kind} file '{name}': "))?;
         return open(answer.as_bytes());
     }
     passphrases.iter().find_map(|passphrase| open(passphrase))
+}
+
+fn file_name(path: &Path) -> Cow<'_, str> {
+    path.file_name().map_or(Cow::Borrowed(""), |name| name.to_string_lossy())
 }
