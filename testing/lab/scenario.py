@@ -170,7 +170,23 @@ class Play:
             said = client.request("rekey", {"child": child} if child else {"ike": ike or "gw"})
         assert said.get("success") == "yes", f"rekey on {on}: {said}"
 
+    def do_swanctl(self, on, arguments, says="", fails=False):
+        """This command ends well (or does not) and says this."""
+        done = self.swanctls[on](*arguments, check=False)
+        said = (done.stdout + done.stderr).strip()
+        assert (done.returncode != 0) == fails, f"{' '.join(arguments)} on {on} ended with {done.returncode}:\n{said}"
+        assert says in said, f"{' '.join(arguments)} on {on} did not say {says!r}:\n{said}"
+
     # What both ends hold.
+
+    def do_policies(self, on, listed):
+        """Traps and shunts there, in order, each as `CONNECTION/CHILD MODE LOCAL REMOTE`."""
+        with self.daemons[on].vici() as client:
+            kinds = dict.fromkeys(("trap", "pass", "drop"), "yes")
+            events, _ = client.stream("list-policies", "list-policy", kinds)
+        got = [f"{name} {policy['mode']} {','.join(policy['local-ts'])} {','.join(policy['remote-ts'])}"
+               for event in events for name, policy in event.items()]
+        assert got == listed, f"{on} has policies {got}"
 
     def do_established(self, ike="gw", child="net", within_s=5):
         """Each end has exactly one IKE_SA, ESTABLISHED, one CHILD_SA, INSTALLED, and the SPIs are each other's."""

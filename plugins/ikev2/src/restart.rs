@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_core::service::ike_engine::Initiate;
-use charon_types::connection::ChildConfig;
+use charon_types::connection::{Action, ChildConfig, Connection};
 use ikev2_proto::output::CloseReason;
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::engine;
 use crate::shared::Shared;
@@ -16,7 +16,7 @@ use crate::shared::Shared;
 /// not met by a storm.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
 
-/// Starts a child again if its `close_action` or `dpd_action` says so and it is still configured as it was. The task
+/// Starts a child again, or traps its packets, if its `close_action` or `dpd_action` says so and it is still configured as it was. The task
 /// touches nothing until it sends a command, so that abandoning it when the daemon ends is safe.
 pub(crate) fn after_removal(
     shared: &Arc<Shared>,
@@ -24,18 +24,23 @@ pub(crate) fn after_removal(
     child: Arc<ChildConfig>,
     reason: &CloseReason,
 ) {
-    if !is_wanted(&child, reason) {
+    let action = action(&child, reason);
+    if !action.start && !action.trap {
         return;
     }
     let (shared, name) = (Arc::clone(shared), Arc::clone(connection));
     tokio::spawn(async move {
-        tokio::time::sleep(RESTART_DELAY).await;
-        let Some(connection) = shared.connections.by_name(&name) else { return };
-        let Some(current) =
-            connection.child(&child.name).filter(|current| **current == child).map(Arc::clone)
-        else {
+        if action.trap
+            && let Some((connection, current)) = configured(&shared, &name, &child)
+            && let Err(why) = shared.policies.install(&connection, &current).await
+        {
+            error!(target: "CHD", "installing a trap for CHILD_SA {} failed: {why}", child.name);
+        }
+        if !action.start {
             return;
-        };
+        }
+        tokio::time::sleep(RESTART_DELAY).await;
+        let Some((connection, current)) = configured(&shared, &name, &child) else { return };
         info!(target: "CHD", "restarting CHILD_SA {}", child.name);
         // The outcome is in the log and on the bus.
         let (done, _) = oneshot::channel();
@@ -48,10 +53,21 @@ pub(crate) fn after_removal(
     });
 }
 
-fn is_wanted(child: &ChildConfig, reason: &CloseReason) -> bool {
+/// The connection and its child as they are now, if the child is still the same.
+fn configured(
+    shared: &Shared,
+    connection: &str,
+    child: &ChildConfig,
+) -> Option<(Arc<Connection>, Arc<ChildConfig>)> {
+    let connection = shared.connections.by_name(connection)?;
+    let current = connection.child(&child.name).filter(|current| ***current == *child).map(Arc::clone)?;
+    Some((connection, current))
+}
+
+fn action(child: &ChildConfig, reason: &CloseReason) -> Action {
     match reason {
-        CloseReason::Peer => child.close_action.start,
-        CloseReason::PeerDead => child.dpd_action.start,
-        _ => false,
+        CloseReason::Peer => child.close_action,
+        CloseReason::PeerDead => child.dpd_action,
+        _ => Action::default(),
     }
 }

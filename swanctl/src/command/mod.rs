@@ -6,10 +6,12 @@ mod counters;
 mod flush_certs;
 mod follow;
 mod initiate;
+mod install;
 mod list_algs;
 mod list_authorities;
 mod list_certs;
 mod list_conns;
+mod list_pols;
 mod list_sas;
 mod load_all;
 mod load_authorities;
@@ -68,8 +70,11 @@ pub(crate) const ALL: &[Command] = &[
     terminate::COMMAND,
     rekey::COMMAND,
     redirect::COMMAND,
+    install::UNINSTALL,
+    install::INSTALL,
     list_sas::COMMAND,
     monitor_sa::COMMAND,
+    list_pols::COMMAND,
     list_authorities::COMMAND,
     list_conns::COMMAND,
     list_certs::COMMAND,

@@ -10,7 +10,7 @@ use vici::{Message, Section};
 
 use super::list_certs::{Detail, Printer};
 use super::raw::{self, Format};
-use super::{counters, list_algs, list_authorities, list_conns, list_sas, stats, version};
+use super::{counters, list_algs, list_authorities, list_conns, list_pols, list_sas, stats, version};
 use crate::certificate::clock::{Clock, Zone};
 
 /// The output part of a recording, between the command line and the exit status.
@@ -117,6 +117,27 @@ fn authorities_are_listed_as_recorded() {
         rendered(&messages(&recorded("list-authorities-pretty.txt")), list_authorities::write),
         recorded("list-authorities.txt")
     );
+}
+
+#[test]
+fn policies_are_listed_as_recorded() {
+    assert_eq!(
+        rendered(&messages(&recorded("list-pols-pretty.txt")), list_pols::write),
+        recorded("list-pols.txt")
+    );
+}
+
+#[test]
+fn the_reqid_of_a_trap_stands_before_its_mode() {
+    let trap = Message::new()
+        .with("child", "net")
+        .with("reqid", "1")
+        .with("mode", "TUNNEL")
+        .with_list("local-ts", ["10.1.0.0/16"])
+        .with_list("remote-ts", ["10.2.0.0/16"]);
+    let event = Message::new().with_section("gw/net", &trap);
+    let shown = written(|out| list_pols::write(out, event.root()));
+    assert_eq!(shown, "gw/net, reqid 1, TUNNEL\n  local:  10.1.0.0/16\n  remote: 10.2.0.0/16\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod list_algs;
 pub(crate) mod list_authorities;
 pub(crate) mod list_certs;
 pub(crate) mod list_conns;
+pub(crate) mod list_pols;
 pub(crate) mod list_sas;
 pub(crate) mod raw;
 pub(crate) mod stats;
