@@ -10,6 +10,7 @@ from pathlib import Path
 EXCHANGES = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL"}
 SNIFF = Path(__file__).with_name("sniff.py")
 UDP, IKE_PORTS = 17, (500, 4500)
+IPSEC = {50: "esp", 51: "ah"}
 # Headers that may stand between IPv6 and UDP, with a length octet in units of 8.
 IPV6_EXTENSIONS = (0, 43, 60)
 
@@ -20,7 +21,7 @@ class Packet:
 
     source: str
     target: str
-    kind: str  # "ike", "esp", "keepalive", "neighbour" or a description of what else it is
+    kind: str  # "ike", "esp", "ah", "keepalive", "neighbour" or a description of what else it is
     exchange: str = ""
     response: bool = False
 
@@ -83,6 +84,8 @@ def parse(frame):
         return Packet("", "", f"ethertype {ether:#06x}")
     if protocol == 58 and payload and (payload[0] in range(133, 138) or payload[0] in (130, 131, 132, 143)):
         return Packet(source, target, "neighbour")
+    if protocol in IPSEC:
+        return Packet(source, target, IPSEC[protocol])
     if protocol != UDP or len(payload) < 8:
         return Packet(source, target, f"IP protocol {protocol}")
     return _udp(source, target, payload)

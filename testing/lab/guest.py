@@ -19,6 +19,8 @@ UML = Path("/usr/bin/linux.uml")
 UML_MODULES = Path("/usr/lib/uml/modules")
 MODULES = ("af_key xfrm_user esp4 esp6 ah4 ah6 authenc cbc hmac sha512_generic sha256_generic gcm ccm ctr seqiv echainiv "
            "chacha20poly1305 cmac xcbc veth macvlan dummy tun 8021q sch_netem xfrm4_tunnel xfrm6_tunnel ip_vti")
+# What the last guest left in /hostout.
+EVIDENCE = ROOT / "testing" / ".cache" / "guest"
 KERNEL_CACHE = ROOT / "testing" / ".cache" / "kernel"
 # What of our environment the command needs.
 KEPT = ("CARGO_TARGET_DIR", "CHAROND_PROFILE", "RUST_BACKTRACE", "RUST_LOG")
@@ -50,6 +52,8 @@ class Guest:
                                        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
             tail = self._follow(process, seconds_max)
             status = work / "out" / "status"
+            shutil.rmtree(EVIDENCE, ignore_errors=True)
+            shutil.copytree(work / "out", EVIDENCE)
             if not status.exists():
                 raise GuestError("the guest ended without a status; its last words:\n" + "\n".join(tail))
             return int(status.read_text())

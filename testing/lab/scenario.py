@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 from . import capture, daemon, leftovers, swanctl, wire
-from .topology import GATEWAYS, Lab, wait_until
+from .topology import GATEWAYS, SLOWNESS, Lab, wait_until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
 KEYS = {"certificates", "trust", "pairs", "settings", "step"}
@@ -150,7 +150,7 @@ class Play:
     def do_initiate(self, on, child="net", timeout_s=30, fails=None):
         """--initiate succeeds, or fails with this text in what it says."""
         begin = time.monotonic()
-        done = self.swanctls[on]("--initiate", "--child", child, check=False, timeout=timeout_s)
+        done = self.swanctls[on]("--initiate", "--child", child, check=False, timeout=timeout_s * SLOWNESS)
         said = (done.stdout + done.stderr).strip()
         if fails is None:
             assert done.returncode == 0 and "initiate completed successfully" in said, \
@@ -261,10 +261,10 @@ class Play:
         wire.mend(self.lab)
 
     def do_crossed(self, exchange=None, at_least=1, within_s=2):
-        """Only IKE and UDP-encapsulated ESP crossed the wire, and this exchange so many times in each role."""
+        """Only IKE, ESP and AH crossed the wire, and this exchange so many times in each role."""
         def crossed():
             packets = self.capture.packets()
-            strange = {p.kind for p in packets} - {"ike", "esp", "keepalive", "neighbour"}
+            strange = {p.kind for p in packets} - {"ike", "esp", "ah", "keepalive", "neighbour"}
             assert not strange, f"on the wire: {', '.join(sorted(strange))}"
             for response in (False, True) if exchange else ():
                 seen = sum(p.exchange == exchange and p.response == response for p in packets)
@@ -294,7 +294,7 @@ class Play:
 
     @staticmethod
     def _eventually(check, within_s):
-        end = time.monotonic() + within_s
+        end = time.monotonic() + within_s * SLOWNESS
         while True:
             try:
                 return check()

@@ -28,6 +28,9 @@ BEHIND = {"moon": "alice", "sun": "bob"}
 SETTINGS = (("ipv4/ip_forward", 1), ("ipv6/conf/all/forwarding", 1), ("ipv4/conf/all/rp_filter", 0),
             ("ipv4/conf/default/rp_filter", 0))
 
+# In a guest, which runs our tests on a kernel with IPsec, all takes longer.
+SLOWNESS = int(os.environ.get("CHARON_GUEST", "1"))
+
 _runs = itertools.count(1)
 
 
@@ -121,7 +124,7 @@ class Lab:
 
 def wait_until(condition, within_s, what):
     """Polls `condition` until it is true; raises AssertionError naming `what` otherwise."""
-    end = time.monotonic() + within_s
+    end = time.monotonic() + within_s * SLOWNESS
     while True:
         if condition():
             return

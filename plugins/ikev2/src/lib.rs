@@ -135,10 +135,14 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = cores.min(SHARDS_MAX);
     let (inputs, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(INPUTS_DEPTH)).unzip();
+    let kernel = context.require::<dyn KernelIpsec>()?;
+    if kernel.is_of_system() {
+        sockets.share_with_kernel();
+    }
     let shared = Arc::new(Shared {
         sockets: Arc::clone(&sockets),
         crypto: context.crypto()?,
-        kernel: context.require::<dyn KernelIpsec>()?,
+        kernel,
         net,
         usable,
         names,

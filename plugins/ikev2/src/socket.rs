@@ -122,6 +122,20 @@ impl Sockets {
         Ok(Self { sockets, esp: OnceLock::new(), counters: SocketCounters::default() })
     }
 
+    /// The kernel's IPsec does the work: it opens ESP in UDP, and its policies are not for IKE.
+    pub(crate) fn share_with_kernel(&self) {
+        for udp in &self.sockets {
+            let bypassed = crate::sys::bypass_policies(&udp.socket, udp.address);
+            let taken =
+                if udp.port == Port::NatT { crate::sys::decapsulate_esp(&udp.socket) } else { Ok(()) };
+            for (what, done) in [("bypassing policies", bypassed), ("opening ESP in UDP", taken)] {
+                if let Err(error) = done {
+                    warn!(target: "NET", "{what} on port {} failed: {error}", udp.address.port());
+                }
+            }
+        }
+    }
+
     /// The port that IKE uses before a NAT is found, and the one after.
     #[must_use]
     pub(crate) fn ports(&self) -> (u16, u16) {

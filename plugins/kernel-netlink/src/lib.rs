@@ -1,7 +1,7 @@
-//! Addresses, routes, rules and links by rtnetlink: component `net`.
+//! The kernel by netlink: component `net` is addresses, routes, rules and links, component `ipsec` SAs and policies.
 //!
-//! The `rtnetlink` crate carries the requests: its typed messages of all four families replace some thousand lines that
-//! neli, which carries XFRM, would leave to us.
+//! The `rtnetlink` crate carries the requests of `net`. XFRM has a socket of its own: its requests are answered while they are
+//! sent, so that a batch of thousands needs neither task nor timer, and no crate offers that.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -16,13 +16,17 @@ mod route;
 mod rule;
 mod sysctl;
 mod watch;
+pub mod xfrm;
 
 use std::sync::Arc;
 
+use charon_conf::ValueError;
+use charon_core::kernel::RouteSettings;
 use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
-use charon_core::service::{KernelLinks, KernelNet};
+use charon_core::service::{KernelIpsec, KernelLinks, KernelNet};
 
 pub use net::{Interfaces, NetlinkNet};
+pub use xfrm::{SpiRange, XfrmIpsec};
 
 /// The plugin.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +59,26 @@ impl Plugin for KernelNetlinkPlugin {
                 Ok(unload)
             })
         });
-        vec![net.provides::<dyn KernelNet>().provides::<dyn KernelLinks>()]
+        let ipsec = Component::new("ipsec", |context| {
+            Box::pin(async move {
+                let settings = context.settings().current();
+                let daemon = daemon_settings(&settings);
+                let setting = |error: ValueError| LoadError::Settings(error.to_string());
+                let spis = SpiRange {
+                    min: daemon.int("spi_min").map_err(setting)?,
+                    max: daemon.int("spi_max").map_err(setting)?,
+                };
+                let larval = daemon.time("plugins.kernel-netlink.xfrm_acq_expires").map_err(setting)?;
+                let routes = RouteSettings::read(&daemon).map_err(setting)?;
+                let net = context.require::<dyn KernelNet>()?;
+                let ipsec = XfrmIpsec::start(net, routes, spis, larval).await?;
+                let ipsec = Arc::new(ipsec);
+                context.provide::<dyn KernelIpsec>(Arc::clone(&ipsec) as Arc<dyn KernelIpsec>)?;
+                let unload: Unload = Box::new(move || Box::pin(async move { ipsec.stop().await }));
+                Ok(unload)
+            })
+        });
+        let net = net.provides::<dyn KernelNet>().provides::<dyn KernelLinks>();
+        vec![net, ipsec.provides::<dyn KernelIpsec>().depends::<dyn KernelNet>()]
     }
 }

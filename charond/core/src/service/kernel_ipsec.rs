@@ -13,6 +13,12 @@ pub trait KernelIpsec: Send + Sync {
     /// What it can install. Fixed once it is loaded.
     fn capabilities(&self) -> &KernelCapabilities;
 
+    /// Whether SAs and policies are the operating system's, which then sees the packets of IKE, too, and takes ESP in UDP from the
+    /// sockets that were given to it.
+    fn is_of_system(&self) -> bool {
+        false
+    }
+
     /// Runs the operations in order and answers each, in the same order; a failed one does not stop those after it. Batches
     /// may overlap. Dropping the future does not undo what was submitted. Backends that need not wait return ready futures.
     fn submit(&self, ops: Vec<KernelOp>) -> BoxFuture<'static, Vec<KernelResult>>;

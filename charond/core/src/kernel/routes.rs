@@ -1,0 +1,334 @@
+//! Routes that let the host's own packets meet the policies of tunnels: for backends whose policies sit in the kernel.
+//!
+//! A route in a table of our own leads to each remote selector the way that the peer lies, with one of our addresses inside the
+//! local selector as its source. Where we have no such address there is no route: packets of others are routed as ever.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use charon_conf::options::Configured;
+use charon_conf::{ValueError, scalar};
+use charon_types::kernel_op::{KernelError, Mode, Policy, PolicyAction, PolicyDirection};
+use charon_types::selector::TrafficSelector;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::service::KernelNet;
+use crate::service::kernel_net::{Family, FwMark, InterfaceAddress, Inverted, NetEvent, Route, Rule};
+
+/// Requests that may wait for the task; more are answered with [`KernelError::Gone`].
+const DEPTH: usize = 8192;
+
+/// Where routes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteSettings {
+    /// Table of our routes (`routing_table`).
+    pub table: u32,
+    /// Priority of the rule that leads there (`routing_table_prio`).
+    pub priority: u32,
+    /// Mark that the rule asks for.
+    pub fwmark: Option<FwMark>,
+}
+
+impl RouteSettings {
+    /// Reads the daemon's settings; `None` if others install the routes (`install_routes`).
+    ///
+    /// # Errors
+    /// The value that is none, with file, line and key.
+    pub fn read(daemon: &Configured<'_>) -> Result<Option<Self>, ValueError> {
+        if !daemon.bool("install_routes")? {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            table: daemon.int("routing_table")?,
+            priority: daemon.int("routing_table_prio")?,
+            fwmark: rule_mark(daemon)?,
+        }))
+    }
+}
+
+/// The mark of the rule: as configured for it, else "not what our own sockets set".
+fn rule_mark(daemon: &Configured<'_>) -> Result<Option<FwMark>, ValueError> {
+    let inverted = |inverted: bool| if inverted { Inverted::Yes } else { Inverted::No };
+    let rule = |mark: scalar::Mark| FwMark {
+        invert: inverted(mark.inverted),
+        value: mark.value & mark.mask,
+        mask: mark.mask,
+    };
+    if let Some(mark) = daemon.mark("plugins.kernel-netlink.fwmark")? {
+        return Ok(Some(rule(mark)));
+    }
+    let of_sockets = daemon.mark("plugins.socket-default.fwmark")?;
+    Ok(of_sockets.map(|mark| FwMark { invert: Inverted::Yes, ..rule(mark) }))
+}
+
+/// The routes of installed policies, kept by a task.
+#[derive(Debug)]
+pub struct TunnelRoutes {
+    requests: mpsc::Sender<Request>,
+    _task: JoinSet<()>,
+}
+
+/// The outcome of a request, once the task has come to it.
+pub type RouteDone = oneshot::Receiver<Result<(), KernelError>>;
+
+#[derive(Debug)]
+enum Request {
+    Add(Wanted, oneshot::Sender<Result<(), KernelError>>),
+    Remove(Wanted, oneshot::Sender<Result<(), KernelError>>),
+    RemoveAll(oneshot::Sender<()>),
+}
+
+/// What a policy asks of routing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    destination: (IpAddr, u8),
+    within: TrafficSelector,
+    local: IpAddr,
+    peer: IpAddr,
+}
+
+impl TunnelRoutes {
+    /// Removes what a killed predecessor left in the table, adds the rules and starts the task. It ends with the value; routes
+    /// are removed by [`Self::stop`] only.
+    pub async fn start(net: Arc<dyn KernelNet>, settings: RouteSettings) -> Self {
+        if let Err(error) = net.flush_table(settings.table).await {
+            warn!(target: "KNL", "flushing routing table {} failed: {error}", settings.table);
+        }
+        for rule in rules(settings) {
+            // A kernel without IPv6 refuses the second one; that is no reason to do without IPv4.
+            if let Err(error) = net.add_rule(rule).await {
+                warn!(target: "KNL", "adding the {:?} rule for table {} failed: {error}", rule.family, rule.table);
+            }
+        }
+        let (requests, receiver) = mpsc::channel(DEPTH);
+        let mut task = JoinSet::new();
+        task.spawn(Keeper { net, settings, routes: HashMap::new() }.run(receiver));
+        Self { requests, _task: task }
+    }
+
+    /// Asks for the route of a policy that was installed; `None` if it needs none.
+    pub fn add(&self, policy: &Policy) -> Option<RouteDone> {
+        self.request(Wanted::of(policy)?, Request::Add)
+    }
+
+    /// Asks for its removal.
+    pub fn remove(&self, policy: &Policy) -> Option<RouteDone> {
+        self.request(Wanted::of(policy)?, Request::Remove)
+    }
+
+    /// Removes routes and rules.
+    pub async fn stop(&self) {
+        let (done, removed) = oneshot::channel();
+        if self.requests.send(Request::RemoveAll(done)).await.is_ok() {
+            // An error says that the task has ended, which it does not before it has removed everything.
+            let _ = removed.await;
+        }
+    }
+
+    fn request(
+        &self,
+        wanted: Wanted,
+        kind: fn(Wanted, oneshot::Sender<Result<(), KernelError>>) -> Request,
+    ) -> Option<RouteDone> {
+        let (done, answer) = oneshot::channel();
+        // Full or gone: the answer's sender is dropped, which is noticed as such.
+        let _ = self.requests.try_send(kind(wanted, done));
+        Some(answer)
+    }
+}
+
+impl Wanted {
+    fn of(policy: &Policy) -> Option<Self> {
+        let PolicyAction::Protect { source: local, destination: peer, mode, .. } = policy.action else {
+            return None;
+        };
+        // The routes of XFRM interfaces are their owner's.
+        let ours = policy.direction == PolicyDirection::Out && mode != Mode::Transport && policy.if_id.0 == 0;
+        ours.then(|| Self {
+            destination: policy.destination.covering_subnet(),
+            within: policy.source,
+            local,
+            peer,
+        })
+    }
+}
+
+struct Keeper {
+    net: Arc<dyn KernelNet>,
+    settings: RouteSettings,
+    routes: HashMap<(IpAddr, u8), Entry>,
+}
+
+/// A destination behind tunnels.
+struct Entry {
+    /// Who wants it, the oldest first; the latest counts.
+    owners: Vec<Wanted>,
+    installed: Option<Route>,
+}
+
+impl Keeper {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut changes = self.net.watch();
+        let mut watching = true;
+        loop {
+            tokio::select! {
+                biased;
+                request = requests.recv() => match request {
+                    // Whoever asked may have lost interest in the answer.
+                    Some(Request::Add(wanted, done)) => drop(done.send(self.add(wanted).await)),
+                    Some(Request::Remove(wanted, done)) => drop(done.send(self.remove(wanted).await)),
+                    Some(Request::RemoveAll(done)) => {
+                        self.remove_all().await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    None => return,
+                },
+                change = changes.recv(), if watching => match change {
+                    Some(NetEvent::AddressAdded(_) | NetEvent::AddressRemoved(_) | NetEvent::LinkChanged(_)) => {
+                        self.refresh().await;
+                    }
+                    Some(NetEvent::RoutesChanged) => {}
+                    None => watching = false,
+                },
+            }
+        }
+    }
+
+    async fn add(&mut self, wanted: Wanted) -> Result<(), KernelError> {
+        let entry = self
+            .routes
+            .entry(wanted.destination)
+            .or_insert_with(|| Entry { owners: Vec::new(), installed: None });
+        let known = entry.owners.last().is_some_and(|latest| *latest == wanted);
+        entry.owners.push(wanted);
+        if !known {
+            let addresses = self.net.addresses().await?;
+            entry.install(&*self.net, self.settings.table, &addresses).await;
+        }
+        Ok(())
+    }
+
+    async fn remove(&mut self, wanted: Wanted) -> Result<(), KernelError> {
+        let entry = self.routes.get_mut(&wanted.destination).ok_or(KernelError::NotFound)?;
+        let at = entry.owners.iter().rposition(|owner| *owner == wanted).ok_or(KernelError::NotFound)?;
+        let counted = at + 1 == entry.owners.len();
+        entry.owners.remove(at);
+        if entry.owners.is_empty() {
+            if let Some(route) = self.routes.remove(&wanted.destination).and_then(|entry| entry.installed) {
+                forget(&*self.net, route).await;
+            }
+        } else if counted && entry.owners.last() != Some(&wanted) {
+            let addresses = self.net.addresses().await?;
+            entry.install(&*self.net, self.settings.table, &addresses).await;
+        }
+        Ok(())
+    }
+
+    /// Installs anew what an address or a link took with it, or what leads elsewhere now.
+    async fn refresh(&mut self) {
+        if self.routes.is_empty() {
+            return;
+        }
+        let Ok(addresses) = self.net.addresses().await else { return };
+        for entry in self.routes.values_mut() {
+            entry.install(&*self.net, self.settings.table, &addresses).await;
+        }
+    }
+
+    async fn remove_all(&mut self) {
+        for (_, entry) in self.routes.drain() {
+            if let Some(route) = entry.installed {
+                forget(&*self.net, route).await;
+            }
+        }
+        for rule in rules(self.settings) {
+            match self.net.remove_rule(rule).await {
+                Ok(()) | Err(KernelError::NotFound) => {}
+                Err(error) => warn!(target: "KNL", "removing a routing rule failed: {error}"),
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Installs the route of the latest owner. That there is none to the peer at the moment is no fault of the policy's.
+    async fn install(&mut self, net: &dyn KernelNet, table: u32, addresses: &[InterfaceAddress]) {
+        let Some(wanted) = self.owners.last() else { return };
+        let route = match route(net, table, wanted, addresses).await {
+            Ok(route) => route,
+            Err(error) => {
+                debug!(target: "KNL", "no route to {} for the tunnel: {error}", wanted.peer);
+                return;
+            }
+        };
+        match (route, self.installed.take()) {
+            (Some(route), before) => match net.add_route(route.clone()).await {
+                Ok(()) => self.installed = Some(route),
+                Err(error) => {
+                    let (destination, prefix) = route.destination;
+                    warn!(target: "KNL", "installing the route to {destination}/{prefix} failed: {error}");
+                    self.installed = before;
+                }
+            },
+            (None, Some(before)) => forget(net, before).await,
+            (None, None) => {
+                debug!(target: "KNL", "no local address lies in {}, so no route is installed", wanted.within);
+            }
+        }
+    }
+}
+
+async fn route(
+    net: &dyn KernelNet,
+    table: u32,
+    wanted: &Wanted,
+    addresses: &[InterfaceAddress],
+) -> Result<Option<Route>, KernelError> {
+    let any = wanted.within.contains(&TrafficSelector::ANY_IPV4)
+        || wanted.within.contains(&TrafficSelector::ANY_IPV6);
+    let source = source_within(addresses, &wanted.within);
+    if source.is_none() && !any {
+        return Ok(None);
+    }
+    let hop = net.next_hop(wanted.peer, Some(wanted.local)).await?;
+    Ok(Some(Route {
+        destination: wanted.destination,
+        interface: hop.interface,
+        gateway: hop.gateway,
+        source: if any { None } else { source },
+        table,
+    }))
+}
+
+/// One of our addresses within the selector, one that others can answer if possible.
+fn source_within(addresses: &[InterfaceAddress], local: &TrafficSelector) -> Option<IpAddr> {
+    let mut inside = addresses.iter().map(|held| held.address).filter(|held| local.contains_address(*held));
+    inside.find(|address| !address.is_loopback() && !is_link_local(*address))
+}
+
+const fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+async fn forget(net: &dyn KernelNet, route: Route) {
+    match net.remove_route(route.clone()).await {
+        // It may have gone with an address or a link.
+        Ok(()) | Err(KernelError::NotFound) => {}
+        Err(error) => {
+            let (destination, prefix) = route.destination;
+            warn!(target: "KNL", "removing the route to {destination}/{prefix} failed: {error}");
+        }
+    }
+}
+
+fn rules(settings: RouteSettings) -> [Rule; 2] {
+    let RouteSettings { table, priority, fwmark } = settings;
+    [Family::Ipv4, Family::Ipv6].map(|family| Rule { family, table, priority, fwmark })
+}

@@ -1,0 +1,171 @@
+//! Requests and their answers on one socket, many at a time.
+//!
+//! The kernel works on XFRM requests while they are sent: when `send` returns, every answer waits in the socket. So a batch
+//! needs no task and no timer: it is sent as one datagram, and what has not been answered when the socket is empty was lost.
+
+use std::collections::HashMap;
+use std::io;
+
+use charon_types::kernel_op::KernelError;
+use tracing::{debug, warn};
+
+use super::wire::{self, Messages, Reader, Writer};
+
+/// Requests in one datagram: few enough that their answers fit the socket's buffer.
+const CHUNK: usize = 64;
+/// The longest datagram that the kernel sends: it fills pages of dumps up to 32 KiB.
+const DATAGRAM_LEN_MAX: usize = 64 << 10;
+/// Datagrams of a dump; some hundred thousand SAs fit.
+const DUMP_DATAGRAMS_MAX: usize = 1 << 20;
+
+pub(crate) const ESRCH: i32 = 3;
+pub(crate) const ENOENT: i32 = 2;
+pub(crate) const EEXIST: i32 = 17;
+pub(crate) const ENOSYS: i32 = 38;
+pub(crate) const EINVAL: i32 = 22;
+pub(crate) const ENOBUFS: i32 = 105;
+pub(crate) const EPROTONOSUPPORT: i32 = 93;
+pub(crate) const EOPNOTSUPP: i32 = 95;
+
+/// What carries datagrams to the kernel and back.
+pub(crate) trait Transport {
+    /// Sends one datagram; the answers are there when it returns.
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
+    /// One datagram that is there, [`io::ErrorKind::WouldBlock`] if none is.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// What the kernel said to a request: the payload of its answer (empty if it only agreed), or errno.
+pub(crate) type Answer = Result<Vec<u8>, i32>;
+
+/// A socket with its sequence numbers.
+pub(crate) struct Pipeline<T> {
+    transport: T,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl<T: Transport> Pipeline<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self { transport, sequence: 0, buffer: vec![0; DATAGRAM_LEN_MAX] }
+    }
+
+    /// Runs the requests in order; the answers keep it. Each request must ask for an acknowledgement.
+    pub(crate) fn run(&mut self, requests: Vec<Writer>) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut requests = requests.into_iter().peekable();
+        while requests.peek().is_some() {
+            self.run_chunk(requests.by_ref().take(CHUNK).collect(), &mut answers);
+        }
+        answers
+    }
+
+    /// Runs one request.
+    pub(crate) fn run_one(&mut self, request: Writer) -> Answer {
+        self.run(vec![request]).pop().unwrap_or(Err(ENOBUFS))
+    }
+
+    /// All that the kernel lists: type and payload of each message.
+    pub(crate) fn dump(&mut self, request: Writer) -> Result<Vec<(u16, Vec<u8>)>, i32> {
+        let sequence = self.next_sequence();
+        self.transport.send(&request.finish(sequence)).map_err(|error| errno(&error))?;
+        let mut listed = Vec::new();
+        for _ in 0..DUMP_DATAGRAMS_MAX {
+            let len = self.transport.receive(&mut self.buffer).map_err(|error| errno(&error))?;
+            for message in Messages::new(self.buffer.get(..len).unwrap_or_default()) {
+                match message.kind {
+                    _ if message.sequence != sequence => {}
+                    wire::NLMSG_DONE => return Ok(listed),
+                    wire::NLMSG_ERROR => match error_code(message.payload) {
+                        Some(0) => {}
+                        code => return Err(code.unwrap_or(EINVAL)),
+                    },
+                    wire::NLMSG_NOOP => {}
+                    kind => listed.push((kind, message.payload.to_vec())),
+                }
+            }
+        }
+        Err(ENOBUFS)
+    }
+
+    fn run_chunk(&mut self, requests: Vec<Writer>, answers: &mut Vec<Answer>) {
+        let base = answers.len();
+        let mut waiting = HashMap::with_capacity(requests.len());
+        let mut datagram = Writer::new();
+        for request in requests {
+            let sequence = self.next_sequence();
+            waiting.insert(sequence, answers.len());
+            answers.push(Ok(Vec::new()));
+            datagram.bytes(&request.finish(sequence));
+        }
+        if let Err(error) = self.transport.send(datagram.as_bytes()) {
+            warn!(target: "KNL", "sending to the kernel failed: {error}");
+            answers.iter_mut().skip(base).for_each(|answer| *answer = Err(errno(&error)));
+            return;
+        }
+        while !waiting.is_empty() {
+            let len = match self.transport.receive(&mut self.buffer) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Answers were dropped; those that came before and after are still good.
+                Err(error) if errno(&error) == ENOBUFS => continue,
+                Err(error) => {
+                    warn!(target: "KNL", "the kernel left {} requests without an answer: {error}", waiting.len());
+                    break;
+                }
+            };
+            for message in Messages::new(self.buffer.get(..len).unwrap_or_default()) {
+                let Some(at) = waiting.get(&message.sequence).copied() else {
+                    debug!(target: "KNL", "answer {} of the kernel to no request dropped", message.sequence);
+                    continue;
+                };
+                let Some(answer) = answers.get_mut(at) else { continue };
+                match message.kind {
+                    wire::NLMSG_NOOP => {}
+                    wire::NLMSG_ERROR => {
+                        waiting.remove(&message.sequence);
+                        match error_code(message.payload) {
+                            Some(0) => {}
+                            code => *answer = Err(code.unwrap_or(EINVAL)),
+                        }
+                    }
+                    _ => *answer = Ok(message.payload.to_vec()),
+                }
+            }
+        }
+        for at in waiting.into_values() {
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = Err(ENOBUFS);
+            }
+        }
+    }
+
+    const fn next_sequence(&mut self) -> u32 {
+        // 0 is what the kernel's own messages have.
+        self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
+        self.sequence
+    }
+}
+
+/// What a refusal means.
+pub(crate) fn refused(what: &'static str, errno: i32) -> KernelError {
+    match errno {
+        EEXIST => KernelError::Exists,
+        ESRCH | ENOENT => KernelError::NotFound,
+        errno => KernelError::Os { what, errno },
+    }
+}
+
+fn error_code(payload: &[u8]) -> Option<i32> {
+    Reader::new(payload).array().map(i32::from_ne_bytes).map(i32::saturating_abs)
+}
+
+fn errno(error: &io::Error) -> i32 {
+    match error.raw_os_error() {
+        Some(errno) => errno,
+        None => ENOBUFS,
+    }
+}
+
+#[cfg(test)]
+mod tests;
