@@ -7,6 +7,7 @@ run, and what follows is swanctl.conf, up to `--- file PATH`, which starts anoth
     --- held conns a b               what the daemon holds: conns, pools, authorities, keys, shared
     --- refuse NAME                  the daemon refuses requests with this text in them
     --- unknown COMMAND              a command that the daemon does not know
+    --- type WORD                    the answer to a prompt, on a terminal; it must not show
     --- fixture x509/a.crt moon.crt  a file with the content of a certificate or key made for the run
 
 DIFFERENCES lists the cases in which the two are meant to differ. One that no longer does must leave it.
@@ -22,6 +23,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import terminal
 from .binaries import ROOT, STRONGSWAN_SWANCTL
 from .recorder import Recorder, shown
 from .swanctl import DIRECTORIES
@@ -40,6 +42,7 @@ class Case:
     refused: list = field(default_factory=list)
     unknown: list = field(default_factory=list)
     fixtures: list = field(default_factory=list)
+    typed: list = field(default_factory=list)
     files: dict = field(default_factory=dict)
 
 
@@ -50,6 +53,7 @@ class Ran:
     packets: list
     status: int
     said: str
+    shown: list
 
 
 def cases():
@@ -72,6 +76,8 @@ def cases():
                 case.refused.append(words[2])
             elif line.startswith("--- ") and words[1] == "unknown":
                 case.unknown.append(words[2])
+            elif line.startswith("--- ") and words[1] == "type":
+                case.typed.append(words[2] if words[2:] else "")
             elif line.startswith("--- ") and words[1] == "fixture":
                 case.fixtures.append((words[2], words[3]))
             elif line.startswith("--- ") and words[1] == "file":
@@ -120,10 +126,14 @@ def run(program, case, scratch):
     with Recorder(socket, held=case.held, refused=case.refused, unknown=case.unknown) as recorder:
         environment = {**os.environ, "SWANCTL_DIR": str(directory), "STRONGSWAN_CONF": str(scratch / "strongswan.conf")}
         words = [word.replace("DIR/", f"{directory}/") for word in case.run]
-        done = subprocess.run([program, *words, "--uri", f"unix://{socket}"], env=environment, capture_output=True,
-                              stdin=subprocess.DEVNULL, timeout=30, check=False, start_new_session=True)
-    said = (done.stdout + b"--- stderr\n" + done.stderr).decode("utf-8", "replace").replace(str(scratch), "")
-    return Ran(recorder.packets, done.returncode, said)
+        argv = [program, *words, "--uri", f"unix://{socket}"]
+        if case.typed:
+            status, said = terminal.run(argv, case.typed, env=environment)
+        else:
+            done = subprocess.run(argv, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=30,
+                                  check=False, start_new_session=True)
+            status, said = done.returncode, (done.stdout + b"--- stderr\n" + done.stderr).decode("utf-8", "replace")
+    return Ran(recorder.packets, status, said.replace(str(scratch), ""), [word for word in case.typed if word and word in said])
 
 
 def fixture(name, made):
@@ -136,6 +146,8 @@ def fixture(name, made):
 
 def verdict(name, ours, theirs):
     """None if the two agree, or differ as listed; else what is wrong."""
+    if ours.shown:
+        return f"what was typed shows: {ours.said!r}"
     same = _by_directory(ours.packets) == _by_directory(theirs.packets)
     if _refused_alike(ours, theirs):
         return None
@@ -195,6 +207,8 @@ DIFFERENCES = (
         "credentials: an encrypted key without passphrase",
         "credentials: a passphrase in hexadecimal",
         "credentials: a passphrase of another kind",
+        "credentials: a wrong passphrase typed",
+        "credentials: nothing typed",
     )),
     ("The keys of a section with a `%` in its name are lost", ("grammar: names with odd characters",)),
     ("A section may be opened in one file and closed in an included one",

@@ -111,6 +111,9 @@ fn load(
     }
 }
 
+/// How often somebody may mistype a passphrase.
+const ANSWERS_MAX: usize = 3;
+
 /// Tries the passphrases of the configuration, else asks for one.
 fn with_passphrase<T>(
     config: &Config,
@@ -122,8 +125,9 @@ fn with_passphrase<T>(
     let name = file_name(path);
     let passphrases = passphrase::configured(&config.settings, kind, &name);
     if passphrases.is_empty() && prompt == Prompt::Ask {
-        let answer = passphrase::ask(&format!("Password for {kind} file '{name}': "))?;
-        return open(answer.as_bytes());
+        return (0..ANSWERS_MAX)
+            .map_while(|_| passphrase::ask(&format!("Password for {kind} file '{name}': ")))
+            .find_map(|answer| open(answer.as_bytes()));
     }
     passphrases.iter().find_map(|passphrase| open(passphrase))
 }
