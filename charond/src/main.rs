@@ -22,6 +22,8 @@ use charon_core::bus::Bus;
 use charon_core::log::{LogHub, LogLayer};
 use charon_core::plugin::{Loaded, Registry, SettingsHandle, daemon_section, daemon_settings};
 use charon_crypto::provider::Order;
+use charon_types::alert::Alert;
+use charon_types::event::Event;
 use clap::Parser;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
@@ -107,8 +109,11 @@ impl Daemon {
         self.reloader.open_logs(&settings).map_err(anyhow::Error::msg)?;
         info!(target: "DMN", "starting charond {} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
         report(&settings, selection);
-        let mut loaded =
-            self.registry.start(self.settings.clone(), self.bus, self.log).await.context("cannot start")?;
+        let mut loaded = self
+            .registry
+            .start(self.settings.clone(), Arc::clone(&self.bus), self.log)
+            .await
+            .context("cannot start")?;
         if let Err(error) = serving(&loaded) {
             loaded.stop().await;
             return Err(error);
@@ -118,6 +123,7 @@ impl Daemon {
         notify(&[NotifyState::Ready, NotifyState::Status("running")]);
         wait_for_end(&self.reloader).await?;
         notify(&[NotifyState::Stopping]);
+        self.bus.publish(&Event::Alert(Alert::ShutdownSignal, None));
         scripts::run(&self.settings.current(), "stop-scripts").await;
         loaded.stop().await;
         info!(target: "DMN", "charond has ended");

@@ -7,6 +7,7 @@
 pub mod bus;
 pub mod config;
 pub mod control;
+pub mod counters;
 pub mod credentials;
 pub mod kernel;
 pub mod log;

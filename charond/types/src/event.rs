@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::alert::Alert;
 use crate::id::UniqueId;
 use crate::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 use crate::vrouter::{VrouterSnapshot, VrouterState};
@@ -27,6 +28,8 @@ pub enum Event {
     ChildRekeyed(Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>, Arc<ChildSaSnapshot>),
     /// A virtual router changed its role; before, it had the one given.
     VrouterState(Arc<VrouterSnapshot>, VrouterState),
+    /// Something that an operator should hear of, and the IKE_SA concerned.
+    Alert(Alert, Option<Arc<IkeSaSnapshot>>),
     /// A line of the log.
     Log(Arc<LogRecord>),
 }

@@ -4,6 +4,7 @@
 //! state; whatever two crates must both name lives here, and nothing else does.
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod algorithm;
 pub mod connection;
 pub mod distinguished_name;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use charon_core::log::ike_sa_span;
+use charon_types::alert::Alert;
 use charon_types::connection::Unique;
 use charon_types::event::{Change, Event};
 use charon_types::snapshot::IkeSaSnapshot;
@@ -10,6 +11,7 @@ use ikev2_proto::ike_sa::Force;
 use ikev2_proto::output::{IkeEvent, InitialContact};
 use tracing::info;
 
+use crate::alerts;
 use crate::peers::Peer;
 use crate::restart;
 use crate::shard::{Ask, Entry, Input, Order};
@@ -48,19 +50,25 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
         IkeEvent::ChildRekeyed { sa, old, new } => {
             shared.bus.publish(&Event::ChildRekeyed(sa, old, new));
         }
-        IkeEvent::Closed { sa, .. } => shared.bus.publish(&Event::IkeUpDown(Change::Down, sa)),
+        IkeEvent::Closed { sa, reason, .. } => {
+            for alert in alerts::of_end(&reason, sa.state) {
+                shared.bus.publish(&Event::Alert(alert, Some(Arc::clone(&sa))));
+            }
+            shared.bus.publish(&Event::IkeUpDown(Change::Down, sa));
+        }
         // Answered by the shard, which knows who asked; kinds that come later concern nobody here.
         _ => {}
     }
 }
 
 /// Deletes older IKE_SAs between the same identities.
-fn replace_others(shared: &Arc<Shared>, sa: &IkeSaSnapshot) {
+fn replace_others(shared: &Arc<Shared>, sa: &Arc<IkeSaSnapshot>) {
     for peer in shared.peers.between(&sa.local_id, &sa.remote_id) {
         if peer.unique_id == sa.unique_id {
             continue;
         }
         info!(target: "IKE", "destroying duplicate IKE_SA for peer '{}', uniqueness policy", sa.remote_id);
+        shared.bus.publish(&Event::Alert(Alert::UniqueReplace, Some(Arc::clone(sa))));
         let input = Input::Command {
             spi: peer.spi,
             ask: Ask::TerminateIke(Force::Immediate),

@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 mod acquire;
+mod alerts;
+mod counting;
 mod credential_view;
 mod engine;
 mod events;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 
 use charon_conf::ValueError;
 use charon_core::config::Connections;
+use charon_core::counters::Counter;
 use charon_core::credentials::Credentials;
 use charon_core::kernel::Reqids;
 use charon_core::plugin::{
@@ -78,6 +81,7 @@ impl Plugin for Ikev2 {
                 .depends::<dyn KernelNet>(),
             Component::new("engine", |context| Box::pin(load_engine(context)))
                 .provides::<dyn IkeEngine>()
+                .provides::<charon_core::counters::Counters>()
                 .depends::<Sockets>()
                 .depends::<Connections>()
                 .depends::<Credentials>()
@@ -158,6 +162,7 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         esp_space: EspSpiSpace::new(spi_min, spi_max, shards),
         options,
         counters: Counters::default(),
+        counted: Arc::default(),
         job_slots: Semaphore::new(cores),
         inputs,
     });
@@ -172,6 +177,7 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
     let kernel_events = kernel_queue::follow_events(&shared);
     let inlet = Inlet { router: Router::default(), shared: Arc::clone(&shared), datagrams };
     let receiving = sockets.start(&(Arc::new(inlet) as Arc<dyn IkeReceiver>));
+    context.provide(Arc::clone(&shared.counted))?;
     context.provide::<dyn IkeEngine>(Arc::new(Engine::new(Arc::clone(&shared))))?;
     Ok(Box::new(move || {
         Box::pin(async move {
@@ -210,7 +216,10 @@ impl IkeReceiver for Inlet {
         let shard = match destination {
             Destination::Sa(spi) => self.shared.space.shard(spi),
             Destination::Init { home, .. } => self.shared.space.shard_of_init(home),
-            Destination::Nowhere => return self.shared.counters.count_unknown_spi(),
+            Destination::Nowhere => {
+                self.shared.counted.add(0, Counter::Invalid, None, 1);
+                return self.shared.counters.count_unknown_spi();
+            }
         };
         let datagram = Datagram { path, destination, message: message.to_vec() };
         if self.datagrams[shard].try_send(datagram).is_err() {

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
+use charon_core::counters::Counter;
 use charon_core::log::{LogTap, ike_sa_span};
 use charon_core::service::ike_engine::EngineError;
 use charon_types::connection::{ChildConfig, Connection};
@@ -31,7 +32,7 @@ use crate::route::Destination;
 use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
 use crate::timer_queue::TimerQueue;
-use crate::{events, jobs, kernel_queue};
+use crate::{counting, events, jobs, kernel_queue};
 
 /// Inputs handled before timers and the other channel have a turn.
 const BATCH_MAX: usize = 64;
@@ -203,6 +204,7 @@ impl Shard {
                 self.step(env, spi, |sa, now| sa.handle_datagram(now, env, path, &message));
             } else {
                 self.shared.counters.count_unknown_spi();
+                self.shared.counted.add(self.index, Counter::InvalidSpi, None, 1);
                 debug!(target: "NET", "no IKE_SA has SPI {spi}, message from {} dropped", path.remote);
             }
             return;
@@ -318,6 +320,7 @@ impl Shard {
         let Some(mut entry) = self.sas.remove(&spi) else { return };
         let span = entry.span.clone();
         span.in_scope(|| self.drain(env, spi, &mut entry));
+        self.count(&mut entry);
         if entry.sa.is_finished() {
             self.timers.arm(spi, None);
             if let Some(digest) = entry.init_digest {
@@ -330,6 +333,19 @@ impl Shard {
         } else {
             self.timers.arm(spi, entry.sa.poll_timeout().map(|deadline| deadline.at));
             self.sas.insert(spi, entry);
+        }
+    }
+
+    fn count(&self, entry: &mut Entry) {
+        let tally = entry.sa.take_tally();
+        if tally.is_empty() {
+            return;
+        }
+        let connection = entry.sa.connection().map(|connection| &connection.name);
+        for tallied in tally.iter() {
+            if let Some(counter) = counting::counter_of(tallied) {
+                self.shared.counted.add(self.index, counter, connection, 1);
+            }
         }
     }
 

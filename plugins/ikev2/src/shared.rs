@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) esp_space: EspSpiSpace,
     pub(crate) options: LiveOptions,
     pub(crate) counters: Counters,
+    /// What clients can ask for.
+    pub(crate) counted: Arc<charon_core::counters::Counters>,
     pub(crate) job_slots: Semaphore,
     /// Sending ends of the shards, by index.
     pub(crate) inputs: Vec<mpsc::Sender<Input>>,

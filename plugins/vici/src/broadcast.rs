@@ -16,8 +16,7 @@ use crate::server::Server;
 /// How many events may wait between the bus and a client's own queue. When one more comes, the oldest is lost.
 const DEPTH: usize = 1024;
 
-/// Forwards the events of a kind from now on, until the task is aborted. `None` for kinds that only commands send, and for
-/// those that cannot happen yet.
+/// Forwards the events of a kind from now on, until the task is aborted. `None` for kinds that only commands send.
 pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) -> Option<AbortHandle> {
     let emitter = emitter.clone();
     let task = match kind {
@@ -31,7 +30,13 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
                 }
             })
         }
-        EventKind::IkeUpdown | EventKind::ChildUpdown | EventKind::ChildRekey | EventKind::VrouterState => {
+        EventKind::IkeUpdown
+        | EventKind::IkeRekey
+        | EventKind::IkeUpdate
+        | EventKind::ChildUpdown
+        | EventKind::ChildRekey
+        | EventKind::Alert
+        | EventKind::VrouterState => {
             let mut events =
                 server.bus.subscribe(DEPTH, Overflow::DropOldest, move |event| kind_of(event) == Some(kind));
             let server = Arc::clone(server);
@@ -50,10 +55,7 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
         | EventKind::ListCert
         | EventKind::ListAuthority
         | EventKind::ListVrouter
-        | EventKind::ControlLog
-        | EventKind::IkeRekey
-        | EventKind::IkeUpdate
-        | EventKind::Alert => return None,
+        | EventKind::ControlLog => return None,
     };
     Some(task.abort_handle())
 }
@@ -64,6 +66,7 @@ fn kind_of(event: &Event) -> Option<EventKind> {
         Event::ChildUpDown(..) => Some(EventKind::ChildUpdown),
         Event::ChildRekeyed(..) => Some(EventKind::ChildRekey),
         Event::VrouterState(..) => Some(EventKind::VrouterState),
+        Event::Alert(..) => Some(EventKind::Alert),
         _ => None,
     }
 }
@@ -83,6 +86,12 @@ fn message(event: &Event, names: &ServiceNames) -> Option<Message> {
             render::ike_sa::with_rekeyed(&mut message, ike_sa, old, new, names);
         }
         Event::VrouterState(vrouter, former) => return Some(render::vrouter::changed(vrouter, *former)),
+        Event::Alert(alert, ike_sa) => {
+            message.push("type", alert.name());
+            if let Some(ike_sa) = ike_sa {
+                message.nest("ike-sa", |section| render::ike_sa::alone(section, ike_sa));
+            }
+        }
         _ => return None,
     }
     Some(message)

@@ -1,10 +1,12 @@
 //! The plugin: what it needs, where it listens, how it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use charon_conf::options::Configured;
 use charon_core::config::Connections;
 use charon_core::control::Control;
+use charon_core::counters::Counters;
 use charon_core::credentials::Credentials;
 use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::policies::Policies;
@@ -48,6 +50,7 @@ impl Plugin for Vici {
                 .wants::<dyn VrrpEngine>()
                 .depends::<Policies>()
                 .wants::<dyn SettingsReload>()
+                .wants::<Counters>()
                 .wants_algorithms(),
         ]
     }
@@ -81,6 +84,7 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
             available: algorithms::available(&crypto),
             crypto,
             reload: context.want::<dyn SettingsReload>()?,
+            counters: context.want::<Counters>()?,
             names: service_names(),
             plugins: context.loaded().iter().copied().chain(["vici"]).collect(),
             start: Start::now(),
@@ -94,7 +98,8 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
         }
         Ok(Box::new(move || -> BoxFuture<'static, ()> {
             Box::pin(async move {
-                // The sessions write what waits, within a second, and end.
+                // What has just happened is on its way to the sessions; they write what waits, within a second, and end.
+                tokio::time::sleep(EVENTS_ON_THEIR_WAY).await;
                 stop.cancel();
                 while accepting.join_next().await.is_some() {}
             })
@@ -126,6 +131,9 @@ fn text(daemon: &Configured<'_>, key: &str) -> Result<Option<String>, LoadError>
     let value = daemon.text(key).map_err(|error| LoadError::Settings(error.to_string()))?;
     Ok(value.filter(|value| !value.is_empty()).map(str::to_owned))
 }
+
+/// How long the last events may take to reach the sessions.
+const EVENTS_ON_THEIR_WAY: Duration = Duration::from_millis(20);
 
 /// The system's names of protocols and ports, or those that are built in.
 fn service_names() -> ServiceNames {

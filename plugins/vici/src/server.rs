@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use charon_core::bus::Bus;
 use charon_core::control::Control;
+use charon_core::counters::Counters;
 use charon_core::service::SettingsReload;
 use charon_crypto::CryptoProvider;
 use charon_types::proposal::AvailableAlgorithms;
@@ -19,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) available: AvailableAlgorithms,
     /// Absent in tests that have no settings file.
     pub(crate) reload: Option<Arc<dyn SettingsReload>>,
+    /// Absent if the engine does not count.
+    pub(crate) counters: Option<Arc<Counters>>,
     /// Names of protocols and ports.
     pub(crate) names: ServiceNames,
     /// Plugins loaded, in load order.

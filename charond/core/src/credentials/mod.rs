@@ -1,11 +1,13 @@
 //! Shared keys, private keys and certificates, as immutable snapshots.
 
+mod authority;
 mod cache;
 mod own;
 mod shared_key;
 mod store;
 mod trust;
 
+pub use authority::Authority;
 pub use cache::CertificateCache;
 pub use own::OwnCertificate;
 pub use shared_key::{SharedKey, SharedKeyKind};

@@ -10,6 +10,7 @@ use charon_types::identity::Identity;
 use charon_types::secret::Secret;
 use parking_lot::Mutex;
 
+use super::authority::{Authority, LoadedAuthority, Trusted};
 use super::cache::CertificateCache;
 use super::shared_key::{SharedKey, SharedKeyKind};
 
@@ -65,6 +66,8 @@ pub struct CredentialSnapshot {
     pub certificates: Vec<Certificate>,
     /// Certificates of authorities, in load order.
     pub authorities: Vec<Certificate>,
+    /// Authorities by name, in load order; their certificates are among `authorities`.
+    named_authorities: Arc<Vec<LoadedAuthority>>,
     /// Revocation lists, one for each issuer.
     pub crls: Vec<Crl>,
     /// Public keys without a certificate, in load order.
@@ -86,6 +89,28 @@ impl CredentialSnapshot {
         // Options order as None < Some, so that keys which name the peer come first, then those which name us.
         fits.sort_by(|(a, _), (b, _)| b.cmp(a));
         fits.into_iter().map(|(_, key)| key.secret.clone()).collect()
+    }
+
+    /// Authorities by name, in load order.
+    pub fn named_authorities(&self) -> impl Iterator<Item = &Authority> {
+        self.named_authorities.iter().map(|loaded| &loaded.authority)
+    }
+
+    /// Forgets the authority of that name, and its certificate if that is trusted for its sake only.
+    fn remove_authority(&mut self, name: &str) -> bool {
+        let loaded = Arc::make_mut(&mut self.named_authorities);
+        let Some(at) = loaded.iter().position(|loaded| loaded.authority.name == name) else { return false };
+        let LoadedAuthority { authority, trusted } = loaded.remove(at);
+        let heir = loaded.iter_mut().find(|other| other.authority.certificate == authority.certificate);
+        match heir {
+            // Whoever else needs it takes over what there is to know about it.
+            Some(other) => other.trusted = trusted,
+            None if trusted == Trusted::ByAuthority => {
+                self.authorities.retain(|certificate| *certificate != authority.certificate);
+            }
+            None => {}
+        }
+        true
     }
 
     /// The private key with that id.
@@ -160,10 +185,39 @@ impl Credentials {
             } else {
                 &mut credentials.certificates
             };
-            if !list.contains(&certificate) {
+            if list.contains(&certificate) {
+                for loaded in Arc::make_mut(&mut credentials.named_authorities) {
+                    if loaded.authority.certificate == certificate {
+                        loaded.trusted = Trusted::Anyway;
+                    }
+                }
+            } else {
                 list.push(certificate);
             }
         });
+    }
+
+    /// Adds an authority, behind all others, in place of the one of its name. Its certificate is trusted from now on.
+    pub fn add_authority(&self, authority: Authority) {
+        self.change(|credentials| {
+            credentials.remove_authority(&authority.name);
+            let loaded = credentials.named_authorities.iter();
+            let known = loaded.clone().find(|loaded| loaded.authority.certificate == authority.certificate);
+            let trusted = match known {
+                Some(loaded) => loaded.trusted,
+                None if credentials.authorities.contains(&authority.certificate) => Trusted::Anyway,
+                None => {
+                    credentials.authorities.push(authority.certificate.clone());
+                    Trusted::ByAuthority
+                }
+            };
+            Arc::make_mut(&mut credentials.named_authorities).push(LoadedAuthority { authority, trusted });
+        });
+    }
+
+    /// Removes the authority of that name; whether there was one.
+    pub fn remove_authority(&self, name: &str) -> bool {
+        self.change(|credentials| credentials.remove_authority(name))
     }
 
     /// Adds a revocation list, in place of one of the same issuer that is not newer.
@@ -186,12 +240,25 @@ impl Credentials {
         });
     }
 
-    /// Removes everything.
+    /// Removes everything but authorities by name.
     pub fn clear(&self) {
         self.change(|credentials| {
             credentials.received.flush();
             let received = Arc::clone(&credentials.received);
-            *credentials = CredentialSnapshot { received, ..CredentialSnapshot::default() };
+            let mut named_authorities = Arc::clone(&credentials.named_authorities);
+            let mut authorities: Vec<Certificate> = Vec::new();
+            for loaded in Arc::make_mut(&mut named_authorities) {
+                loaded.trusted = Trusted::ByAuthority;
+                if !authorities.contains(&loaded.authority.certificate) {
+                    authorities.push(loaded.authority.certificate.clone());
+                }
+            }
+            *credentials = CredentialSnapshot {
+                received,
+                named_authorities,
+                authorities,
+                ..CredentialSnapshot::default()
+            };
         });
     }
 

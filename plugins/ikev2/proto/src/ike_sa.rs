@@ -23,7 +23,9 @@ use crate::job::JobResult;
 use crate::output::{CommandToken, JobId, OpId, Output};
 use crate::sa::{Cx, Sa};
 use crate::state::State;
+use crate::tally::{Tally, Way};
 use crate::timer::{Deadline, Timer};
+use crate::wire::{ExchangeType, MessageKind};
 
 /// Children that one IKE_SA may have: more than any gateway needs, few enough to walk through.
 pub const CHILDREN_MAX: usize = 256;
@@ -150,6 +152,7 @@ impl IkeSa {
         let cx = Cx { now, env };
         let mut sa = Sa::new(now, Role::Responder, respond.unique_id, respond.spi, respond.path);
         sa.timers.set(Timer::HalfOpen, now.mono + env.settings.half_open_timeout);
+        sa.tally.note_message(ExchangeType::IKE_SA_INIT, MessageKind::Request, Way::In);
         let state = ike_sa_init::responder::begin(&mut sa, cx, request);
         let mut ike_sa = Self { sa, state: State::Finished };
         ike_sa.settle(cx, state);
@@ -203,6 +206,11 @@ impl IkeSa {
     /// The next thing to do. Call until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.sa.take_output()
+    }
+
+    /// What was received and sent since the last call.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.sa.tally)
     }
 
     /// When to call `handle_timeout`.

@@ -23,6 +23,7 @@ mod receive;
 mod retransmit;
 mod sa;
 mod state;
+pub mod tally;
 mod task;
 mod text;
 pub mod timer;

@@ -7,6 +7,7 @@ use crate::failure::{Failure, Incompatibility, Misbehaviour};
 use crate::ike_sa::IkeSa;
 use crate::sa::{Cx, Processing, Sa};
 use crate::state::State;
+use crate::tally::Way;
 use crate::text::payload_list;
 use crate::window::{Arrival, Digest};
 use crate::wire::message::parse_chain;
@@ -59,11 +60,15 @@ impl IkeSa {
         }
         let answer = match Message::parse(datagram) {
             Ok(answer) => answer,
-            Err(error) => return tracing::info!(target: "ENC", "IKE_SA_INIT response ignored: {error}"),
+            Err(error) => {
+                self.sa.tally.note_invalid();
+                return tracing::info!(target: "ENC", "IKE_SA_INIT response ignored: {error}");
+            }
         };
         match std::mem::replace(&mut self.state, State::Finished) {
             State::InitExpectInit(state) => {
                 log_parsed(&answer);
+                self.sa.tally.note_message(answer.header.exchange, answer.header.kind, Way::In);
                 self.sa.clock.heard = cx.now.mono;
                 let next = state.handle(&mut self.sa, cx, &answer, datagram);
                 self.settle(cx, next);
@@ -100,7 +105,7 @@ impl IkeSa {
         let Some((plaintext, digest)) = self.sa.open_request(datagram, digest) else { return };
         self.sa.heard(cx, path);
         self.sa.processing = Some(Processing { id: header.message_id, exchange: header.exchange, digest });
-        match read(header, &plaintext) {
+        match self.sa.read(header, &plaintext) {
             Ok(request) => self.on_request(cx, request),
             Err(ParseError::UnsupportedCritical(kind)) => {
                 self.refuse(cx, &Incompatibility::CriticalPayload(kind).into());
@@ -119,7 +124,7 @@ impl IkeSa {
         let Some(plaintext) = self.sa.open_response(datagram) else { return };
         self.sa.heard(cx, path);
         self.sa.answered();
-        match read(header, &plaintext) {
+        match self.sa.read(header, &plaintext) {
             Ok(response) => self.on_response(cx, response),
             Err(ParseError::UnsupportedCritical(kind)) => {
                 self.settle(cx, Err(Incompatibility::CriticalPayload(kind).into()));
@@ -144,6 +149,16 @@ impl Sa {
             Role::Responder => self.remote_spi == Some(header.spi_initiator),
         };
         ours && peers && header.sender == self.role.peer()
+    }
+
+    /// Reads decrypted payloads.
+    fn read(&mut self, header: &Header, plaintext: &Plaintext) -> Result<Message, ParseError> {
+        let payloads =
+            parse_chain(plaintext.first, &plaintext.octets).inspect_err(|_| self.tally.note_invalid())?;
+        let message = Message { header: *header, payloads };
+        log_parsed(&message);
+        self.tally.note_message(header.exchange, header.kind, Way::In);
+        Ok(message)
     }
 
     /// Decrypts a request, or a piece of it. The digest that results is the first piece's.
@@ -181,14 +196,6 @@ impl Sa {
             }
         }
     }
-}
-
-/// Reads decrypted payloads.
-fn read(header: &Header, plaintext: &Plaintext) -> Result<Message, ParseError> {
-    let payloads = parse_chain(plaintext.first, &plaintext.octets)?;
-    let message = Message { header: *header, payloads };
-    log_parsed(&message);
-    Ok(message)
 }
 
 fn log_parsed(message: &Message) {

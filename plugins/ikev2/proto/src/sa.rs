@@ -21,6 +21,7 @@ use crate::job::Job;
 use crate::keymat::IkeKeys;
 use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, JobId, OpId, Output};
 use crate::retransmit::Outstanding;
+use crate::tally::Tally;
 use crate::task::Task;
 use crate::timer::TimerTable;
 use crate::window::{Digest, Inbound};
@@ -94,6 +95,8 @@ pub(crate) struct Sa {
     /// SPIs that the peer deleted and we do not know, since our last CREATE_CHILD_SA request: its answer may be under way.
     early_deletes: VecDeque<EspSpi>,
     pub(crate) closed: bool,
+    /// Messages since the shell last asked.
+    pub(crate) tally: Tally,
 }
 
 /// What the peer said it can do or wants.
@@ -192,6 +195,7 @@ impl Sa {
             deleting: false,
             early_deletes: VecDeque::new(),
             closed: false,
+            tally: Tally::default(),
             collision: None,
             lingering: Vec::new(),
             handshake_token: None,

@@ -8,6 +8,7 @@ use crate::failure::{Failure, LocalFault};
 use crate::output::Output;
 use crate::retransmit::{Outstanding, wait};
 use crate::sa::{Cx, Sa};
+use crate::tally::Way;
 use crate::text::payload_list;
 use crate::timer::Timer;
 use crate::wire::{ExchangeType, Header, Message, MessageKind, Notify, Payload, PayloadType, Title};
@@ -133,13 +134,15 @@ impl Sa {
         }
     }
 
-    fn in_clear(&self, header: Header, payloads: Vec<Payload>) -> Vec<u8> {
+    fn in_clear(&mut self, header: Header, payloads: Vec<Payload>) -> Vec<u8> {
         log_generated(&header, &payloads);
+        self.tally.note_message(header.exchange, header.kind, Way::Out);
         Message { header, payloads }.emit()
     }
 
     fn sealed(&mut self, cx: Cx<'_>, header: Header, payloads: &[Payload]) -> Result<Vec<Vec<u8>>, Failure> {
         log_generated(&header, payloads);
+        self.tally.note_message(header.exchange, header.kind, Way::Out);
         let limit = self.fragment_len_max(cx);
         let random = cx.env.crypto.random();
         let keys = self.keys.as_mut().ok_or(LocalFault::Crypto(CryptoError::InvalidKey))?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use charon_types::connection::Connection;
 use tracing::{info, warn};
-use vici::{Message, Section, Value};
+use vici::{DecodeError, Message, Name, Section, Value};
 
 use crate::certificate;
 use crate::load_conn::{Environment, Parsed, Refusal, parse};
@@ -13,15 +13,7 @@ use crate::request::Request;
 use crate::server::Server;
 
 pub(super) async fn run(server: &Server, request: &Request<'_>) -> Message {
-    let prefix = request.prefix();
-    let mut sections: Vec<_> = prefix.root.sections().collect();
-    if prefix.error.is_some() && prefix.unclosed {
-        // The error is inside the last one.
-        let cut = prefix.root.iter().last().is_some_and(|(_, value)| matches!(value, Value::Section(_)));
-        if cut {
-            sections.pop();
-        }
-    }
+    let (sections, error) = sections(request);
     for (name, section) in sections {
         match read(server, name.as_str(), section) {
             Ok(connection) => server.control.load_connection(connection).await,
@@ -31,13 +23,27 @@ pub(super) async fn run(server: &Server, request: &Request<'_>) -> Message {
             }
         }
     }
-    match prefix.error {
+    match error {
         Some(error) => {
             info!(target: "ENC", "parsing a load-conn request failed: {error}");
             reply::failure("parsing request failed")
         }
         None => reply::success(),
     }
+}
+
+/// The whole sections of a request, and what stopped the reading.
+pub(super) fn sections<'r>(request: &Request<'r>) -> (Vec<(Name<'r>, Section<'r>)>, Option<DecodeError>) {
+    let prefix = request.prefix();
+    let mut sections: Vec<_> = prefix.root.sections().collect();
+    if prefix.error.is_some() && prefix.unclosed {
+        // The error is inside the last one.
+        let cut = prefix.root.iter().last().is_some_and(|(_, value)| matches!(value, Value::Section(_)));
+        if cut {
+            sections.pop();
+        }
+    }
+    (sections, prefix.error)
 }
 
 fn read(server: &Server, name: &str, section: Section<'_>) -> Result<Connection, Refusal> {
@@ -54,7 +60,7 @@ fn read(server: &Server, name: &str, section: Section<'_>) -> Result<Connection,
     Ok(connection)
 }
 
-fn read_file(path: &Path) -> Option<Vec<u8>> {
+pub(super) fn read_file(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path)
         .inspect_err(|error| warn!(target: "CFG", "reading {} failed: {error}", path.display()))
         .ok()

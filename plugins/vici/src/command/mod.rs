@@ -5,6 +5,7 @@ mod clear_creds;
 mod flush_certs;
 mod get_algorithms;
 mod get_conns;
+mod get_counters;
 mod get_keys;
 mod get_shared;
 mod initiate;
@@ -17,9 +18,12 @@ mod load_cert;
 mod load_conn;
 mod load_key;
 mod load_shared;
+mod load_token;
 mod pools;
+mod redirect;
 mod rekey;
 mod reload_settings;
+mod reset_counters;
 mod running;
 mod stats;
 mod terminate;
@@ -76,10 +80,14 @@ pub(crate) async fn run(
         "unload-key" => unload_key::run(server, request),
         "load-shared" => load_shared::run(server, request),
         "unload-shared" => unload_shared::run(server, request),
-        "get-authorities" => authorities::get(),
-        "list-authorities" => authorities::list(),
-        "load-authority" => authorities::load(request),
-        "unload-authority" => authorities::unload(request),
+        "get-authorities" => authorities::get(server),
+        "list-authorities" => authorities::list(server, request, emitter).await?,
+        "load-authority" => authorities::load(server, request),
+        "unload-authority" => authorities::unload(server, request),
+        "get-counters" => get_counters::run(server, request),
+        "reset-counters" => reset_counters::run(server, request),
+        "load-token" => load_token::run(request),
+        "redirect" => redirect::run(server, request).await,
         "get-pools" => pools::get(),
         "load-pool" => pools::load(request),
         "unload-pool" => pools::unload(request),

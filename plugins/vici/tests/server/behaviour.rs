@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use charon_types::alert::Alert;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use vici::{Client, Message, Name, Packet, Uri};
@@ -152,5 +153,72 @@ fn algorithms_are_listed_in_the_known_sections_with_their_plugin() {
         assert_eq!(sections, expected.split(' ').collect::<Vec<_>>());
         assert_eq!(algorithms.section("aead").unwrap().text("AES_GCM_16"), Some("crypto-aws-lc"));
         assert_eq!(algorithms.section("ke").unwrap().text("CURVE_25519"), Some("crypto-aws-lc"));
+    });
+}
+
+#[test]
+fn a_read_only_socket_shows_and_tells_but_changes_nothing() {
+    run(async {
+        let daemon = Daemon::start().await;
+        let mut client = Client::connect(&Uri::Unix(daemon.read_only_socket())).await.unwrap();
+        let nothing = Message::new();
+        for command in ["version", "stats", "list-conns", "get-conns", "get-algorithms", "get-counters"] {
+            let reply = client.request(command, &nothing).await.unwrap();
+            assert_ne!(reply.text("success"), Some("no"), "{command}");
+        }
+        for command in
+            ["load-conn", "unload-conn", "clear-creds", "initiate", "reload-settings", "reset-counters"]
+        {
+            let reply = client.request(command, &nothing).await.unwrap();
+            assert_eq!(
+                reply.text("errmsg"),
+                Some(&*format!("{command} is not allowed on a read-only socket"))
+            );
+        }
+        client.subscribe("log").await.unwrap();
+        daemon.connect().await.request("load-conn", &Message::new().with_section("new", &nothing)).await;
+        let event = client.next_event().await.unwrap();
+        assert_eq!(event.message.text("msg"), Some("added vici connection: new"));
+    });
+}
+
+#[test]
+fn the_certificate_of_an_authority_is_trusted_only_while_something_loads_it() {
+    run(async {
+        let daemon = Daemon::start().await;
+        let mut client = daemon.connect().await;
+        let (_, authority) = crate::recording::requests("load-authority", "load-authority").remove(0);
+        let name = Message::new().with("name", "ca1");
+        client.request("load-authority", &authority).await;
+        assert_eq!(daemon.authorities(), 1);
+        client.request("clear-creds", &Message::new()).await;
+        assert_eq!(daemon.authorities(), 1);
+        assert_eq!(client.request("unload-authority", &name).await.text("success"), Some("yes"));
+        assert_eq!(daemon.authorities(), 0);
+        let cacert = authority.section("ca1").and_then(|ca| ca.data("cacert")).unwrap();
+        let loaded = Message::new().with("type", "X509").with("flag", "CA").with("data", cacert);
+        client.request("load-authority", &authority).await;
+        client.request("load-cert", &loaded).await;
+        client.request("unload-authority", &name).await;
+        assert_eq!(daemon.authorities(), 1);
+    });
+}
+
+#[test]
+fn alerts_are_told_with_the_ike_sa_concerned() {
+    run(async {
+        let daemon = Daemon::start().await;
+        let mut client = Client::connect(&Uri::Unix(daemon.socket())).await.unwrap();
+        client.subscribe("alert").await.unwrap();
+        daemon.raise(Alert::ShutdownSignal, None);
+        daemon.raise(Alert::PeerAuthFailed, Some("gw"));
+        let first = client.next_event().await.unwrap().message;
+        assert_eq!((first.text("type"), first.section("ike-sa")), (Some("shutdown-signal"), None));
+        let second = client.next_event().await.unwrap().message;
+        assert_eq!(second.text("type"), Some("peer-auth-failed"));
+        assert_eq!(
+            second.section("ike-sa").and_then(|sa| sa.section("gw")).unwrap().text("version"),
+            Some("2")
+        );
     });
 }

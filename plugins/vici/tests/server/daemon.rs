@@ -9,6 +9,7 @@ use std::time::Duration;
 use charon_conf::Settings;
 use charon_core::bus::Bus;
 use charon_core::config::Connections;
+use charon_core::counters::Counters;
 use charon_core::credentials::Credentials;
 use charon_core::kernel::Reqids;
 use charon_core::log::{LogHub, LogLayer};
@@ -19,6 +20,8 @@ use charon_kernel_null::{NullIpsec, NullNet};
 use charon_types::algorithm::Esn;
 use charon_types::kernel_op::{EncapSupport, KernelCapabilities, Mode};
 use charon_types::proposal::Protocol;
+use charon_types::alert::Alert;
+use charon_types::event::Event;
 use charon_vici::{SocketOverride, Vici};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -27,6 +30,7 @@ use tokio::net::UnixStream;
 use tracing_subscriber::layer::SubscriberExt;
 use vici::{Client, Message, Packet, Uri};
 
+use crate::counters;
 use crate::engine::{self, Engine, Outcome, Script};
 use crate::recording::{Frame, Recording, Sender};
 
@@ -52,6 +56,8 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
 pub(crate) struct Daemon {
     folder: TempDir,
     engine: Arc<Engine>,
+    counters: Arc<Counters>,
+    credentials: Arc<Credentials>,
     _loaded: Loaded,
 }
 
@@ -80,19 +86,41 @@ impl Daemon {
     async fn start_in(folder: TempDir, uri: Uri) -> Self {
         let (bus, log) = hub();
         let engine = Arc::new(Engine::new(Arc::clone(bus)));
+        let counters = Arc::new(Counters::default());
+        let credentials = Arc::<Credentials>::default();
         let socket = SocketOverride(Some(uri.into()));
         let plugins: Vec<(Box<dyn Plugin>, Necessity)> = vec![
             (Box::new(charon_crypto_aws_lc::AwsLc), Necessity::Critical),
-            (Box::new(Stores(Arc::clone(&engine))), Necessity::Critical),
+            (
+                Box::new(Stores(Arc::clone(&engine), Arc::clone(&counters), Arc::clone(&credentials))),
+                Necessity::Critical,
+            ),
             (Box::new(Vici { socket }), Necessity::Critical),
         ];
-        let settings = SettingsHandle::new(Settings::empty());
+        let read_only = format!("unix://{}", folder.path().join("read-only").display());
+        let text = format!("charond {{ plugins {{ vici {{ readonly_socket = {read_only} }} }} }}");
+        let settings = SettingsHandle::new(Settings::parse("test", text.as_bytes()).unwrap());
         let loaded = Registry::new(&plugins).start(settings, Arc::clone(bus), log.clone()).await.unwrap();
-        Self { folder, engine, _loaded: loaded }
+        Self { folder, engine, counters, credentials, _loaded: loaded }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("vici")
+    }
+
+    pub(crate) fn read_only_socket(&self) -> PathBuf {
+        self.folder.path().join("read-only")
+    }
+
+    /// How many authorities are trusted.
+    pub(crate) fn authorities(&self) -> usize {
+        self.credentials.snapshot().authorities.len()
+    }
+
+    /// Raises an alert, about an IKE_SA of that name if there is one.
+    pub(crate) fn raise(&self, alert: Alert, ike_sa: Option<&str>) {
+        let ike_sa = ike_sa.map(|name| Arc::new(engine::some_ike_sa(name)));
+        hub().0.publish(&Event::Alert(alert, ike_sa));
     }
 
     pub(crate) async fn connect(&self) -> Requests {
@@ -102,6 +130,7 @@ impl Daemon {
     /// Sends what the client sent, when it sent it, and collects what the server sends.
     pub(crate) async fn play(&self, recording: &Recording, patience: Duration) -> Result<Played, String> {
         self.engine.set_scripts(scripts(recording));
+        counters::set(&self.counters, recording);
         let mut stream = UnixStream::connect(self.socket()).await.unwrap();
         let mut frames = Vec::new();
         let ends =
@@ -158,6 +187,10 @@ impl Requests {
         let loaded = self.request("get-conns", &Message::new()).await;
         for name in loaded.root().list("conns").unwrap().texts() {
             self.request("unload-conn", &Message::new().with("name", name)).await;
+        }
+        let loaded = self.request("get-authorities", &Message::new()).await;
+        for name in loaded.root().list("authorities").unwrap().texts() {
+            self.request("unload-authority", &Message::new().with("name", name)).await;
         }
         self.request("clear-creds", &Message::new()).await;
     }
@@ -253,7 +286,7 @@ fn script(request: &Frame, served: &[&Frame]) -> Option<Script> {
 }
 
 /// What the server needs to load.
-struct Stores(Arc<Engine>);
+struct Stores(Arc<Engine>, Arc<Counters>, Arc<Credentials>);
 
 impl Plugin for Stores {
     fn name(&self) -> &'static str {
@@ -261,14 +294,16 @@ impl Plugin for Stores {
     }
 
     fn components(&self) -> Vec<Component> {
-        let engine = Arc::clone(&self.0);
+        let (engine, counters) = (Arc::clone(&self.0), Arc::clone(&self.1));
+        let credentials = Arc::clone(&self.2);
         vec![
             Component::new("stores", move |context| {
                 Box::pin(async move {
                     context.provide::<Connections>(Arc::default())?;
-                    context.provide::<Credentials>(Arc::default())?;
+                    context.provide::<Credentials>(credentials)?;
                     context.provide::<dyn IkeEngine>(engine)?;
                     context.provide::<Policies>(Arc::new(policies()))?;
+                    context.provide::<Counters>(counters)?;
                     context.provide::<dyn SettingsReload>(Arc::new(Unchanged))?;
                     Ok(Box::new(|| Box::pin(async {}) as BoxFuture<'static, ()>) as Unload)
                 })
@@ -277,6 +312,7 @@ impl Plugin for Stores {
             .provides::<Credentials>()
             .provides::<dyn IkeEngine>()
             .provides::<Policies>()
+            .provides::<Counters>()
             .provides::<dyn SettingsReload>(),
         ]
     }

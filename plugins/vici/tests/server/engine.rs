@@ -171,6 +171,25 @@ pub(crate) fn updown(name: &str, message: &Message) -> Option<Event> {
 /// As many SAs as a recorded answer says that matched, with the number that the recorded lines tell.
 pub(crate) fn matching(request: Section<'_>, lines: &[Message], count: u32) -> Vec<IkeSaSnapshot> {
     let unique_id = lines.iter().find_map(|line| line.text("ikesa-uniqueid")).unwrap_or("1");
+    let child = |number: u32| {
+        let child = Message::new().with("uniqueid", number.to_string()).with("state", "CREATED");
+        snapshot::child_sa(child.root())
+    };
+    let ike_sa = || ike_sa_of("gw", unique_id);
+    let names_children = request.data("child").is_some() || request.data("child-id").is_some();
+    match (count, names_children) {
+        (0, _) => Vec::new(),
+        (_, true) => vec![IkeSaSnapshot { children: (1..=count).map(child).collect(), ..ike_sa() }],
+        (_, false) => (0..count).map(|_| ike_sa()).collect(),
+    }
+}
+
+/// An established IKE_SA of that name.
+pub(crate) fn some_ike_sa(name: &str) -> IkeSaSnapshot {
+    ike_sa_of(name, "1")
+}
+
+fn ike_sa_of(name: &str, unique_id: &str) -> IkeSaSnapshot {
     let template = Message::new()
         .with("uniqueid", unique_id)
         .with("state", "ESTABLISHED")
@@ -182,15 +201,5 @@ pub(crate) fn matching(request: Section<'_>, lines: &[Message], count: u32) -> V
         .with("remote-id", "%any")
         .with("initiator-spi", "0000000000000001")
         .with("responder-spi", "0000000000000002");
-    let child = |number: u32| {
-        let child = Message::new().with("uniqueid", number.to_string()).with("state", "CREATED");
-        snapshot::child_sa(child.root())
-    };
-    let ike_sa = || snapshot::ike_sa("gw", template.root());
-    let names_children = request.data("child").is_some() || request.data("child-id").is_some();
-    match (count, names_children) {
-        (0, _) => Vec::new(),
-        (_, true) => vec![IkeSaSnapshot { children: (1..=count).map(child).collect(), ..ike_sa() }],
-        (_, false) => (0..count).map(|_| ike_sa()).collect(),
-    }
+    snapshot::ike_sa(name, template.root())
 }

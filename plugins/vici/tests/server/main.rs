@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod compare;
+mod counters;
 mod daemon;
 mod engine;
 mod missing;
@@ -80,6 +81,7 @@ fn setup(name: &str) -> Vec<(String, Message)> {
             .iter()
             .flat_map(|name| recording::loads(name))
             .collect(),
+        "unload-authority" => recording::requests("load-authority", "load-authority"),
         "empty-lists" | "pipelined-requests" => empty_connections(&["x", "yy"]),
         "event-registered-twice" => recording::requests("load-conn-update", "load-conn"),
         "unload-conn" => {

@@ -44,21 +44,12 @@ impl Missing {
 /// The recordings, by name.
 pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("child-actions", Missing::ChildKey("mode", "transport_proxy")),
-    ("empty-lists", Missing::Command("get-counters")),
-    ("get-counters", Missing::Command("get-counters")),
     ("get-pools-leases", Missing::Loading("load-pool")),
     ("list-certs-responder", Missing::Behind("certificates of peers are not kept beyond their exchange")),
-    ("load-authority", Missing::Loading("load-authority")),
-    ("load-authority-errors", Missing::Loading("load-authority")),
     ("load-conn-cert", Missing::List("vips", "0.0.0.0")),
     ("load-pool", Missing::Loading("load-pool")),
     ("load-pool-errors", Missing::Loading("load-pool")),
-    ("load-token-errors", Missing::Command("load-token")),
     ("rekey-ike", Missing::Behind("IKE_SAs are not rekeyed")),
-    ("reset-counters", Missing::Command("get-counters")),
-    ("strongswan-6.0.1-get-counters-ecp384", Missing::Command("get-counters")),
-    ("strongswan-6.0.1-get-counters-fresh", Missing::Command("get-counters")),
-    ("strongswan-6.0.1-get-counters-mlkem768", Missing::Command("get-counters")),
     ("strongswan-6.0.1-get-pools", Missing::Loading("load-pool")),
     ("strongswan-6.0.1-initiate-multi-ke-ecp384", MULTI_KE),
     ("strongswan-6.0.1-initiate-multi-ke-mlkem768", MULTI_KE),
@@ -75,8 +66,6 @@ pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("strongswan-6.0.1-rekey-child-multi-ke-mlkem768", MULTI_KE),
     ("strongswan-6.0.1-rekey-ike-multi-ke-ecp384", MULTI_KE),
     ("strongswan-6.0.1-rekey-ike-multi-ke-mlkem768", MULTI_KE),
-    ("terminate-errors", Missing::Command("redirect")),
-    ("unload-authority", Missing::Loading("load-authority")),
     ("unload-pool", Missing::Loading("load-pool")),
 ];
 
