@@ -83,7 +83,7 @@ class Listener(threading.Thread):
 
 # Commands that charond does not have so far: it must say so. One that works must leave this list, and the check that
 # uses it goes on.
-LATER = ("install", "uninstall", "list-policies")
+LATER = ()
 
 
 class Later(Exception):

@@ -52,7 +52,7 @@ DRIVEN = (
 # Commands that our swanctl does not have so far. Such a command must say so; one that works must leave this list.
 LATER = ("--list-pols", "--list-pools", "--install", "--uninstall")
 # Commands that our daemon does not know so far. A command that it answers must leave this list.
-UNKNOWN = ("--counters", "--redirect")
+UNKNOWN = ()
 # For a strongSwan daemon; charond has neither authorities nor pools so far.
 EXTRA = """
 authorities {

@@ -17,11 +17,11 @@ use charon_core::plugin::{Component, Loaded, Necessity, Plugin, Registry, Settin
 use charon_core::policies::Policies;
 use charon_core::service::{BoxFuture, IkeEngine, ReloadError, SettingsReload};
 use charon_kernel_null::{NullIpsec, NullNet};
+use charon_types::alert::Alert;
 use charon_types::algorithm::Esn;
+use charon_types::event::Event;
 use charon_types::kernel_op::{EncapSupport, KernelCapabilities, Mode};
 use charon_types::proposal::Protocol;
-use charon_types::alert::Alert;
-use charon_types::event::Event;
 use charon_vici::{SocketOverride, Vici};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -193,10 +193,6 @@ impl Requests {
             self.request("unload-authority", &Message::new().with("name", name)).await;
         }
         self.request("clear-creds", &Message::new()).await;
-    }
-
-    pub(crate) async fn knows(&mut self, command: &str) -> bool {
-        !matches!(self.0.request(command, &Message::new()).await, Err(vici::ClientError::CommandUnknown(_)))
     }
 }
 

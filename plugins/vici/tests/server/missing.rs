@@ -7,8 +7,6 @@ use crate::daemon::Daemon;
 /// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// A command.
-    Command(&'static str),
     /// What a command loads: until then it says that this is not supported.
     Loading(&'static str),
     /// Something behind the server; when it is there, the recording passes.
@@ -25,7 +23,6 @@ impl Missing {
         let mut client = daemon.connect().await;
         let connection = |content: &Message| Message::new().with_section("probe", content);
         let message = match self {
-            Self::Command(name) => return client.knows(name).await,
             Self::Loading(command) => {
                 let reply = client.request(command, &connection(&Message::new())).await;
                 return !reply.text("errmsg").is_some_and(|reason| reason.contains("not supported"));
