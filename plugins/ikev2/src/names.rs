@@ -13,6 +13,8 @@ use tracing::{debug, info};
 
 /// Between two look-ups of the same name.
 const REFRESH: Duration = Duration::from_secs(60);
+/// How long connections may go on changing before their names are looked at.
+const SETTLE: Duration = Duration::from_millis(100);
 /// A look-up that takes longer has failed.
 const LOOKUP_MAX: Duration = Duration::from_secs(10);
 /// Look-ups at a time; each occupies a thread.
@@ -44,6 +46,8 @@ impl Names {
                     if changes.changed().await.is_err() {
                         return;
                     }
+                    // Connections are often loaded by the thousand; one look at the end is enough.
+                    tokio::time::sleep(SETTLE).await;
                     continue;
                 }
                 names.resolve(wanted).await;

@@ -222,3 +222,27 @@ fn alerts_are_told_with_the_ike_sa_concerned() {
         );
     });
 }
+
+#[test]
+fn connections_keep_the_order_of_their_first_loading_however_many_go() {
+    run(async {
+        let daemon = Daemon::start().await;
+        let mut client = daemon.connect().await;
+        let (nothing, name) = (Message::new(), |number: u32| format!("c{number}"));
+        for number in 0..300 {
+            client.request("load-conn", &Message::new().with_section(&name(number), &nothing)).await;
+        }
+        for number in (0..300).filter(|number| number % 10 != 0) {
+            client.request("unload-conn", &Message::new().with("name", name(number))).await;
+        }
+        let changed = Message::new().with_section("c0", &Message::new().with("version", "2"));
+        for message in [changed, Message::new().with_section("c7", &nothing)] {
+            client.request("load-conn", &message).await;
+        }
+        let loaded = client.request("get-conns", &nothing).await;
+        let expected: Vec<_> = (0..300).step_by(10).chain([7]).map(name).collect();
+        assert_eq!(loaded.root().list("conns").unwrap().texts().collect::<Vec<_>>(), expected);
+        let again = client.request("unload-conn", &Message::new().with("name", "c5")).await;
+        assert_eq!(again.text("errmsg"), Some("unload: connection 'c5' not found"));
+    });
+}
