@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use charon_core::log::ike_sa_span;
 use charon_types::alert::Alert;
 use charon_types::connection::Unique;
 use charon_types::event::{Change, Event};
@@ -22,7 +21,6 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
     match event {
         IkeEvent::Established { sa, connection, initial_contact } => {
             entry.half_open = None;
-            entry.span = ike_sa_span(&connection.name, sa.unique_id);
             let unique = connection.ike.unique;
             let replaces = match initial_contact {
                 InitialContact::Received => unique != Unique::Never,

@@ -88,7 +88,6 @@ pub(crate) struct Order {
 /// An IKE_SA with what the shell keeps for it.
 pub(crate) struct Entry {
     pub(crate) sa: IkeSa,
-    pub(crate) span: Span,
     pub(crate) half_open: Option<HalfOpenGuard>,
     init_digest: Option<u64>,
     orders: Vec<(CommandToken, Order)>,
@@ -265,9 +264,9 @@ impl Shard {
         self.shared.announce(unique_id, spi, Some(&connection), path);
         let request = Initiate { unique_id, spi, connection, child, packet, path, token: Some(token) };
         let sa = span.in_scope(|| IkeSa::initiate(now(), env, request));
-        let entry = Entry { sa, span, half_open: None, init_digest: None, orders: vec![(token, order)] };
+        let entry = Entry { sa, half_open: None, init_digest: None, orders: vec![(token, order)] };
         self.sas.insert(spi, Box::new(entry));
-        self.settle(env, spi);
+        self.settle(env, spi, &span);
     }
 
     fn respond(&mut self, env: &Env<'_>, path: Path, digest: u64, request: InitRequest) {
@@ -278,9 +277,9 @@ impl Shard {
         let sa = span.in_scope(|| IkeSa::respond(now(), env, Respond { unique_id, spi, path }, request));
         let half_open = Some(self.shared.half_open.enter(path.remote.ip()));
         self.inits.insert(digest, spi);
-        let entry = Entry { sa, span, half_open, init_digest: Some(digest), orders: Vec::new() };
+        let entry = Entry { sa, half_open, init_digest: Some(digest), orders: Vec::new() };
         self.sas.insert(spi, Box::new(entry));
-        self.settle(env, spi);
+        self.settle(env, spi, &span);
     }
 
     fn command(&mut self, env: &Env<'_>, spi: IkeSpi, ask: Ask, order: Order) {
@@ -309,16 +308,17 @@ impl Shard {
     /// Feeds one IKE_SA, then does what it wants done.
     fn step(&mut self, env: &Env<'_>, spi: IkeSpi, feed: impl FnOnce(&mut IkeSa, Now)) {
         if let Some(entry) = self.sas.get_mut(&spi) {
-            let Entry { sa, span, .. } = &mut **entry;
-            span.in_scope(|| feed(sa, now()));
-            self.settle(env, spi);
+            // Made for the turn: one that lived as long as its SA would cost half a kilobyte.
+            let name = entry.sa.connection().map_or("", |connection| &connection.name);
+            let span = ike_sa_span(name, entry.sa.unique_id());
+            span.in_scope(|| feed(&mut entry.sa, now()));
+            self.settle(env, spi, &span);
         }
     }
 
     /// Drains an IKE_SA's outputs, then re-arms its timer or lets it go.
-    fn settle(&mut self, env: &Env<'_>, spi: IkeSpi) {
+    fn settle(&mut self, env: &Env<'_>, spi: IkeSpi, span: &Span) {
         let Some(mut entry) = self.sas.remove(&spi) else { return };
-        let span = entry.span.clone();
         span.in_scope(|| self.drain(env, spi, &mut entry));
         self.count(&mut entry);
         if entry.sa.is_finished() {

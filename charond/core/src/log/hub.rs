@@ -96,6 +96,11 @@ impl Inner {
         level <= self.thresholds[group as usize].load(Ordering::Relaxed)
     }
 
+    /// Whether anybody takes anything.
+    pub(super) fn listens(&self) -> bool {
+        self.thresholds.iter().any(|threshold| threshold.load(Ordering::Relaxed) >= 0)
+    }
+
     pub(super) fn take(&self, record: LogRecord) {
         let record = Arc::new(record);
         for sink in self.sinks.read().iter() {

@@ -37,7 +37,10 @@ impl LogLayer {
     }
 
     fn takes(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span() || self.0.0.enabled(group_of(metadata.target()), level_number(*metadata.level()))
+        if metadata.is_span() {
+            return self.0.0.listens();
+        }
+        self.0.0.enabled(group_of(metadata.target()), level_number(*metadata.level()))
     }
 }
 

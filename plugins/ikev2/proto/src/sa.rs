@@ -276,6 +276,9 @@ impl Sa {
     /// A child uses a reserved SPI.
     pub(crate) fn use_spi(&mut self, spi: EspSpi) {
         self.spare_spis.retain(|spare| spare.spi != spi);
+        if self.spare_spis.is_empty() {
+            self.spare_spis = Vec::new();
+        }
     }
 
     /// Gives a reserved SPI back.
@@ -319,7 +322,19 @@ impl Sa {
 
     /// Takes an output.
     pub(crate) fn take_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // An SA at rest keeps no buffer.
+            self.outputs = VecDeque::new();
+        }
+        output
+    }
+
+    /// Elements for which there is room that nothing takes.
+    #[cfg(test)]
+    pub(crate) fn spare_room(&self) -> usize {
+        let children = self.children.capacity() - self.children.len();
+        children + self.outputs.capacity() + self.queue.capacity() + self.spare_spis.capacity()
     }
 
     /// Tells whoever gave a command how it ended.
@@ -357,6 +372,8 @@ impl Sa {
     pub(crate) fn add_child(&mut self, cx: Cx<'_>, child: ChildSa) {
         let announced = child.voice == Voice::Announced;
         let snapshot = Arc::new(child.snapshot(cx.now.mono));
+        // Most have one: the first growth of a vector would make room for four.
+        self.children.reserve_exact(1);
         self.children.push(child);
         self.arm_children();
         if announced {

@@ -36,6 +36,16 @@ pub(super) fn psk_pair() -> Pair {
 pub(super) const SOON: Duration = Duration::from_secs(2);
 
 #[test]
+fn an_established_tunnel_keeps_no_room_for_what_is_over() {
+    let mut pair = psk_pair();
+    pair.initiate();
+    pair.run(SOON);
+    for side in [Side::A, Side::B] {
+        assert_eq!(pair.sa(side).sa.spare_room(), 0);
+    }
+}
+
+#[test]
 fn hosts_with_a_shared_key_establish_a_tunnel() {
     let mut pair = psk_pair();
     pair.initiate();
