@@ -22,6 +22,8 @@ pub enum Change {
 pub enum Event {
     /// An IKE_SA was established or ended. A failed initiation is a `Down`, too.
     IkeUpDown(Change, Arc<IkeSaSnapshot>),
+    /// An IKE_SA, the first, was replaced by another, the second. Neither shows children.
+    IkeRekeyed(Arc<IkeSaSnapshot>, Arc<IkeSaSnapshot>),
     /// A CHILD_SA was installed or removed. The IKE_SA's `children` holds that one only.
     ChildUpDown(Change, Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>),
     /// A CHILD_SA, the first, was replaced by another, the second.

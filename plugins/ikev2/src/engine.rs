@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use charon_core::service::BoxFuture;
 use charon_core::service::ike_engine::{
-    EngineError, IkeEngine, IkeSaCounts, Initiate, Rekey, SaFilter, Terminate, TerminateWait,
+    EngineError, IkeEngine, IkeSaCounts, Initiate, Rekey, RekeyPart, SaFilter, Terminate, TerminateWait,
 };
 use charon_types::IkeSpi;
 use charon_types::connection::Connection;
@@ -170,7 +170,11 @@ async fn rekey(shared: Arc<Shared>, request: Rekey) -> Result<(), EngineError> {
     let peer = shared.peers.by_id(request.ike).ok_or(EngineError::NotFound)?;
     let (done, outcome) = oneshot::channel();
     let order = Order { done: Some(done), tap: None };
-    let ask = Ask::RekeyChild(request.child);
+    let ask = match request.part {
+        RekeyPart::Child(child) => Ask::RekeyChild(child),
+        RekeyPart::IkeSa => Ask::RekeyIke,
+        RekeyPart::Reauthenticate => Ask::Reauthenticate,
+    };
     shared.send(peer.spi, Input::Command { spi: peer.spi, ask, order }).await;
     outcome.await.unwrap_or(Err(EngineError::ShuttingDown))
 }

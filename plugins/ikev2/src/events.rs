@@ -7,7 +7,7 @@ use charon_types::connection::Unique;
 use charon_types::event::{Change, Event};
 use charon_types::snapshot::IkeSaSnapshot;
 use ikev2_proto::ike_sa::Force;
-use ikev2_proto::output::{IkeEvent, InitialContact};
+use ikev2_proto::output::{CloseReason, IkeEvent, InitialContact};
 use tracing::info;
 
 use crate::alerts;
@@ -38,6 +38,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             });
             shared.bus.publish(&Event::IkeUpDown(Change::Up, sa));
         }
+        IkeEvent::Rekeyed { old, new } => shared.bus.publish(&Event::IkeRekeyed(old, new)),
         IkeEvent::ChildInstalled { sa, child } => {
             shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child))
         }
@@ -48,6 +49,8 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
         IkeEvent::ChildRekeyed { sa, old, new } => {
             shared.bus.publish(&Event::ChildRekeyed(sa, old, new));
         }
+        // Its successor is up.
+        IkeEvent::Closed { reason: CloseReason::Rekeyed, .. } => {}
         IkeEvent::Closed { sa, reason, .. } => {
             for alert in alerts::of_end(&reason, sa.state) {
                 shared.bus.publish(&Event::Alert(alert, Some(Arc::clone(&sa))));

@@ -22,12 +22,13 @@ use ikev2_proto::admission::{InitRequest, Verdict, admit};
 use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::{Env, Now};
 use ikev2_proto::ike_sa::{Command, IkeSa, Initiate, Respond};
-use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId};
+use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId, Standing};
 use ikev2_proto::{JobResult, Output};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Span, debug, info, warn};
 
 use crate::half_open::HalfOpenGuard;
+use crate::peers::Peer;
 use crate::route::Destination;
 use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
@@ -74,6 +75,8 @@ pub(crate) enum Input {
 pub(crate) enum Ask {
     InitiateChild(Arc<ChildConfig>, Option<PacketSelectors>),
     RekeyChild(UniqueId),
+    RekeyIke,
+    Reauthenticate,
     TerminateChild(UniqueId),
     TerminateIke(ikev2_proto::ike_sa::Force),
 }
@@ -90,6 +93,8 @@ pub(crate) struct Entry {
     pub(crate) sa: IkeSa,
     pub(crate) half_open: Option<HalfOpenGuard>,
     init_digest: Option<u64>,
+    /// The IKE_SA that replaced it, to which commands go that were given before that was known.
+    heir: Option<IkeSpi>,
     orders: Vec<(CommandToken, Order)>,
 }
 
@@ -264,7 +269,8 @@ impl Shard {
         self.shared.announce(unique_id, spi, Some(&connection), path);
         let request = Initiate { unique_id, spi, connection, child, packet, path, token: Some(token) };
         let sa = span.in_scope(|| IkeSa::initiate(now(), env, request));
-        let entry = Entry { sa, half_open: None, init_digest: None, orders: vec![(token, order)] };
+        let orders = vec![(token, order)];
+        let entry = Entry { sa, half_open: None, init_digest: None, heir: None, orders };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi, &span);
     }
@@ -277,12 +283,17 @@ impl Shard {
         let sa = span.in_scope(|| IkeSa::respond(now(), env, Respond { unique_id, spi, path }, request));
         let half_open = Some(self.shared.half_open.enter(path.remote.ip()));
         self.inits.insert(digest, spi);
-        let entry = Entry { sa, half_open, init_digest: Some(digest), orders: Vec::new() };
+        let entry = Entry { sa, half_open, init_digest: Some(digest), heir: None, orders: Vec::new() };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi, &span);
     }
 
     fn command(&mut self, env: &Env<'_>, spi: IkeSpi, ask: Ask, order: Order) {
+        let spi = self.heir_of(spi);
+        self.command_exactly(env, spi, ask, order);
+    }
+
+    fn command_exactly(&mut self, env: &Env<'_>, spi: IkeSpi, ask: Ask, order: Order) {
         let token = self.token();
         let Some(entry) = self.sas.get_mut(&spi) else {
             if let Some(done) = order.done {
@@ -299,6 +310,9 @@ impl Shard {
             Ask::InitiateChild(child, None) => Command::InitiateChild { child, token },
             Ask::InitiateChild(child, Some(packet)) => Command::AcquireChild { child, packet, token },
             Ask::RekeyChild(child) => Command::RekeyChild { child, token },
+            Ask::RekeyIke => Command::RekeyIke { token },
+            // Not built: the IKE_SA gets fresh keys.
+            Ask::Reauthenticate => Command::RekeyIke { token },
             Ask::TerminateChild(child) => Command::TerminateChild { child, token },
             Ask::TerminateIke(force) => Command::TerminateIke { force, token },
         };
@@ -366,6 +380,7 @@ impl Shard {
                         entry.sa.handle_completion(now(), env, id, result);
                     }
                 }
+                Output::Successor { sa, standing } => self.adopt(env, entry, *sa, standing),
                 Output::Event(IkeEvent::CommandDone { token, outcome }) => {
                     if let Some(at) = entry.orders.iter().position(|(known, _)| *known == token) {
                         let (_, order) = entry.orders.swap_remove(at);
@@ -382,6 +397,12 @@ impl Shard {
                         IkeEvent::ChildInstalled { sa, child } => {
                             self.kernel_sas.extend(sa_keys(sa, child).map(|key| (key, spi)));
                         }
+                        IkeEvent::ChildRekeyed { sa, old, new } => {
+                            for key in sa_keys(sa, old) {
+                                self.kernel_sas.remove(&key);
+                            }
+                            self.kernel_sas.extend(sa_keys(sa, new).map(|key| (key, spi)));
+                        }
                         IkeEvent::ChildRemoved { sa, child, .. } => {
                             for key in sa_keys(sa, child) {
                                 self.kernel_sas.remove(&key);
@@ -395,12 +416,57 @@ impl Shard {
         }
     }
 
+    /// Takes up an IKE_SA that comes from another one, here in the same shard.
+    fn adopt(&mut self, env: &Env<'_>, parent: &mut Entry, sa: IkeSa, standing: Standing) {
+        let (spi, unique_id) = (sa.local_spi(), sa.unique_id());
+        let snapshot = sa.snapshot(Instant::now());
+        let span = ike_sa_span(&snapshot.name, unique_id);
+        let known = |unique_id, spi, name, identities| Peer {
+            unique_id,
+            spi,
+            connection: name,
+            identities,
+            path: snapshot.path,
+        };
+        let mut orders = Vec::new();
+        match standing {
+            Standing::Heir => {
+                let (name, identities) =
+                    (Arc::clone(&snapshot.name), (snapshot.local_id.clone(), snapshot.remote_id.clone()));
+                self.shared.peers.insert(known(unique_id, spi, Some(name), Some(identities)));
+                // Nobody finds the old one by name or identity any more.
+                self.shared.peers.insert(known(parent.sa.unique_id(), parent.sa.local_spi(), None, None));
+                for child in &snapshot.children {
+                    self.kernel_sas.extend(sa_keys(&snapshot, child).map(|key| (key, spi)));
+                }
+                orders = std::mem::take(&mut parent.orders);
+                for tap in orders.iter().filter_map(|(_, order)| order.tap.as_ref()) {
+                    tap.attach(unique_id);
+                }
+                parent.heir = Some(spi);
+            }
+            Standing::Redundant => self.shared.peers.insert(known(unique_id, spi, None, None)),
+        }
+        let entry = Entry { sa, half_open: None, init_digest: None, heir: None, orders };
+        self.sas.insert(spi, Box::new(entry));
+        self.settle(env, spi, &span);
+    }
+
+    /// The IKE_SA that replaced it, if one did; and so on.
+    fn heir_of(&self, spi: IkeSpi) -> IkeSpi {
+        let mut spi = spi;
+        while let Some(heir) = self.sas.get(&spi).and_then(|entry| entry.heir) {
+            spi = heir;
+        }
+        spi
+    }
+
     /// Says goodbye to every peer and does not wait for answers.
     fn stop(mut self, env: &Env<'_>) {
         let spis: Vec<IkeSpi> = self.sas.keys().copied().collect();
         for spi in spis {
             let force = ikev2_proto::ike_sa::Force::Immediate;
-            self.command(env, spi, Ask::TerminateIke(force), Order::default());
+            self.command_exactly(env, spi, Ask::TerminateIke(force), Order::default());
         }
         if !self.sas.is_empty() {
             warn!(target: "IKE", "{} IKE_SAs of shard {} did not end at once", self.sas.len(), self.index);

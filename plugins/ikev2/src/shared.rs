@@ -97,9 +97,18 @@ impl Ids {
     }
 }
 
-impl IdSource for Ids {
+impl IdSource for Shared {
+    fn ike_unique_id(&self) -> UniqueId {
+        self.ids.ike_unique_id()
+    }
+
+    /// Random enough to be unused.
+    fn ike_spi(&self, old: IkeSpi) -> IkeSpi {
+        self.space.spi(self.space.shard(old), self.crypto.random().u64())
+    }
+
     fn child_unique_id(&self) -> UniqueId {
-        UniqueId(self.child.fetch_add(1, Ordering::Relaxed))
+        UniqueId(self.ids.child.fetch_add(1, Ordering::Relaxed))
     }
 
     fn acquire_reqid(&self, key: &ReqidKey<'_>) -> Reqid {
@@ -109,11 +118,11 @@ impl IdSource for Ids {
             marks: (key.mark_in, key.mark_out),
             if_ids: (key.if_id_in, key.if_id_out),
         };
-        self.reqids.acquire(key.fixed, policies)
+        self.ids.reqids.acquire(key.fixed, policies)
     }
 
     fn release_reqid(&self, reqid: Reqid) {
-        self.reqids.release(reqid);
+        self.ids.reqids.release(reqid);
     }
 }
 
@@ -206,7 +215,7 @@ impl<'a> Views<'a> {
             crypto: &self.shared.crypto,
             config: &self.connections,
             credentials: &self.trust,
-            ids: &self.shared.ids,
+            ids: self.shared,
             peers: self.shared,
             settings,
             kernel: self.shared.kernel.capabilities(),

@@ -63,6 +63,7 @@ pub(crate) fn forward(kind: EventKind, server: &Arc<Server>, emitter: &Emitter) 
 fn kind_of(event: &Event) -> Option<EventKind> {
     match event {
         Event::IkeUpDown(..) => Some(EventKind::IkeUpdown),
+        Event::IkeRekeyed(..) => Some(EventKind::IkeRekey),
         Event::ChildUpDown(..) => Some(EventKind::ChildUpdown),
         Event::ChildRekeyed(..) => Some(EventKind::ChildRekey),
         Event::VrouterState(..) => Some(EventKind::VrouterState),
@@ -78,6 +79,7 @@ fn message(event: &Event, names: &ServiceNames) -> Option<Message> {
             push_change(&mut message, *change);
             render::ike_sa::alone(&mut message, ike_sa);
         }
+        Event::IkeRekeyed(old, new) => render::ike_sa::replaced(&mut message, old, new),
         Event::ChildUpDown(change, ike_sa, child_sa) => {
             push_change(&mut message, *change);
             render::ike_sa::with_children(&mut message, ike_sa, [&**child_sa], names);

@@ -26,6 +26,9 @@ enum Step {
     Initiate,
     InitiateChild,
     RekeyChild,
+    RekeyIke,
+    /// Both sides rekey the IKE_SA at once, or one does and the other something else.
+    CollideIke,
     /// Both sides at once.
     Collide,
     TerminateChild,
@@ -49,6 +52,10 @@ const CALM: &[Step] = &[
     Step::RekeyChild,
     Step::RekeyChild,
     Step::Collide,
+    Step::RekeyIke,
+    Step::RekeyIke,
+    Step::CollideIke,
+    Step::CollideIke,
     Step::TerminateChild,
     Step::TerminateChild,
     Step::TerminateIke(Force::Polite),
@@ -116,6 +123,12 @@ fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step
                 host.command(now, sa, |token| Command::RekeyChild { child, token })
             });
         }
+        Step::RekeyIke => {
+            let Some(sa) = any_sa(simulation, chance, side) else { return };
+            simulation
+                .with_host(side, |host, now| host.command(now, sa, |token| Command::RekeyIke { token }));
+        }
+        Step::CollideIke => collide(simulation, chance, side),
         Step::Collide => {
             let Some((_, _, key)) = any_child(simulation, chance, side) else { return };
             for side in [side, side.other()] {
@@ -163,6 +176,41 @@ fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step
             Vec::new()
         }),
     }
+}
+
+/// One side rekeys an IKE_SA, and the other does something with the same one.
+fn collide(simulation: &mut Simulation, chance: &mut Chance, side: Side) {
+    let Some(sa) = any_sa(simulation, chance, side) else { return };
+    let now = simulation.now().mono;
+    let spis = |side: Side, sa: UniqueId| {
+        let found = simulation.host(side).sas().iter().find(|known| known.unique_id() == sa);
+        found.map(|found| found.snapshot(now)).map(|sa| (sa.spi_initiator, sa.spi_responder))
+    };
+    let same = simulation.host(side.other()).sas().iter().map(|other| other.unique_id());
+    let same = same.into_iter().find(|other| spis(side.other(), *other) == spis(side, sa));
+    simulation.with_host(side, |host, now| host.command(now, sa, |token| Command::RekeyIke { token }));
+    let Some(sa) = same else { return };
+    let side = side.other();
+    let (verb, children) = (chance.below(6), simulation.host(side).world.connection.children.clone());
+    let child = any_child_of(simulation, chance, side, sa);
+    let command = |token| match (verb, child) {
+        (0, Some(child)) => Command::RekeyChild { child, token },
+        (1, Some(child)) => Command::TerminateChild { child, token },
+        (2, _) => Command::InitiateChild { child: Arc::clone(&children[0]), token },
+        (3, _) => Command::TerminateIke { force: Force::Polite, token },
+        _ => Command::RekeyIke { token },
+    };
+    simulation.with_host(side, |host, now| host.command(now, sa, command));
+}
+
+fn any_child_of(
+    simulation: &Simulation,
+    chance: &mut Chance,
+    side: Side,
+    sa: UniqueId,
+) -> Option<UniqueId> {
+    let sa = simulation.host(side).sas().iter().find(|known| known.unique_id() == sa)?;
+    chance.pick(&sa.snapshot(simulation.now().mono).children).map(|child| child.unique_id)
 }
 
 fn any_sa(simulation: &Simulation, chance: &mut Chance, side: Side) -> Option<UniqueId> {

@@ -9,6 +9,7 @@ use charon_types::connection::{ChildConfig, Unique};
 use charon_types::endpoint::Path;
 use charon_types::id::{IkeSpi, Role, UniqueId};
 use charon_types::kernel_op::{KernelEvent, KernelOp};
+use ikev2_proto::env::IdSource;
 use ikev2_proto::admission::{AdmissionLimits, HalfOpen, Verdict, admit};
 use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::Now;
@@ -43,7 +44,6 @@ pub struct Host {
     sas: Vec<IkeSa>,
     cookies: CookieJar,
     chance: Chance,
-    next_unique: u32,
     next_token: u64,
     commands: BTreeMap<CommandToken, Option<Result<CommandSuccess, Failure>>>,
     /// Children as the events tell.
@@ -63,7 +63,6 @@ impl Host {
             sas: Vec::new(),
             cookies: CookieJar::default(),
             chance,
-            next_unique: 0,
             next_token: 0,
             commands: BTreeMap::new(),
             announced: BTreeSet::new(),
@@ -121,7 +120,7 @@ impl Host {
     /// Begins a handshake.
     pub fn initiate(&mut self, now: Now, child: Option<Arc<ChildConfig>>) -> Vec<Wish> {
         let initiate = Initiate {
-            unique_id: self.fresh_unique(),
+            unique_id: self.world.ike_unique_id(),
             spi: self.fresh_spi(),
             connection: Arc::clone(&self.world.connection),
             child,
@@ -180,7 +179,7 @@ impl Host {
         let env = self.world.env();
         match admit(now, &env, &limits, half_open, &mut self.cookies, path, octets) {
             Verdict::Accept(request) => {
-                let respond = Respond { unique_id: self.fresh_unique(), spi: self.fresh_spi(), path };
+                let respond = Respond { unique_id: self.world.ike_unique_id(), spi: self.fresh_spi(), path };
                 let sa = IkeSa::respond(now, &self.world.env(), respond, *request);
                 self.sas.push(sa);
                 self.drain(now)
@@ -226,7 +225,10 @@ impl Host {
         let mut wishes = Vec::new();
         let mut replaced = Vec::new();
         loop {
-            for at in 0..self.sas.len() {
+            let mut next = 0;
+            while next < self.sas.len() {
+                let at = next;
+                next += 1;
                 let unique_id = self.sas[at].unique_id();
                 while let Some(output) = self.sas[at].poll_output() {
                     match output {
@@ -236,6 +238,7 @@ impl Host {
                             wishes.extend(datagrams.into_iter().map(sent));
                         }
                         Output::Keepalive { .. } => {}
+                        Output::Successor { sa, .. } => self.sas.push(*sa),
                         Output::Kernel { op, ops } => wishes.push(Wish::Kernel(unique_id, op, ops)),
                         Output::Job { id, job, .. } => wishes.push(Wish::Job(unique_id, id, job)),
                         Output::Event(event) => replaced.extend(self.on_event(unique_id, event)),
@@ -264,6 +267,15 @@ impl Host {
                     InitialContact::Absent => connection.ike.unique == Unique::Replace,
                 };
                 return if replaces { older } else { Vec::new() };
+            }
+            IkeEvent::Rekeyed { old, new } => {
+                let (old, new) = (old.unique_id, new.unique_id);
+                self.log.push(format!("{:?} rekeyed {old}: now {new}", self.side));
+                let mut established = self.world.established.borrow_mut();
+                match established.iter_mut().find(|known| **known == old) {
+                    Some(known) => *known = new,
+                    None => self.violations.push(format!("IKE_SA {old} was replaced, but never established")),
+                }
             }
             IkeEvent::Closed { reason, .. } => {
                 self.log.push(format!("{:?} closed {unique_id}: {reason:?}", self.side));
@@ -310,11 +322,6 @@ impl Host {
 
     fn position(&self, unique_id: UniqueId) -> Option<usize> {
         self.sas.iter().position(|sa| sa.unique_id() == unique_id)
-    }
-
-    const fn fresh_unique(&mut self) -> UniqueId {
-        self.next_unique += 1;
-        UniqueId(self.next_unique)
     }
 
     fn fresh_token(&mut self) -> CommandToken {

@@ -9,7 +9,7 @@ use charon_crypto::CryptoProvider;
 use charon_types::Secret;
 use charon_types::connection::{AuthConfig, Connection, Unique};
 use charon_types::endpoint::Path;
-use charon_types::id::{Reqid, UniqueId};
+use charon_types::id::{IkeSpi, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::KernelCapabilities;
 use ikev2_proto::env::{
@@ -29,6 +29,7 @@ pub struct World {
     settings: Settings,
     capabilities: KernelCapabilities,
     children: Cell<u32>,
+    ike_sas: Cell<u32>,
     reqids: RefCell<BTreeMap<u32, u32>>,
     violations: RefCell<Vec<String>>,
 }
@@ -44,6 +45,7 @@ impl World {
             settings,
             capabilities: capabilities(),
             children: Cell::new(0),
+            ike_sas: Cell::new(0),
             reqids: RefCell::default(),
             violations: RefCell::default(),
         }
@@ -129,6 +131,15 @@ impl PeerVerifier for Nobody {
 }
 
 impl IdSource for World {
+    fn ike_unique_id(&self) -> UniqueId {
+        self.ike_sas.set(self.ike_sas.get() + 1);
+        UniqueId(self.ike_sas.get())
+    }
+
+    fn ike_spi(&self, old: IkeSpi) -> IkeSpi {
+        IkeSpi::from_be_bytes(self.crypto.random().u64().to_be_bytes()).unwrap_or(old)
+    }
+
     fn child_unique_id(&self) -> UniqueId {
         self.children.set(self.children.get() + 1);
         UniqueId(self.children.get())

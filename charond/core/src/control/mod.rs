@@ -25,7 +25,7 @@ pub use connections::UnloadError;
 pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyError, X509Flag};
 pub use initiate::{InitiateError, InitiateRequest, Kind};
 pub use install::PolicyError;
-pub use rekey::{RekeyError, Rekeyed};
+pub use rekey::{RekeyError, Rekeyed, Renewal};
 pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
 
 /// How long a command waits for its outcome.

@@ -6,7 +6,16 @@ use tracing::info;
 
 use super::Control;
 use super::terminate::targets;
-use crate::service::ike_engine::{Rekey, SaFilter};
+use crate::service::ike_engine::{Rekey, RekeyPart, SaFilter};
+
+/// How IKE_SAs are renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// With fresh keys.
+    Rekey,
+    /// By a new handshake.
+    Reauthenticate,
+}
 
 /// How many SAs matched, and why nothing was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +26,7 @@ pub struct Rekeyed {
     pub error: Option<RekeyError>,
 }
 
-/// Why nothing is rekeyed. The first two texts are those that clients of strongSwan know.
+/// Why nothing is rekeyed, in the words that clients of strongSwan know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RekeyError {
@@ -25,8 +34,6 @@ pub enum RekeyError {
     MissingSelector,
     /// Nothing matched.
     NoMatch,
-    /// Whole IKE_SAs matched.
-    IkeSa,
 }
 
 impl fmt::Display for RekeyError {
@@ -34,7 +41,6 @@ impl fmt::Display for RekeyError {
         f.write_str(match self {
             Self::MissingSelector => "missing rekey selector",
             Self::NoMatch => "no matching SAs to rekey found",
-            Self::IkeSa => "rekeying of IKE_SAs is not built",
         })
     }
 }
@@ -42,11 +48,11 @@ impl fmt::Display for RekeyError {
 impl std::error::Error for RekeyError {}
 
 impl Control {
-    /// Begins to rekey CHILD_SAs. How that ends is in the log and told by events.
+    /// Begins to rekey CHILD_SAs or IKE_SAs. How that ends is in the log and told by events.
     ///
     /// # Errors
     /// [`RekeyError::MissingSelector`]; anything else is in the outcome.
-    pub async fn rekey(&self, filter: SaFilter) -> Result<Rekeyed, RekeyError> {
+    pub async fn rekey(&self, filter: SaFilter, how: Renewal) -> Result<Rekeyed, RekeyError> {
         if filter == SaFilter::default() {
             return Err(RekeyError::MissingSelector);
         }
@@ -55,13 +61,15 @@ impl Control {
             info!(target: "CFG", "vici rekey {kind} '{name}'");
         }
         let targets = targets(&*self.engine, filter).await;
-        let mut error = targets.is_empty().then_some(RekeyError::NoMatch);
+        let error = targets.is_empty().then_some(RekeyError::NoMatch);
         for target in &targets {
-            match target.child {
-                // The attempt goes on by itself.
-                Some(child) => drop(self.engine.rekey(Rekey { ike: target.ike, child })),
-                None => error = Some(RekeyError::IkeSa),
-            }
+            let part = match (target.child, how) {
+                (Some(child), _) => RekeyPart::Child(child),
+                (None, Renewal::Rekey) => RekeyPart::IkeSa,
+                (None, Renewal::Reauthenticate) => RekeyPart::Reauthenticate,
+            };
+            // The attempt goes on by itself.
+            drop(self.engine.rekey(Rekey { ike: target.ike, part }));
         }
         Ok(Rekeyed { matches: targets.len(), error })
     }

@@ -57,13 +57,24 @@ pub struct Terminate {
     pub tap: Option<LogTap>,
 }
 
-/// Which CHILD_SA is replaced by one with fresh keys.
+/// Which SA is replaced by one with fresh keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rekey {
-    /// Its IKE_SA.
+    /// The IKE_SA.
     pub ike: UniqueId,
-    /// The CHILD_SA.
-    pub child: UniqueId,
+    /// What of it.
+    pub part: RekeyPart,
+}
+
+/// What of an IKE_SA gets fresh keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RekeyPart {
+    /// One of its children.
+    Child(UniqueId),
+    /// The IKE_SA itself; its children stay as they are.
+    IkeSa,
+    /// The IKE_SA itself, which is established anew with everything that it has.
+    Reauthenticate,
 }
 
 /// How long a DELETE may take.
@@ -105,7 +116,7 @@ pub trait IkeEngine: Send + Sync {
     /// Ends an IKE_SA or a child; ready when it is gone. Dropping the future does not stop it.
     fn terminate(&self, request: Terminate) -> BoxFuture<'static, Result<(), EngineError>>;
 
-    /// Rekeys a child; ready when the new one is installed. Dropping the future does not stop it.
+    /// Rekeys a child or an IKE_SA; ready when the new one is there. Dropping the future does not stop it.
     fn rekey(&self, request: Rekey) -> BoxFuture<'static, Result<(), EngineError>>;
 
     /// Snapshots of matching IKE_SAs in chunks, counters included. With a child filter, `children` holds matching ones only,

@@ -11,6 +11,7 @@ use crate::exchange::create_child::offer::ChildWish;
 use crate::exchange::create_child::rekey_child;
 use crate::exchange::create_child::responder::{self, Passive};
 use crate::exchange::informational::{self, Informed};
+use crate::exchange::rekey_ike;
 use crate::failure::{Failure, Misbehaviour, Refusal, notify_for};
 use crate::ike_sa::{Command, Force, IkeSa};
 use crate::job::JobResult;
@@ -49,6 +50,7 @@ impl IkeSa {
 
     /// The end: children and reservations leave the kernel, waiting commands hear of it, nothing is awaited any more.
     pub(crate) fn close(&mut self, cx: Cx<'_>, reason: &CloseReason) {
+        let reason = if self.sa.succeeded { &CloseReason::Rekeyed } else { reason };
         let was = match self.sa.clock.established {
             None => IkeSaState::Connecting,
             Some(_) if self.sa.deleting => IkeSaState::Deleting,
@@ -65,6 +67,7 @@ impl IkeSa {
             CloseReason::PeerDead => Failure::Unreachable,
             CloseReason::Command
             | CloseReason::Peer
+            | CloseReason::Rekeyed
             | CloseReason::Expired
             | CloseReason::Inactive
             | CloseReason::HalfOpen => Refusal::Closing.into(),
@@ -75,9 +78,11 @@ impl IkeSa {
                 Task::DeleteChild(_, _, token) | Task::DeleteIke(_, token) => {
                     self.sa.done(token, Ok(CommandSuccess::Terminated));
                 }
-                Task::CreateChild(..) | Task::RekeyChild(..) | Task::DisownChild(..) | Task::Liveness => {
-                    waiting.extend(task.token())
-                }
+                Task::CreateChild(..)
+                | Task::RekeyIke(_)
+                | Task::RekeyChild(..)
+                | Task::DisownChild(..)
+                | Task::Liveness => waiting.extend(task.token()),
             }
         }
         for token in waiting {
@@ -166,7 +171,8 @@ impl IkeSa {
             return;
         }
         if let Some(child) = self.sa.take_activation(op) {
-            return rekey_child::activated(&mut self.sa, child, results);
+            rekey_child::activated(&mut self.sa, child, results);
+            return self.take_deferred(cx);
         }
         self.give_back(op, results);
     }
@@ -209,6 +215,7 @@ impl IkeSa {
         if self.sa.is_closed() {
             let (Command::InitiateChild { token, .. }
             | Command::AcquireChild { token, .. }
+            | Command::RekeyIke { token }
             | Command::RekeyChild { token, .. }
             | Command::TerminateChild { token, .. }
             | Command::TerminateIke { token, .. }) = command;
@@ -223,6 +230,7 @@ impl IkeSa {
                 let wish = ChildWish { config: child, packet: Some(packet) };
                 self.sa.queue_task(Task::CreateChild(wish, token));
             }
+            Command::RekeyIke { token } => self.sa.queue_task(Task::RekeyIke(token)),
             Command::RekeyChild { child, token } => self.sa.queue_task(Task::RekeyChild(child, token)),
             Command::TerminateChild { child, token } => {
                 if self.sa.child_mut(child).is_some() {
@@ -243,6 +251,7 @@ impl IkeSa {
         }
         if established {
             self.sa.answered();
+            rekey_ike::renounce(&mut self.sa, cx);
             if let Err(failure) = informational::delete_ike(&mut self.sa, cx) {
                 tracing::info!(target: "IKE", "DELETE not sent: {failure}");
             }
@@ -290,6 +299,10 @@ impl IkeSa {
             Timer::Keepalive => self.sa.keepalive(cx),
             Timer::Children => self.sa.check_children(cx),
             Timer::Linger => self.sa.end_lingering(cx, cx.now.mono),
+            Timer::Rekey => self.sa.rekey_ike_soon(),
+            Timer::Reauth => {}
+            Timer::Lifetime if self.sa.succeeded => self.close(cx, &CloseReason::Rekeyed),
+            Timer::Lifetime => self.sa.expire(),
         }
     }
 
@@ -325,7 +338,7 @@ impl IkeSa {
             if self.sa.outstanding.is_some() {
                 return;
             }
-            let Some(task) = self.sa.queue.pop_front() else { return };
+            let Some(task) = self.next_task() else { return };
             let started = self.start(cx, task);
             if let State::Established { active, .. } = &mut self.state {
                 *active = started;
@@ -333,11 +346,29 @@ impl IkeSa {
         }
     }
 
+    /// The first task that may begin now.
+    fn next_task(&mut self) -> Option<Task> {
+        let State::Established { passive, .. } = &self.state else { return None };
+        let sa = &mut self.sa;
+        if passive.as_ref().is_some_and(Passive::replaces_ike) || sa.crossing.is_some() {
+            return None;
+        }
+        let quiet = passive.is_none() && !sa.awaits_activation() && rekey_ike::children_are_quiet(sa);
+        let may_begin = |task: &Task| match task {
+            Task::DeleteIke(..) => true,
+            Task::RekeyIke(_) => quiet && !sa.succeeded,
+            _ => !sa.succeeded,
+        };
+        let at = sa.queue.iter().position(may_begin)?;
+        sa.queue.remove(at)
+    }
+
     fn start(&mut self, cx: Cx<'_>, task: Task) -> Option<Active> {
         let sa = &mut self.sa;
         let token = task.token();
         let started = match task {
             Task::CreateChild(wish, token) => initiator::begin(sa, cx, wish, token),
+            Task::RekeyIke(token) => rekey_ike::initiator::begin(sa, cx, token),
             Task::RekeyChild(child, token) => initiator::begin_rekey(sa, cx, child, token),
             Task::DeleteChild(child, _, token) if sa.child_mut(child).is_none() => {
                 // The peer was faster.
@@ -394,11 +425,14 @@ impl IkeSa {
             }
             ExchangeType::INFORMATIONAL => self.on_informational(cx, &request),
             ExchangeType::CREATE_CHILD_SA => {
+                if request.replaces_ike() {
+                    return self.on_ike_rekeying(cx, request);
+                }
                 let creating = active.as_ref().is_some_and(Active::creates_child);
-                let begun = if matches!(active, Some(Active::DeleteIke(..))) {
-                    Err(Refusal::Temporary.into())
-                } else {
-                    responder::begin(&mut self.sa, cx, &request)
+                let deleting = matches!(active, Some(Active::DeleteIke(..))).then_some(Refusal::Temporary);
+                let begun = match deleting.or_else(|| rekey_ike::hindrance(&self.sa, &self.state)) {
+                    Some(refusal) => Err(refusal.into()),
+                    None => responder::begin(&mut self.sa, cx, &request),
                 };
                 // What it wants to rekey may be the child that we are about to learn of.
                 let begun = begun.map_err(|failure| match failure {
@@ -412,6 +446,17 @@ impl IkeSa {
                 self.refuse(cx, &Misbehaviour::InvalidSyntax.into());
             }
         }
+    }
+
+    /// The peer replaces the IKE_SA. Not before the kernel has done what it was asked about children: they change hands.
+    fn on_ike_rekeying(&mut self, cx: Cx<'_>, request: Message) {
+        if self.sa.awaits_activation() {
+            self.sa.deferred = Some(Box::new(request));
+            return;
+        }
+        let State::Established { active, .. } = &mut self.state else { return };
+        let begun = rekey_ike::responder::begin(&mut self.sa, cx, active, &request);
+        self.settle_passive(cx, begun.map(Some));
     }
 
     fn take_deferred(&mut self, cx: Cx<'_>) {
@@ -432,6 +477,7 @@ impl IkeSa {
                 if let Err(failure) = answered {
                     tracing::info!(target: "IKE", "no answer sent: {failure}");
                 }
+                rekey_ike::conclude(&mut self.sa, cx);
                 self.finish_deletion(cx, &reason);
             }
         }
@@ -470,6 +516,7 @@ impl IkeSa {
     fn on_active_response(&mut self, cx: Cx<'_>, exchange: Active, response: Message) {
         let next = match exchange {
             Active::ExpectAnswer(state) => state.handle(&mut self.sa, cx, response),
+            Active::RekeyIke(state) => state.handle_answer(&mut self.sa, cx, &response),
             Active::DeleteChild(child, reason, token) => {
                 for spi in response.deletes().flat_map(|delete| &delete.spis) {
                     tracing::info!(target: "IKE", "received DELETE for ESP CHILD_SA with SPI {spi}");

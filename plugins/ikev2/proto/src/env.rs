@@ -9,7 +9,7 @@ use charon_crypto::CryptoProvider;
 use charon_crypto::signature::{KeyKind, PrivateKey};
 use charon_types::connection::{AuthConfig, Connection, Toggle};
 use charon_types::endpoint::{PORT_IKE, PORT_NAT_T, Path};
-use charon_types::id::{IfId, Mark, Reqid, UniqueId};
+use charon_types::id::{IfId, IkeSpi, Mark, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::KernelCapabilities;
 use charon_types::secret::Secret;
@@ -163,6 +163,10 @@ pub enum TrustFailure {
 
 /// Numbers that are unique within the daemon.
 pub trait IdSource {
+    /// For a new IKE_SA.
+    fn ike_unique_id(&self) -> UniqueId;
+    /// An unused SPI for an IKE_SA that replaces the one with SPI `old`: of the same shard, so that it can be handed over.
+    fn ike_spi(&self, old: IkeSpi) -> IkeSpi;
     /// For a new CHILD_SA.
     fn child_unique_id(&self) -> UniqueId;
     /// The reqid for these policies: equal policies share one, counted; a fixed one is returned as it is.

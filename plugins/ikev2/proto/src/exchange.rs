@@ -7,3 +7,4 @@ pub(crate) mod ike_sa_init;
 pub(crate) mod informational;
 pub(crate) mod nat_detection;
 mod parts;
+pub(crate) mod rekey_ike;

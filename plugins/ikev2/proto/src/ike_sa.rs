@@ -85,6 +85,11 @@ pub enum Command {
         /// Who is told the outcome.
         token: Option<CommandToken>,
     },
+    /// Replace the IKE_SA by one with fresh keys, which takes over its children.
+    RekeyIke {
+        /// Who is told the outcome.
+        token: Option<CommandToken>,
+    },
     /// Replace a child by one with fresh keys.
     RekeyChild {
         /// Which.
@@ -270,7 +275,10 @@ impl IkeSa {
     /// Its state.
     #[must_use]
     pub fn state(&self) -> IkeSaState {
-        self.state.name()
+        match self.state.name() {
+            IkeSaState::Established if self.sa.succeeded => IkeSaState::Rekeyed,
+            state => state,
+        }
     }
 
     /// Our SPIs of its children, for counters (QuerySa) and kernel events.
@@ -287,5 +295,12 @@ impl IkeSa {
         snapshot.tasks_active = self.state.tasks_active();
         snapshot.tasks_passive = self.state.tasks_passive();
         snapshot
+    }
+}
+
+/// Names it, no more.
+impl std::fmt::Debug for IkeSa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IkeSa({}[{}])", self.sa.name(), self.sa.unique_id)
     }
 }

@@ -10,6 +10,7 @@ use charon_types::kernel_op::KernelOp;
 use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 
 use crate::failure::Failure;
+use crate::ike_sa::IkeSa;
 use crate::job::Job;
 
 /// Names a batch of kernel operations within one IKE_SA.
@@ -56,6 +57,14 @@ pub enum Output {
         /// The job.
         job: Job,
     },
+    /// Another IKE_SA begins to live, under a number and an SPI of its own. It may have outputs already: drain it. Commands for
+    /// this IKE_SA whose outcome was not told yet are the heir's.
+    Successor {
+        /// It.
+        sa: Box<IkeSa>,
+        /// What it is.
+        standing: Standing,
+    },
     /// Tell whoever wants to know.
     Event(IkeEvent),
 }
@@ -72,6 +81,13 @@ pub enum IkeEvent {
         connection: Arc<Connection>,
         /// Whether the peer says that it has no other IKE_SA with us.
         initial_contact: InitialContact,
+    },
+    /// The IKE_SA was replaced by another, which has its children now.
+    Rekeyed {
+        /// The old IKE_SA, without children.
+        old: Arc<IkeSaSnapshot>,
+        /// The new one, without children.
+        new: Arc<IkeSaSnapshot>,
     },
     /// A CHILD_SA carries traffic.
     ChildInstalled {
@@ -123,10 +139,21 @@ pub enum IkeEvent {
 pub enum CommandSuccess {
     /// The IKE_SA is established (no child was asked for).
     IkeEstablished,
+    /// The IKE_SA is replaced.
+    IkeRekeyed,
     /// The child is installed.
     ChildInstalled(UniqueId),
     /// It is gone.
     Terminated,
+}
+
+/// What an IKE_SA is to the one that it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It replaces it.
+    Heir,
+    /// Both sides rekeyed at once: it is there to be deleted.
+    Redundant,
 }
 
 /// Whether INITIAL_CONTACT was received.
@@ -148,6 +175,8 @@ pub enum CloseReason {
     Peer,
     /// The peer did not answer.
     PeerDead,
+    /// It was replaced.
+    Rekeyed,
     /// Its lifetime is over.
     Expired,
     /// No traffic for as long as `inactivity` says.

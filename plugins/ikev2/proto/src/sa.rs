@@ -16,11 +16,13 @@ use charon_types::snapshot::{ChildSaState, NatConditions};
 
 use crate::child_sa::{ChildSa, Voice};
 use crate::env::{AuthorityKeyId, Env, Now};
+use crate::exchange::rekey_ike::Crossing;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::keymat::IkeKeys;
 use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, JobId, OpId, Output};
 use crate::retransmit::Outstanding;
+use crate::schedule::Schedule;
 use crate::tally::Tally;
 use crate::task::Task;
 use crate::timer::TimerTable;
@@ -97,6 +99,14 @@ pub(crate) struct Sa {
     pub(crate) closed: bool,
     /// Messages since the shell last asked.
     pub(crate) tally: Tally,
+    /// Who began the first IKE_SA of this line: our role in its handshake.
+    pub(crate) origin: Role,
+    /// When it is rekeyed and so on.
+    pub(crate) schedule: Schedule,
+    /// The peer rekeys the IKE_SA while we do.
+    pub(crate) crossing: Option<Box<Crossing>>,
+    /// Another IKE_SA has replaced it, or it was redundant from its birth.
+    pub(crate) succeeded: bool,
 }
 
 /// What the peer said it can do or wants.
@@ -196,6 +206,10 @@ impl Sa {
             early_deletes: VecDeque::new(),
             closed: false,
             tally: Tally::default(),
+            origin: role,
+            schedule: Schedule::default(),
+            crossing: None,
+            succeeded: false,
             collision: None,
             lingering: Vec::new(),
             handshake_token: None,
@@ -261,6 +275,11 @@ impl Sa {
     pub(crate) fn take_activation(&mut self, op: OpId) -> Option<UniqueId> {
         let at = self.activations.iter().position(|(activation, _)| *activation == op)?;
         Some(self.activations.swap_remove(at).1)
+    }
+
+    /// Whether the kernel may yet refuse to let us send on a child.
+    pub(crate) fn awaits_activation(&self) -> bool {
+        !self.activations.is_empty()
     }
 
     /// Whether an SPI may yet arrive that has to be given back.

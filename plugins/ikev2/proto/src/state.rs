@@ -121,6 +121,7 @@ impl State {
             | Self::AuthAwaitChildSpi(_)
             | Self::AuthAwaitInstall(_) => IkeSaState::Connecting,
             Self::Established { active: Some(Active::DeleteIke(..)), .. } => IkeSaState::Deleting,
+            Self::Established { active: Some(Active::RekeyIke(_)), .. } => IkeSaState::Rekeying,
             Self::Established { .. } => IkeSaState::Established,
             Self::Finished => IkeSaState::Destroying,
         }
@@ -157,7 +158,7 @@ impl State {
             | Self::AuthAwaitOwnSignature(_)
             | Self::AuthAwaitChildSpi(_)
             | Self::AuthAwaitInstall(_) => [&["IKE_CERT_PRE"], AUTHENTICATING, &["CHILD_CREATE"]].concat(),
-            Self::Established { passive: Some(_), .. } => vec!["CHILD_CREATE"],
+            Self::Established { passive: Some(passive), .. } => vec![passive.name()],
             Self::InitAwaitKeyPair(_)
             | Self::InitExpectInit(_)
             | Self::InitAwaitSecret(_)

@@ -11,6 +11,8 @@ use crate::output::{CloseReason, CommandToken};
 pub(crate) enum Task {
     /// Create a further child.
     CreateChild(ChildWish, Option<CommandToken>),
+    /// Replace the IKE_SA.
+    RekeyIke(Option<CommandToken>),
     /// Replace a child.
     RekeyChild(UniqueId, Option<CommandToken>),
     /// Delete a child.
@@ -28,6 +30,7 @@ impl Task {
     pub(crate) fn token(&self) -> Option<CommandToken> {
         match self {
             Self::CreateChild(_, token)
+            | Self::RekeyIke(token)
             | Self::RekeyChild(_, token)
             | Self::DeleteChild(_, _, token)
             | Self::DeleteIke(_, token) => *token,
@@ -40,6 +43,7 @@ impl Task {
         match self {
             Self::CreateChild(..) => "CHILD_CREATE",
             Self::RekeyChild(..) => "CHILD_REKEY",
+            Self::RekeyIke(_) => "IKE_REKEY",
             Self::DeleteChild(..) | Self::DisownChild(..) => "CHILD_DELETE",
             Self::DeleteIke(..) => "IKE_DELETE",
             Self::Liveness => "IKE_DPD",

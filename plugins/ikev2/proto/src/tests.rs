@@ -7,5 +7,6 @@ mod malformed;
 mod overtaking;
 mod pair;
 mod rekey_child;
+mod rekey_ike;
 mod retransmission;
 mod world;

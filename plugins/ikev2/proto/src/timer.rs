@@ -17,10 +17,16 @@ pub enum Timer {
     Children,
     /// The inbound SA of a child that was replaced goes.
     Linger,
+    /// The IKE_SA is to be rekeyed.
+    Rekey,
+    /// The IKE_SA is to be reauthenticated.
+    Reauth,
+    /// The IKE_SA's time is over.
+    Lifetime,
 }
 
 /// Number of [`Timer`]s.
-const TIMERS: usize = 6;
+const TIMERS: usize = 9;
 
 /// The next moment at which `handle_timeout` has something to do, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +79,7 @@ impl TimerTable {
 
 impl Timer {
     const ALL: [Self; TIMERS] =
-        [Self::Retransmit, Self::HalfOpen, Self::Dpd, Self::Keepalive, Self::Children, Self::Linger];
+        [Self::Retransmit, Self::HalfOpen, Self::Dpd, Self::Keepalive, Self::Children, Self::Linger, Self::Rekey, Self::Reauth, Self::Lifetime];
 
     const fn index(self) -> usize {
         match self {
@@ -83,6 +89,9 @@ impl Timer {
             Self::Keepalive => 3,
             Self::Children => 4,
             Self::Linger => 5,
+            Self::Rekey => 6,
+            Self::Reauth => 7,
+            Self::Lifetime => 8,
         }
     }
 }

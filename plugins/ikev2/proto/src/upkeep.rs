@@ -1,14 +1,14 @@
 //! What an IKE_SA does on its own account: paths, signs of life, counters, snapshots.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use charon_types::endpoint::{PORT_IKE, PORT_NAT_T, Path};
 use charon_types::id::{MessageId, UniqueId};
 use charon_types::kernel_op::{Encap, KernelOp, KernelReply, KernelResult};
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSaState};
 
-use crate::child_sa::{ChildSa, Voice};
+use crate::child_sa::{ChildSa, Voice, seconds_until};
 use crate::ike_sa::ChildUsage;
 use crate::output::CloseReason;
 use crate::sa::{Cx, Lingering, Sa};
@@ -106,6 +106,18 @@ impl Sa {
         }
     }
 
+    /// Arms what watches over the peer, and over the mapping of a NAT.
+    pub(crate) fn arm_signs_of_life(&mut self, cx: Cx<'_>) {
+        let now = cx.now.mono;
+        let dpd_delay = self.connection.as_ref().map_or(Duration::ZERO, |connection| connection.ike.dpd_delay);
+        if !dpd_delay.is_zero() {
+            self.timers.set(Timer::Dpd, now + dpd_delay);
+        }
+        if self.nat.local && !cx.env.settings.keep_alive.is_zero() {
+            self.timers.set(Timer::Keepalive, now + cx.env.settings.keep_alive);
+        }
+    }
+
     fn idle_until(&self) -> Option<Instant> {
         let delay = self.connection.as_ref()?.ike.dpd_delay;
         if delay.is_zero() { None } else { self.clock.heard.checked_add(delay) }
@@ -191,7 +203,7 @@ impl Sa {
         }
     }
 
-    fn arm_lingering(&mut self) {
+    pub(crate) fn arm_lingering(&mut self) {
         match self.lingering.iter().map(|lingering| lingering.until).min() {
             Some(at) => self.timers.set(Timer::Linger, at),
             None => self.timers.stop(Timer::Linger),
@@ -239,9 +251,8 @@ impl Sa {
             nat: self.nat,
             suite: self.suite,
             established,
-            // Nothing of an IKE_SA is scheduled.
-            rekey_in: None,
-            reauth_in: None,
+            rekey_in: self.schedule.rekey_at.map(|at| seconds_until(now, at)),
+            reauth_in: self.schedule.reauth_at.map(|at| seconds_until(now, at)),
             local_vips: Vec::new(),
             remote_vips: Vec::new(),
             tasks_queued: Vec::new(),

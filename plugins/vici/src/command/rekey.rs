@@ -1,5 +1,6 @@
-//! `rekey`: replaces the keys of CHILD_SAs. The answer tells what was begun; events tell how it ended.
+//! `rekey`: replaces the keys of CHILD_SAs and IKE_SAs. The answer tells what was begun; events tell how it ended.
 
+use charon_core::control::Renewal;
 use vici::Message;
 
 use super::list_sas::filter;
@@ -8,7 +9,8 @@ use crate::request::Request;
 use crate::server::Server;
 
 pub(super) async fn run(server: &Server, request: &Request<'_>) -> Message {
-    let begun = match server.control.rekey(filter(request)).await {
+    let how = if request.boolean("reauth") == Some(true) { Renewal::Reauthenticate } else { Renewal::Rekey };
+    let begun = match server.control.rekey(filter(request), how).await {
         Ok(begun) => begun,
         Err(error) => return reply::failure(error),
     };

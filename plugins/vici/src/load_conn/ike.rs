@@ -223,11 +223,6 @@ impl Reader {
         if self.ike.proposals.is_empty() {
             self.ike.proposals = default_proposals(Protocol::Ike, environment.available);
         }
-        if self.times.rekey.is_some_and(|time| !time.is_zero())
-            || self.times.reauth.is_some_and(|time| !time.is_zero())
-        {
-            self.warnings.push(REKEYING_NOT_SCHEDULED);
-        }
         self.ike.lifetime = self.times.complete();
         self.warnings.dedup();
         let connection = Connection {
@@ -335,6 +330,3 @@ const REKEY_TIME: Duration = Duration::from_secs(4 * 3600);
 /// Said when MOBIKE is asked for by name; by default it is offered if it can be.
 pub(super) const MOBIKE_NOT_OFFERED: &str =
     "MOBIKE is not built, the IKE_SA does not follow a change of addresses";
-/// Said when a lifetime is configured that would have an effect in strongSwan.
-pub(super) const REKEYING_NOT_SCHEDULED: &str =
-    "rekey_time and reauth_time of the IKE_SA are kept and shown, but its rekeying is not scheduled";

@@ -43,6 +43,14 @@ pub(crate) fn with_rekeyed(
     });
 }
 
+/// The section of an IKE_SA that was replaced, before and after.
+pub(crate) fn replaced(message: &mut Message, old: &IkeSaSnapshot, new: &IkeSaSnapshot) {
+    message.nest(&old.name, |section| {
+        section.nest("old", |section| push(section, old));
+        section.nest("new", |section| push(section, new));
+    });
+}
+
 /// The section of an IKE_SA without its children.
 pub(crate) fn alone(message: &mut Message, sa: &IkeSaSnapshot) {
     message.nest(&sa.name, |section| push(section, sa));

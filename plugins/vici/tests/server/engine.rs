@@ -147,11 +147,15 @@ pub(crate) fn listed(event: &Message) -> Vec<IkeSaSnapshot> {
 
 /// An up or down event.
 pub(crate) fn updown(name: &str, message: &Message) -> Option<Event> {
-    if !["ike-updown", "child-updown", "child-rekey"].contains(&name) {
+    if !["ike-updown", "child-updown", "child-rekey", "ike-rekey"].contains(&name) {
         return None;
     }
     let change = if message.text("up") == Some("yes") { Change::Up } else { Change::Down };
     let (sa_name, sa) = message.root().sections().next()?;
+    if name == "ike-rekey" {
+        let one = |key| sa.section(key).map(|sa| Arc::new(snapshot::ike_sa(sa_name.as_str(), sa)));
+        return Some(Event::IkeRekeyed(one("old")?, one("new")?));
+    }
     let ike_sa = Arc::new(snapshot::ike_sa(sa_name.as_str(), without(sa, "child-sas").root()));
     match name {
         "ike-updown" => Some(Event::IkeUpDown(change, ike_sa)),

@@ -46,7 +46,6 @@ pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("load-conn-cert", Missing::List("vips", "0.0.0.0")),
     ("load-pool", Missing::Loading("load-pool")),
     ("load-pool-errors", Missing::Loading("load-pool")),
-    ("rekey-ike", Missing::Behind("IKE_SAs are not rekeyed")),
     ("strongswan-6.0.1-get-pools", Missing::Loading("load-pool")),
     ("strongswan-6.0.1-initiate-multi-ke-ecp384", MULTI_KE),
     ("strongswan-6.0.1-initiate-multi-ke-mlkem768", MULTI_KE),

@@ -62,13 +62,8 @@ fn establish(sa: &mut Sa, cx: Cx<'_>, _proof: PeerAuthenticated, initial_contact
         sa.path.remote.ip(),
         sa.remote_id,
     );
-    // Without rekeying of IKE_SAs there is no limit either: it would end the tunnel, and nothing would follow.
-    if !connection.ike.dpd_delay.is_zero() {
-        sa.timers.set(Timer::Dpd, now + connection.ike.dpd_delay);
-    }
-    if sa.nat.local && !cx.env.settings.keep_alive.is_zero() {
-        sa.timers.set(Timer::Keepalive, now + cx.env.settings.keep_alive);
-    }
+    sa.schedule(cx, None);
+    sa.arm_signs_of_life(cx);
     let snapshot = Arc::new(sa.snapshot(now));
     sa.output(Output::Event(IkeEvent::Established { sa: snapshot, connection, initial_contact }));
 }

@@ -1,8 +1,15 @@
 //! Payloads that a message may have several of.
 
+use charon_types::proposal::Protocol;
+
 use crate::wire::{Cert, CertReq, Delete, Message, Payload};
 
 impl Message {
+    /// Whether a CREATE_CHILD_SA request is about the IKE_SA itself.
+    pub(crate) fn replaces_ike(&self) -> bool {
+        self.sa().is_some_and(|offers| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike))
+    }
+
     /// CERT payloads, in order.
     pub(crate) fn certs(&self) -> impl Iterator<Item = &Cert> {
         self.payloads

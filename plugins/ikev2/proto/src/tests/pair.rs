@@ -77,6 +77,7 @@ pub(super) struct Host {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Seen {
     Established,
+    Rekeyed(UniqueId, UniqueId),
     ChildInstalled,
     ChildRekeyed(UniqueId, UniqueId),
     ChildRemoved(CloseReason),
@@ -219,6 +220,15 @@ impl Pair {
         self.drain(side);
     }
 
+    /// As [`Pair::command`], to the IKE_SA that came last.
+    pub(super) fn command_last(&mut self, side: Side, command: Command) {
+        let now = self.now();
+        let host = self.host(side);
+        let sa = host.sas.last_mut().expect("an IKE_SA");
+        sa.handle_command(now, &host.world.env(), command);
+        self.drain(side);
+    }
+
     /// Lets things happen until nothing is left to happen, or that much time has passed.
     pub(super) fn run(&mut self, limit: Duration) {
         let end = self.now + limit;
@@ -303,14 +313,17 @@ impl Pair {
         let now = self.now();
         let mut datagrams = Vec::new();
         let host = self.host(side);
-        for sa in &mut host.sas {
+        let mut at = 0;
+        while at < host.sas.len() {
             let env = host.world.env();
-            while let Some(output) = sa.poll_output() {
+            while let Some(output) = host.sas[at].poll_output() {
+                let sa = &mut host.sas[at];
                 match output {
                     Output::Transmit { path, datagrams: out } => {
                         datagrams.extend(out.into_iter().map(|octets| (path, octets)));
                     }
                     Output::Keepalive { .. } => host.keepalives += 1,
+                    Output::Successor { sa, .. } => host.sas.push(*sa),
                     Output::Kernel { op, ops } => {
                         let results = ops.into_iter().map(|op| host.kernel.perform(op)).collect();
                         sa.handle_kernel(now, &env, op, results);
@@ -324,6 +337,7 @@ impl Pair {
                     }
                 }
             }
+            at += 1;
         }
         host.sas.retain(|sa| !sa.is_finished());
         for (path, octets) in datagrams {
@@ -385,6 +399,7 @@ impl Pair {
 fn seen(event: IkeEvent) -> Seen {
     match event {
         IkeEvent::Established { .. } => Seen::Established,
+        IkeEvent::Rekeyed { old, new } => Seen::Rekeyed(old.unique_id, new.unique_id),
         IkeEvent::ChildInstalled { .. } => Seen::ChildInstalled,
         IkeEvent::ChildRekeyed { old, new, .. } => Seen::ChildRekeyed(old.unique_id, new.unique_id),
         IkeEvent::ChildRemoved { reason, .. } => Seen::ChildRemoved(reason),

@@ -53,6 +53,7 @@ pub(super) struct World {
     next_child: Cell<u32>,
     reqids: RefCell<BTreeMap<u32, u32>>,
     next_spi: Cell<u64>,
+    next_ike: Cell<u32>,
 }
 
 impl World {
@@ -69,6 +70,7 @@ impl World {
             next_child: Cell::new(0),
             reqids: RefCell::new(BTreeMap::new()),
             next_spi: Cell::new(0x1000),
+            next_ike: Cell::new(100),
         }
     }
 
@@ -142,6 +144,15 @@ impl CredentialView for World {
 }
 
 impl IdSource for World {
+    fn ike_unique_id(&self) -> UniqueId {
+        self.next_ike.set(self.next_ike.get() + 1);
+        UniqueId(self.next_ike.get())
+    }
+
+    fn ike_spi(&self, _: IkeSpi) -> IkeSpi {
+        self.fresh_spi()
+    }
+
     fn child_unique_id(&self) -> UniqueId {
         self.next_child.set(self.next_child.get() + 1);
         UniqueId(self.next_child.get())

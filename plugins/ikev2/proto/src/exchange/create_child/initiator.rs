@@ -16,6 +16,7 @@ use super::offer::{ChildOffer, ChildWish, OwnKe};
 use super::rekey_child;
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
+use crate::exchange::rekey_ike::initiator::RekeyIke;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::{Job, JobResult};
 use crate::output::{CloseReason, CommandSuccess, CommandToken, JobId, OpId};
@@ -36,6 +37,8 @@ pub(crate) enum Active {
     AwaitSecret(Box<AwaitSecret>),
     /// A new child, on its way into the kernel.
     Install(Box<Installing>),
+    /// The IKE_SA being replaced.
+    RekeyIke(Box<RekeyIke>),
     /// A child being deleted.
     DeleteChild(UniqueId, CloseReason, Option<CommandToken>),
     /// A child being disowned.
@@ -119,11 +122,37 @@ impl Active {
         matches!(self, Self::ExpectAnswer(_) | Self::AwaitSecret(_) | Self::Install(_))
     }
 
+    /// Whether it replaces the IKE_SA.
+    pub(crate) const fn replaces_ike(&self) -> bool {
+        matches!(self, Self::RekeyIke(_))
+    }
+
+    /// Whether the peer knows of it, for one that replaces the IKE_SA.
+    pub(crate) const fn is_out(&self) -> bool {
+        matches!(self, Self::RekeyIke(rekey) if rekey.is_out())
+    }
+
+    /// Whether the peer may replace the IKE_SA meanwhile.
+    pub(crate) const fn lets_ike_be_replaced(&self) -> bool {
+        match self {
+            Self::RekeyIke(_) | Self::Liveness => true,
+            Self::AwaitSpi(_)
+            | Self::AwaitKeyPair(_)
+            | Self::ExpectAnswer(_)
+            | Self::AwaitSecret(_)
+            | Self::Install(_)
+            | Self::DeleteChild(..)
+            | Self::DisownChild
+            | Self::DeleteIke(..) => false,
+        }
+    }
+
     /// The job it waits for.
     pub(crate) fn awaits_job(&self) -> Option<JobId> {
         match self {
             Self::AwaitKeyPair(state) => Some(state.job),
             Self::AwaitSecret(state) => Some(state.job),
+            Self::RekeyIke(state) => state.awaits_job(),
             Self::AwaitSpi(_)
             | Self::ExpectAnswer(_)
             | Self::Install(_)
@@ -142,6 +171,7 @@ impl Active {
             Self::AwaitKeyPair(_)
             | Self::ExpectAnswer(_)
             | Self::AwaitSecret(_)
+            | Self::RekeyIke(_)
             | Self::DeleteChild(..)
             | Self::DisownChild
             | Self::DeleteIke(..)
@@ -157,6 +187,7 @@ impl Active {
             | Self::ExpectAnswer(_)
             | Self::AwaitSecret(_)
             | Self::Install(_) => "CHILD_CREATE",
+            Self::RekeyIke(_) => "IKE_REKEY",
             Self::DeleteChild(..) | Self::DisownChild => "CHILD_DELETE",
             Self::DeleteIke(..) => "IKE_DELETE",
             Self::Liveness => "IKE_DPD",
@@ -171,6 +202,8 @@ impl Active {
                 Err(error) => state.plan.fail(sa, cx, LocalFault::Crypto(error).into()),
             },
             (Self::AwaitSecret(state), JobResult::KeFinish(secret)) => state.handle(sa, cx, secret),
+            (Self::RekeyIke(state), JobResult::KeGenerate(key)) => state.handle_key_pair(sa, cx, key),
+            (Self::RekeyIke(state), JobResult::KeFinish(secret)) => state.handle_secret(sa, cx, secret),
             (active, _) => Some(active),
         }
     }
@@ -208,6 +241,7 @@ impl Active {
             Self::AwaitKeyPair(state) => state.plan.offer.token,
             Self::ExpectAnswer(state) => state.plan.offer.token,
             Self::AwaitSecret(state) => state.plan.offer.token,
+            Self::RekeyIke(state) => state.token(),
             Self::Install(installing) => {
                 installing.abandon(sa, cx);
                 installing.token()

@@ -7,7 +7,6 @@ use charon_crypto::kex::KeyResponse;
 use charon_types::Secret;
 use charon_types::id::{EspSpi, Role, UniqueId};
 use charon_types::kernel_op::KernelResult;
-use charon_types::proposal::{Offer, Protocol};
 
 use super::answer::ChildChoice;
 use super::install::{Installing, KeySource};
@@ -15,6 +14,7 @@ use super::offer::OwnKe;
 use super::rekey_child::{self, Wanted};
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
+use crate::exchange::rekey_ike;
 use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour, Refusal};
 use crate::job::{Job, JobResult};
 use crate::output::{JobId, OpId};
@@ -29,6 +29,8 @@ pub(crate) enum Passive {
     Secret(Box<AwaitSecret>),
     /// The kernel installs it.
     Install(Box<AwaitInstall>),
+    /// The IKE_SA is being replaced.
+    RekeyIke(Box<rekey_ike::responder::AwaitSecret>),
 }
 
 /// See [`Passive::Spi`].
@@ -57,12 +59,8 @@ struct Plan {
     ke: Option<Ke>,
 }
 
-/// Takes up a CREATE_CHILD_SA request: a new child, or one that replaces another. Rekeying of the IKE_SA is refused.
+/// Takes up a CREATE_CHILD_SA request about a child: a new one, or one that replaces another.
 pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passive, Failure> {
-    let of_ike = |offers: &[Offer]| offers.iter().any(|offer| offer.proposal.protocol == Protocol::Ike);
-    if request.sa().is_some_and(of_ike) {
-        return Err(Refusal::NoAdditionalSas.into());
-    }
     let connection = sa.connection.clone().ok_or(Refusal::NoConnection)?;
     let nonce_i = request.nonce().ok_or(Misbehaviour::MissingPayload(PayloadType::NONCE.0))?.to_vec();
     let choice = match rekey_child::wanted(sa, request)? {
@@ -90,6 +88,7 @@ impl Passive {
     pub(crate) fn awaits_job(&self) -> Option<JobId> {
         match self {
             Self::Secret(state) => Some(state.job),
+            Self::RekeyIke(state) => Some(state.job),
             Self::Spi(_) | Self::Install(_) => None,
         }
     }
@@ -99,8 +98,21 @@ impl Passive {
         match self {
             Self::Spi(state) => Some(state.op),
             Self::Install(state) => Some(state.installing.op),
-            Self::Secret(_) => None,
+            Self::Secret(_) | Self::RekeyIke(_) => None,
         }
+    }
+
+    /// strongSwan's name.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Spi(_) | Self::Secret(_) | Self::Install(_) => "CHILD_CREATE",
+            Self::RekeyIke(_) => "IKE_REKEY",
+        }
+    }
+
+    /// Whether it replaces the IKE_SA.
+    pub(crate) const fn replaces_ike(&self) -> bool {
+        matches!(self, Self::RekeyIke(_))
     }
 
     /// A job is done.
@@ -113,6 +125,9 @@ impl Passive {
         let replaces = self.replaces();
         let next = match (self, result) {
             (Self::Secret(state), JobResult::KeRespond(response)) => state.handle(sa, cx, response).map(Some),
+            (Self::RekeyIke(state), JobResult::KeRespond(response)) => {
+                return state.handle(sa, cx, response).map(|()| None);
+            }
             (passive, _) => Ok(Some(passive)),
         };
         next.inspect_err(|_| give_up(sa, cx, replaces))
@@ -142,7 +157,7 @@ impl Passive {
                 }
                 installing.finish(sa, cx, results).map(|()| None)
             }
-            Self::Secret(_) => Ok(Some(self)),
+            Self::Secret(_) | Self::RekeyIke(_) => Ok(Some(self)),
         }
     }
 
@@ -152,13 +167,14 @@ impl Passive {
             Self::Spi(state) => state.plan.choice.replaces,
             Self::Secret(state) => state.plan.choice.replaces,
             Self::Install(state) => state.installing.replaces(),
+            Self::RekeyIke(_) => None,
         }
     }
 
     /// The IKE_SA ends: takes out of the kernel what was on its way in.
     pub(crate) fn abandon(self, sa: &mut Sa, cx: Cx<'_>) {
         match self {
-            Self::Spi(_) | Self::Secret(_) => {}
+            Self::Spi(_) | Self::Secret(_) | Self::RekeyIke(_) => {}
             Self::Install(state) => state.installing.abandon(sa, cx),
         }
     }
