@@ -203,12 +203,7 @@ fn collide(simulation: &mut Simulation, chance: &mut Chance, side: Side) {
     simulation.with_host(side, |host, now| host.command(now, sa, command));
 }
 
-fn any_child_of(
-    simulation: &Simulation,
-    chance: &mut Chance,
-    side: Side,
-    sa: UniqueId,
-) -> Option<UniqueId> {
+fn any_child_of(simulation: &Simulation, chance: &mut Chance, side: Side, sa: UniqueId) -> Option<UniqueId> {
     let sa = simulation.host(side).sas().iter().find(|known| known.unique_id() == sa)?;
     chance.pick(&sa.snapshot(simulation.now().mono).children).map(|child| child.unique_id)
 }

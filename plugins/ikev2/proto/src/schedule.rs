@@ -26,8 +26,10 @@ impl Sa {
         let earlier = || earlier(lifetime, cx.env.crypto.random().u64());
         let due = |time: Duration| (!time.is_zero()).then(|| now + time.saturating_sub(earlier()));
         let seconds = |at: Instant| at.saturating_duration_since(now).as_secs();
-        let schedule =
-            Schedule { rekey_at: due(lifetime.rekey_time), reauth_at: reauth_at.or_else(|| due(lifetime.reauth_time)) };
+        let schedule = Schedule {
+            rekey_at: due(lifetime.rekey_time),
+            reauth_at: reauth_at.or_else(|| due(lifetime.reauth_time)),
+        };
         if let Some(at) = schedule.rekey_at {
             self.timers.set(Timer::Rekey, at);
             tracing::info!(target: "IKE", "scheduling rekeying in {}s", seconds(at));

@@ -78,8 +78,17 @@ impl TimerTable {
 }
 
 impl Timer {
-    const ALL: [Self; TIMERS] =
-        [Self::Retransmit, Self::HalfOpen, Self::Dpd, Self::Keepalive, Self::Children, Self::Linger, Self::Rekey, Self::Reauth, Self::Lifetime];
+    const ALL: [Self; TIMERS] = [
+        Self::Retransmit,
+        Self::HalfOpen,
+        Self::Dpd,
+        Self::Keepalive,
+        Self::Children,
+        Self::Linger,
+        Self::Rekey,
+        Self::Reauth,
+        Self::Lifetime,
+    ];
 
     const fn index(self) -> usize {
         match self {

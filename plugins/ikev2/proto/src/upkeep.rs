@@ -109,7 +109,8 @@ impl Sa {
     /// Arms what watches over the peer, and over the mapping of a NAT.
     pub(crate) fn arm_signs_of_life(&mut self, cx: Cx<'_>) {
         let now = cx.now.mono;
-        let dpd_delay = self.connection.as_ref().map_or(Duration::ZERO, |connection| connection.ike.dpd_delay);
+        let dpd_delay =
+            self.connection.as_ref().map_or(Duration::ZERO, |connection| connection.ike.dpd_delay);
         if !dpd_delay.is_zero() {
             self.timers.set(Timer::Dpd, now + dpd_delay);
         }

@@ -120,7 +120,8 @@ fn message_ids_begin_at_zero_again() {
     pair.sent.clear();
     pair.command(Side::B, rekey_child(3));
     pair.run(SOON);
-    let first = pair.sent.iter().find(|sent| sent.is(Side::B, ExchangeType::CREATE_CHILD_SA, MessageKind::Request));
+    let first =
+        pair.sent.iter().find(|sent| sent.is(Side::B, ExchangeType::CREATE_CHILD_SA, MessageKind::Request));
     assert_eq!(first.unwrap().header().message_id.0, 0);
 }
 
@@ -138,7 +139,8 @@ fn another_key_exchange_method_is_tried_when_the_peer_asks_for_it() {
     pair.command(Side::A, rekey_ike(2));
     pair.run(SOON);
     assert_one_of_each(&mut pair);
-    let requests = pair.sent.iter().filter(|sent| sent.is(Side::A, ExchangeType::CREATE_CHILD_SA, MessageKind::Request));
+    let requests =
+        pair.sent.iter().filter(|sent| sent.is(Side::A, ExchangeType::CREATE_CHILD_SA, MessageKind::Request));
     assert_eq!(requests.count(), 2);
     assert!(pair.a.events.contains(&Seen::Done(2, Ok(CommandSuccess::IkeRekeyed))));
 }
@@ -179,7 +181,8 @@ fn crossing_rekeyings_leave_one_ike_sa_whoever_wins() {
             assert_eq!(count(&mut pair, side, |event| *event == done), 1);
             assert_eq!(count(&mut pair, side, |event| matches!(event, Seen::Rekeyed(..))), 1);
             assert_eq!(count(&mut pair, side, |event| matches!(event, Seen::ChildRemoved(_))), 0);
-            let ended = |event: &Seen| matches!(event, Seen::Closed(reason, _) if *reason != CloseReason::Rekeyed);
+            let ended =
+                |event: &Seen| matches!(event, Seen::Closed(reason, _) if *reason != CloseReason::Rekeyed);
             assert_eq!(count(&mut pair, side, ended), 0);
         }
         assert_works(&mut pair);

@@ -26,11 +26,7 @@ pub(crate) enum RekeyIke {
     /// Our key pair is being made.
     AwaitKeyPair(JobId, Plan),
     /// The request is out.
-    ExpectAnswer {
-        plan: Plan,
-        nonce: Vec<u8>,
-        key: Box<dyn KeyInitiator>,
-    },
+    ExpectAnswer { plan: Plan, nonce: Vec<u8>, key: Box<dyn KeyInitiator> },
     /// The shared secret is being computed.
     AwaitSecret {
         job: JobId,
@@ -83,9 +79,9 @@ impl RekeyIke {
     /// Who waits for it.
     pub(crate) const fn token(&self) -> Option<CommandToken> {
         match self {
-            Self::AwaitKeyPair(_, plan) | Self::ExpectAnswer { plan, .. } | Self::AwaitSecret { plan, .. } => {
-                plan.token
-            }
+            Self::AwaitKeyPair(_, plan)
+            | Self::ExpectAnswer { plan, .. }
+            | Self::AwaitSecret { plan, .. } => plan.token,
         }
     }
 
@@ -233,8 +229,7 @@ impl Plan {
 
     fn fail(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
         tracing::info!(target: "IKE", "IKE_SA rekeying failed: {failure}");
-        let outcome =
-            if sa.crossing.is_some() { Ok(CommandSuccess::IkeRekeyed) } else { Err(failure) };
+        let outcome = if sa.crossing.is_some() { Ok(CommandSuccess::IkeRekeyed) } else { Err(failure) };
         sa.done(self.token, outcome);
         failed(sa, cx);
         None
