@@ -85,6 +85,14 @@ impl From<&Policy> for PolicyKey {
     }
 }
 
+/// Appends to a list that mostly has one element: the first growth of a vector would make room for four.
+fn append<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
+}
+
 impl PolicyState {
     /// Whose action counts: of the lowest priority the latest.
     fn active(&self) -> Option<Owner> {
@@ -185,7 +193,7 @@ impl Control {
         }
         let timers = self.arm(now, sa, &Sa::Outbound(Arc::clone(&added)));
         self.outbound.insert(added.key(), Outbound { sa: Arc::clone(&added), timers });
-        self.by_reqid.entry(sa.reqid).or_default().push(added);
+        append(self.by_reqid.entry(sa.reqid).or_default(), added);
         self.retarget(sa.reqid);
         Ok(KernelReply::Done)
     }
@@ -251,7 +259,7 @@ impl Control {
             .entry(key.clone())
             .or_insert_with(|| PolicyState { owners: Vec::new(), installed: None });
         let before = state.active();
-        state.owners.push(owner);
+        append(&mut state.owners, owner);
         self.reinstall(engine, &key, policy, before);
         Ok(KernelReply::Done)
     }
@@ -292,7 +300,7 @@ impl Control {
             }
             match active.map(|owner| owner.action) {
                 Some(PolicyAction::Protect { reqid, .. }) => {
-                    self.protected.entry(reqid).or_default().push(key.clone());
+                    append(self.protected.entry(reqid).or_default(), key.clone());
                     self.retarget(reqid);
                 }
                 Some(PolicyAction::Drop | PolicyAction::Pass) => {
@@ -328,7 +336,7 @@ impl Control {
             self.timers_made += 1;
             let key = (now.after(time), self.timers_made);
             self.timers.insert(key, (armed.clone(), expiry));
-            timers.push(key);
+            append(&mut timers, key);
         }
         timers
     }
