@@ -128,7 +128,7 @@ mod tests {
         let selection = selection("");
         assert_eq!(
             names(&selection),
-            ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "kernel-libipsec", "ikev2", "vici"]
+            ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "kernel-libipsec", "ikev2", "vrrp", "vici"]
         );
         assert!(!selection.orders_crypto);
     }
@@ -140,7 +140,7 @@ mod tests {
         );
         assert_eq!(
             names(&selection),
-            ["kernel-netlink", "vici", "crypto-aws-lc", "crypto-ring", "kernel-libipsec", "ikev2"]
+            ["kernel-netlink", "vici", "crypto-aws-lc", "crypto-ring", "kernel-libipsec", "ikev2", "vrrp"]
         );
         assert_eq!(selection.unknown, ["frobnicate"]);
     }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn named_providers_are_ordered_as_named_and_others_stay_out() {
         let selection = selection("charond {\n load = crypto-ring! kernel-null vici\n}");
-        assert_eq!(names(&selection), ["crypto-ring", "kernel-null", "vici", "ikev2"]);
+        assert_eq!(names(&selection), ["crypto-ring", "kernel-null", "vici", "ikev2", "vrrp"]);
         assert_eq!(selection.plugins[0].1, Necessity::Critical);
         assert!(selection.orders_crypto);
     }

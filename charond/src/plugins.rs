@@ -41,6 +41,7 @@ pub(crate) const TABLE: &[Own] = &[
     },
     Own { name: "kernel-null", kind: Kind::Test, make: |_| Box::new(charon_kernel_null::KernelNullPlugin) },
     Own { name: "ikev2", kind: Kind::Ike, make: |_| Box::new(charon_ikev2::Ikev2) },
+    Own { name: "vrrp", kind: Kind::Ike, make: |_| Box::new(charon_vrrp::Vrrp) },
     Own { name: "vici", kind: Kind::Control, make: |socket| Box::new(vici_plugin(socket)) },
 ];
 

@@ -38,6 +38,15 @@ impl Session<'_> {
         Ok(reply)
     }
 
+    /// Asks without showing the answer; `None` if the daemon does not know the command.
+    pub(crate) fn ask(&mut self, command: &str, message: &Message) -> Result<Option<Message>, Failure> {
+        match self.client.request(command, message) {
+            Err(ClientError::CommandUnknown(_)) => Ok(None),
+            Err(error) => Err(Failure::request(command, &error)),
+            Ok(reply) => Ok(Some(reply)),
+        }
+    }
+
     /// Like [`request`](Self::request), but `None` if the daemon does not know the command.
     pub(crate) fn request_known(
         &mut self,

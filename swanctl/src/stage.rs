@@ -28,6 +28,19 @@ pub(crate) struct Stage {
     pub(crate) names: fn(&Message) -> Vec<String>,
 }
 
+/// As [`run`], but says nothing if the file has no section and the daemon has loaded nothing, or knows nothing of this kind.
+pub(crate) fn run_if_any(session: &mut Session<'_>, config: &Config, stage: &Stage) -> Outcome {
+    let sections = config.settings.section(stage.plural).map(|view| view.sections()).unwrap_or_default();
+    if sections.is_empty() {
+        match session.ask(stage.get, &Message::new())? {
+            None => return Ok(Status::SUCCESS),
+            Some(reply) if (stage.names)(&reply).is_empty() => return Ok(Status::SUCCESS),
+            Some(_) => {}
+        }
+    }
+    run(session, config, stage)
+}
+
 /// Loads all sections, then unloads what the file no longer has.
 pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> Outcome {
     let sections = config.settings.section(stage.plural).map(|view| view.sections()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What single plugins take, and the command.
 
-use super::Kind::{Bool, Mark, Size, Text, Time};
+use super::Kind::{Bool, Int, Mark, Size, Text, Time};
 use super::Status::{Effective, NoMeaning};
 use super::Unit::{self, Bits, Bytes, Milliseconds, Seconds};
 use super::{COUNT, Opt, daemon, swanctl};
@@ -44,6 +44,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("plugins.resolve.file", Text, "/etc/resolv.conf", Unit::None, NoMeaning("name servers are not asked for"), "file that received name servers are written to"),
     daemon("plugins.vici.socket", Text, "unix:///var/run/charon.vici", Unit::None, Effective, "where the control sockets listen, one or several: unix://PATH, tcp://HOST:PORT, vsock://CID:PORT, systemd://NAME"),
     daemon("plugins.vici.readonly_socket", Text, "", Unit::None, Effective, "the same, of sockets that accept only version, stats, list-*, get-* and events"),
+    daemon("plugins.vrrp.state_file", Text, "/var/run/charond.vrrp", Unit::None, Effective, "where settings of the kernel that virtual routers changed are noted, for restoring them after a crash; empty for nowhere"),
+    daemon("plugins.vrrp.realtime_priority", Int { min: 0, max: 99 }, "0", Unit::None, Effective, "real-time priority of the thread of virtual routers; 0 for none"),
     swanctl("plugins.vici.socket", Text, "", Unit::None, Effective, "like socket, which wins"),
     swanctl("socket", Text, "unix:///var/run/charon.vici", Unit::None, Effective, "the control socket to connect to"),
     swanctl("load", Text, "", Unit::None, NoMeaning("everything is built in"), "plugins of the command"),

@@ -25,6 +25,8 @@ pub struct Key {
 pub enum Kind {
     /// As in strongswan.conf.
     Scalar(Scalar),
+    /// A time down to milliseconds.
+    FineTime,
     /// A number of 64 bits.
     Packets,
     /// Six binary digits.
@@ -92,6 +94,7 @@ impl Kind {
             | Self::Files(_) => true,
             Self::IkeProposals | Self::EspProposals | Self::AhProposals => true,
             Self::Scalar(_)
+            | Self::FineTime
             | Self::Packets
             | Self::Dscp
             | Self::InterfaceId
@@ -109,6 +112,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scalar(scalar) => return scalar.fmt(f),
+            Self::FineTime => "time, also ms",
             Self::Packets => "integer",
             Self::Dscp => "6 binary digits",
             Self::InterfaceId => "integer, %unique, %unique-dir",
@@ -176,6 +180,8 @@ const fn words(words: &'static [&'static str]) -> Kind {
 
 const BOOL: Kind = Kind::Scalar(Scalar::Bool);
 const TIME: Kind = Kind::Scalar(Scalar::Time);
+const FINE: Kind = Kind::FineTime;
+const OCTET: Kind = Kind::Scalar(Scalar::Int { min: 0, max: 255 });
 const SIZE: Kind = Kind::Scalar(Scalar::Size);
 const TEXT: Kind = Kind::Scalar(Scalar::Text);
 const PORT: Kind = Kind::Scalar(PORT_NUMBER);
@@ -307,6 +313,69 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("crl_uris", Kind::List, "", "where its revocation lists are"),
         key("ocsp_uris", Kind::List, "", "where its OCSP responders are"),
         key("cert_uri_base", TEXT, "", "where certificates are found by their hash"),
+    ]),
+    ("vrouters.<vrouter>", &[
+        key("interface", TEXT, "", "the interface; required"),
+        key("vrid", Kind::Scalar(Scalar::Int { min: 1, max: 255 }), "", "virtual router id; required, unique with interface and family"),
+        key("version", words(&["2", "3"]), "3", "version of VRRP"),
+        key("addresses", Kind::Attributes, "", "virtual addresses of one family, with prefix lengths; required. The first of IPv6 is link-local"),
+        key("excluded", Kind::Attributes, "", "further addresses of any family, not in the adverts"),
+        key("priority", Kind::Scalar(Scalar::Int { min: 1, max: 255 }), "100", "1 to 254; 255 is the owner of the addresses"),
+        key("advert_interval", FINE, "1s", "interval of adverts: whole seconds in version 2, steps of 10ms in version 3"),
+        key("down_adverts", OCTET, "3", "adverts that may be missed until the router takes over"),
+        key("preempt", BOOL, "yes", "whether a router of lower priority is replaced"),
+        key("preempt_delay", FINE, "0s", "how long it stays before it is replaced"),
+        key("accept", BOOL, "yes", "whether packets to the virtual addresses are accepted; RFC 9568 says no"),
+        key("vmac", BOOL, "yes", "whether the virtual MAC address is used, by a macvlan"),
+        key("vmac_name", TEXT, "", "name of that macvlan"),
+        key("auth", words(&["none", "simple", "p0", "p1", "hmac"]), "none", "authentication; simple, p0 and p1 with version 2 only"),
+        key("secret", TEXT, "", "its secret; 32 to 64 octets for hmac"),
+        key("checksum", words(&["auto", "rfc9568", "pseudo"]), "auto", "checksum of version 3 over IPv4: as the peer has it, without or with pseudo-header"),
+        key("source", TEXT, "", "source address of adverts instead of the first of the interface"),
+        key("peers", Kind::Hosts, "", "addresses that adverts go to instead of the group"),
+        key("lower_priority_advert", BOOL, "yes", "whether a lower priority is answered by an advert at once"),
+        key("higher_priority_advert", BOOL, "no", "whether a last advert is sent before yielding"),
+        key("track_primary", BOOL, "yes", "whether the router takes no part while its interface is down"),
+        key("group", TEXT, "", "sync group: its routers change their roles together"),
+        key("garp_repeat", OCTET, "5", "announcements of each address on becoming Active"),
+        key("garp_delay", FINE, "5s", "time until they are repeated; 0 for never"),
+        key("garp_refresh", FINE, "0s", "interval of further announcements; 0 for none"),
+        key("garp_refresh_repeat", OCTET, "1", "announcements each time"),
+        key("garp_lower_priority_repeat", OCTET, "5", "announcements after a lower priority was heard"),
+        key("garp_lower_priority_delay", FINE, "5s", "time until they are repeated; 0 for never"),
+        key("notify", TEXT, "", "command run at every change, with INSTANCE, name, state and priority behind it"),
+        key("notify_active, notify_backup, notify_fault, notify_stop", TEXT, "", "commands run at these changes only"),
+        key("notify_fifo", TEXT, "", "FIFO that gets a line for every change"),
+    ]),
+    ("vrouters.<vrouter>.track.<name>", &[
+        key("interface", TEXT, "", "an interface that must be up"),
+        key("script", TEXT, "", "a command that must end with status 0"),
+        key("interval", FINE, "1s", "interval of the command"),
+        key("timeout", FINE, "interval", "time after which it is killed and failed"),
+        key("rise", COUNT_32, "1", "good ends in a row until it counts as good"),
+        key("fall", COUNT_32, "1", "bad ends in a row until it counts as bad"),
+        key("file", TEXT, "", "a file with a number that is added to the priority, multiplied by the weight"),
+        key("process", TEXT, "", "name of a process that must run"),
+        key("route", TEXT, "", "destination of a route that must be there"),
+        key("ike", TEXT, "", "connection of which an IKE SA must be established"),
+        key("child", TEXT, "", "name of a CHILD SA that must be installed"),
+        key("weight", Kind::Scalar(Scalar::Int { min: -254, max: 254 }), "0", "0: the router takes no part while it is bad; negative: added while it is bad; positive: added while it is good"),
+        key("reverse", BOOL, "no", "whether good and bad change places"),
+    ]),
+    ("vrouters.<vrouter>.routes.<name>", &[
+        key("to", TEXT, "", "destination; default for all of IPv4. The route is there while the router is Active"),
+        key("via", TEXT, "", "gateway"),
+        key("dev", TEXT, "", "interface"),
+        key("source", TEXT, "", "preferred source address"),
+        key("table", COUNT_32, "254", "routing table"),
+        key("metric", COUNT_32, "0", "metric"),
+        key("mtu", COUNT_32, "0", "path MTU in bytes"),
+    ]),
+    ("vrouters.<vrouter>.rules.<name>", &[
+        key("from", TEXT, "", "packets from there. The rule is there while the router is Active"),
+        key("to", TEXT, "", "packets to there"),
+        key("table", COUNT_32, "254", "the table that it leads to"),
+        key("priority", COUNT_32, "0", "lower comes first"),
     ]),
 ];
 

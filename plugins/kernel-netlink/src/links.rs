@@ -7,7 +7,7 @@ use charon_types::kernel_op::KernelError;
 use charon_types::vrouter::{VirtualAddress, VirtualRule};
 use futures_util::StreamExt;
 use netlink_packet_core::NetlinkPayload;
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::MulticastGroup;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -152,14 +152,18 @@ fn watch() -> mpsc::Receiver<LinksChange> {
     receiver
 }
 
-const fn change_of(message: &RouteNetlinkMessage) -> Option<LinksChange> {
+fn change_of(message: &RouteNetlinkMessage) -> Option<LinksChange> {
     match message {
-        RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link) => {
-            Some(LinksChange::Link(InterfaceIndex(link.header.index)))
+        // Bridges tell of their ports by the same messages.
+        RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link)
+            if link.header.interface_family != AddressFamily::Unspec =>
+        {
+            None
         }
-        RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => {
-            Some(LinksChange::Address(InterfaceIndex(address.header.index)))
-        }
+        RouteNetlinkMessage::NewLink(link) => macvlan::read(link).map(LinksChange::LinkSet),
+        RouteNetlinkMessage::DelLink(link) => Some(LinksChange::LinkGone(InterfaceIndex(link.header.index))),
+        RouteNetlinkMessage::NewAddress(address) => marked::read(address).map(LinksChange::AddressSet),
+        RouteNetlinkMessage::DelAddress(address) => marked::read(address).map(LinksChange::AddressGone),
         RouteNetlinkMessage::NewRoute(_) | RouteNetlinkMessage::DelRoute(_) => Some(LinksChange::Route),
         _ => None,
     }

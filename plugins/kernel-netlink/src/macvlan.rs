@@ -50,7 +50,7 @@ pub(crate) async fn set(handle: &Handle, index: InterfaceIndex, admin: LinkAdmin
     handle.link().set(link.build()).execute().await.map_err(|error| refused(what, &error))
 }
 
-fn read(message: &LinkMessage) -> Option<Link> {
+pub(crate) fn read(message: &LinkMessage) -> Option<Link> {
     let flags = message.header.flags;
     let mut link = Link {
         index: InterfaceIndex(message.header.index),

@@ -31,7 +31,7 @@ pub(crate) async fn addresses(handle: &Handle) -> Result<Vec<LinkAddress>, Kerne
     Ok(all.iter().filter_map(read).collect())
 }
 
-fn read(message: &AddressMessage) -> Option<LinkAddress> {
+pub(crate) fn read(message: &AddressMessage) -> Option<LinkAddress> {
     let unusable = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
     let (mut local, mut plain, mut protocol) = (None, None, 0);
     for attribute in &message.attributes {

@@ -40,6 +40,7 @@ fn fault(kind: Kind, item: &str, directory: &Path) -> Option<String> {
     let unless = |good: bool, what: &str| (!good).then(|| what.to_owned());
     match kind {
         Kind::Scalar(scalar) => scalar.check(item).err().map(|problem| problem.to_string()),
+        Kind::FineTime => unless(fine_time(item), "is no time"),
         Kind::Packets => scalar::parse_int::<u64>(item).err().map(|problem| problem.to_string()),
         Kind::Dscp => unless(
             item.len() == 6 && item.bytes().all(|b| matches!(b, b'0' | b'1')),
@@ -80,6 +81,18 @@ fn fault(kind: Kind, item: &str, directory: &Path) -> Option<String> {
             .map(|what| format!("cannot be sent: {what}")),
         Kind::Section => None,
     }
+}
+
+/// Seconds with a fraction, or a whole number with ms, s, m, h or d.
+fn fine_time(item: &str) -> bool {
+    let end = item.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(item.len());
+    let (digits, unit) = item.split_at(end);
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    number(whole)
+        && fraction.is_none_or(|fraction| number(fraction) && matches!(unit.trim(), "" | "s"))
+        && matches!(unit.trim(), "" | "ms" | "s" | "m" | "h" | "d")
 }
 
 fn mark(text: &str, word: &str) -> bool {

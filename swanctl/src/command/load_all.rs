@@ -1,7 +1,7 @@
 //! `--load-all`: credentials, authorities, pools and connections, up to the first stage that fails.
 
 use super::load_creds::{self, CLEAR, NOPROMPT};
-use super::{Command, Run, load_authorities, load_conns, load_pools};
+use super::{Command, Run, load_authorities, load_conns, load_pools, load_vrouters};
 use crate::args::{Options, PRETTY, RAW};
 use crate::config::Config;
 use crate::failure::{Outcome, Status};
@@ -29,5 +29,6 @@ fn run(session: &mut Session<'_>, options: &Options) -> Outcome {
             return Ok(status);
         }
     }
-    Ok(Status::SUCCESS)
+    // strongSwan has none: nothing is said of what neither side has.
+    stage::run_if_any(session, &config, &load_vrouters::STAGE)
 }

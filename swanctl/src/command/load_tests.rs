@@ -22,6 +22,7 @@ struct Daemon {
     conns: Vec<String>,
     pools: Option<Vec<String>>,
     authorities: Option<Vec<String>>,
+    vrouters: Option<Vec<String>>,
     /// The commands that changed something, with what they named.
     log: Vec<String>,
 }
@@ -61,6 +62,7 @@ impl Daemon {
             "get-keys" => return list("keys", &self.keys),
             "get-shared" => return list("keys", &self.shared),
             "get-conns" => return list("conns", &self.conns),
+            "get-vrouters" => return list("vrouters", self.vrouters.as_ref()?),
             "get-authorities" => return list("authorities", self.authorities.as_ref()?),
             "get-pools" => {
                 let nothing = Message::new();
@@ -314,4 +316,20 @@ fn a_secret_that_cannot_be_decoded_is_told_with_its_line() {
         run.err,
         "loading ike secret 'ike-1' failed: DIR/swanctl.conf:3: the secret is not hexadecimal\n"
     );
+}
+
+#[test]
+fn virtual_routers_are_loaded_last_and_nobody_hears_of_none() {
+    let files = directory(&[("swanctl.conf", "vrouters {\n gw { vrid = 51 } bad { vrid = 1 } }")]);
+    let daemon = Daemon { vrouters: Some(names(&["gw", "old"])), ..Daemon::default() };
+    let loaded = run(daemon, files.path(), &["--load-all"]);
+    assert_eq!(loaded.daemon.log, ["load-vrouter gw", "load-vrouter bad", "unload-vrouter old"]);
+    assert!(matches!(loaded.outcome, Ok(Status::INVALID)));
+    assert!(loaded.err.contains("loaded 1 of 2 vrouters, 1 failed to load, 1 unloaded"), "{}", loaded.err);
+
+    let files = directory(&[("swanctl.conf", "")]);
+    for vrouters in [None, Some(Vec::new())] {
+        let silent = run(Daemon { vrouters, ..Daemon::default() }, files.path(), &["--load-all"]);
+        assert!(!silent.out.contains("vrouter") && !silent.err.contains("vrouter"), "{}", silent.out);
+    }
 }

@@ -13,11 +13,13 @@ mod list_certs;
 mod list_conns;
 mod list_pols;
 mod list_sas;
+mod list_vrouters;
 mod load_all;
 mod load_authorities;
 mod load_conns;
 mod load_creds;
 mod load_pools;
+mod load_vrouters;
 mod log;
 mod monitor_sa;
 mod redirect;
@@ -79,12 +81,14 @@ pub(crate) const ALL: &[Command] = &[
     list_conns::COMMAND,
     list_certs::COMMAND,
     list_algs::COMMAND,
+    list_vrouters::COMMAND,
     flush_certs::COMMAND,
     load_all::COMMAND,
     load_authorities::COMMAND,
     load_conns::COMMAND,
     load_creds::COMMAND,
     load_pools::COMMAND,
+    load_vrouters::COMMAND,
     log::COMMAND,
     version::COMMAND,
     stats::COMMAND,

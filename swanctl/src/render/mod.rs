@@ -8,6 +8,7 @@ pub(crate) mod list_certs;
 pub(crate) mod list_conns;
 pub(crate) mod list_pols;
 pub(crate) mod list_sas;
+pub(crate) mod list_vrouters;
 pub(crate) mod raw;
 pub(crate) mod stats;
 pub(crate) mod table;

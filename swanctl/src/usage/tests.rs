@@ -9,7 +9,8 @@ use crate::args::COMMON;
 use crate::command::{self, Command};
 
 /// Commands and options that are ours alone.
-const ADDED: [&str; 4] = ["--check", "--completions", "--json", "--watch"];
+const ADDED: [&str; 6] =
+    ["--check", "--completions", "--json", "--list-vrouters", "--load-vrouters", "--watch"];
 /// Commands whose engine is being built.
 const LATER: [&str; 4] = ["--install", "--uninstall", "--list-pols", "--list-pools"];
 /// Letters that changed after 5.9.8.

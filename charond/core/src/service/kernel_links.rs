@@ -115,16 +115,20 @@ pub enum LinkAdmin {
     Down,
 }
 
-/// Something about links, addresses or routes changed; look again. What it was concerns is a hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What changed about links, addresses or routes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinksChange {
-    /// A link came, went, or changed its state.
-    Link(InterfaceIndex),
-    /// An address came or went.
-    Address(InterfaceIndex),
+    /// A link came, or changed its state.
+    LinkSet(Link),
+    /// A link went.
+    LinkGone(InterfaceIndex),
+    /// An address came, or changed its state.
+    AddressSet(LinkAddress),
+    /// An address went.
+    AddressGone(LinkAddress),
     /// A route came or went.
     Route,
-    /// Changes were missed.
+    /// Changes were missed: list everything again.
     Unknown,
 }
 

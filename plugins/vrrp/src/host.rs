@@ -1,0 +1,202 @@
+//! What the virtual routers of one interface want of the kernel: macvlans, addresses, routes, rules. A task brings the kernel to
+//! where it is wanted and keeps it there, whoever else interferes.
+//!
+//! The interface's task only says what it wants; it never waits for the kernel, whose networking lock can take hundreds of
+//! milliseconds.
+
+mod apply;
+mod device;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_core::service::KernelLinks;
+use charon_core::service::kernel_net::InterfaceIndex;
+use charon_types::vrouter::{VirtualAddress, VirtualRoute, VirtualRule, Vrouter};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::key::Key;
+use crate::net_state::NetState;
+use crate::sysctl::Sysctls;
+
+pub(crate) use device::ALIAS;
+
+/// Between attempts at what failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a virtual router wants.
+#[derive(Clone, Debug)]
+struct Wanted {
+    config: Arc<Vrouter>,
+    role: HostRole,
+}
+
+/// Whether a virtual router holds its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostRole {
+    /// It does not, but is ready to.
+    Standby,
+    /// It does.
+    Active,
+}
+
+/// What a virtual router has.
+struct Applied {
+    config: Arc<Vrouter>,
+    /// The configured interface.
+    parent: InterfaceIndex,
+    /// Where its addresses are: the parent, or the macvlan.
+    device: InterfaceIndex,
+    macvlan: Option<String>,
+    up: LinkUp,
+    /// Whether the kernel told of the device; when it then is missing, somebody removed it.
+    confirmed_device: Confirmed,
+    held: Vec<Held>,
+    routes: Vec<VirtualRoute>,
+    rules: Vec<VirtualRule>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LinkUp {
+    No,
+    Yes,
+}
+
+/// An address that we added.
+struct Held {
+    address: VirtualAddress,
+    /// Whether the kernel has confirmed it; when it then goes, somebody else removed it.
+    confirmed: Confirmed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Confirmed {
+    NotYet,
+    Yes,
+}
+
+/// What both sides see.
+#[derive(Default)]
+struct Shared {
+    wanted: Mutex<BTreeMap<Key, Wanted>>,
+    changed: Notify,
+}
+
+/// The interface's end.
+#[derive(Clone)]
+pub(crate) struct Host {
+    shared: Arc<Shared>,
+    applied: watch::Receiver<BTreeMap<Key, Option<String>>>,
+}
+
+impl Host {
+    /// Starts the task of an interface. It ends when told by [`Host::close`], or with the runtime.
+    pub(crate) fn start(
+        runtime: &tokio::runtime::Handle,
+        interface: &str,
+        net: Arc<dyn KernelLinks>,
+        state: watch::Receiver<NetState>,
+        sysctls: Arc<Sysctls>,
+    ) -> Self {
+        let shared = Arc::<Shared>::default();
+        let (sender, applied) = watch::channel(BTreeMap::new());
+        let worker = Worker {
+            interface: interface.to_owned(),
+            net,
+            state,
+            sysctls,
+            shared: Arc::clone(&shared),
+            applied: BTreeMap::new(),
+            told: sender,
+        };
+        runtime.spawn(worker.run());
+        Self { shared, applied }
+    }
+
+    /// What a virtual router wants from now on.
+    pub(crate) fn want(&self, key: Key, config: &Arc<Vrouter>, role: HostRole) {
+        self.shared.wanted.lock().insert(key, Wanted { config: Arc::clone(config), role });
+        self.shared.changed.notify_one();
+    }
+
+    /// A virtual router wants nothing any more.
+    pub(crate) fn forget(&self, key: Key) {
+        self.shared.wanted.lock().remove(&key);
+        self.shared.changed.notify_one();
+    }
+
+    /// The macvlan of a virtual router, while it has one.
+    pub(crate) fn macvlan(&self, key: Key) -> Option<String> {
+        self.applied.borrow().get(&key).cloned().flatten()
+    }
+
+    /// Ready when nothing of a virtual router that was forgotten is left.
+    pub(crate) async fn gone(&self, key: Key) {
+        let mut applied = self.applied.clone();
+        // The worker may have ended, and then has taken everything back.
+        drop(applied.wait_for(|applied| !applied.contains_key(&key)).await);
+    }
+}
+
+/// The task.
+struct Worker {
+    interface: String,
+    net: Arc<dyn KernelLinks>,
+    state: watch::Receiver<NetState>,
+    sysctls: Arc<Sysctls>,
+    shared: Arc<Shared>,
+    applied: BTreeMap<Key, Applied>,
+    told: watch::Sender<BTreeMap<Key, Option<String>>>,
+}
+
+/// Whether everything is as wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut outcome = Outcome::Done;
+        loop {
+            tokio::select! {
+                () = self.shared.changed.notified() => {}
+                changed = self.state.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                // Nobody is left who could want anything.
+                () = self.told.closed() => return,
+                () = tokio::time::sleep(RETRY), if outcome == Outcome::Failed => {}
+            }
+            outcome = self.reconcile().await;
+            self.told.send_if_modified(|told| {
+                let now = self.applied.iter().map(|(key, applied)| (*key, applied.macvlan.clone())).collect();
+                let differs = *told != now;
+                *told = now;
+                differs
+            });
+        }
+    }
+
+    async fn reconcile(&mut self) -> Outcome {
+        self.notice_losses();
+        let mut keys: Vec<Key> = self.applied.keys().copied().collect();
+        keys.extend(self.shared.wanted.lock().keys().copied());
+        keys.sort_unstable();
+        keys.dedup();
+        let mut outcome = Outcome::Done;
+        for key in keys {
+            // As of now: it may have changed while the one before was worked at.
+            let wanted = self.shared.wanted.lock().get(&key).cloned();
+            if self.reconcile_one(key, wanted).await == Outcome::Failed {
+                outcome = Outcome::Failed;
+            }
+        }
+        outcome
+    }
+}

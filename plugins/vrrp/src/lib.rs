@@ -1,0 +1,118 @@
+//! Virtual routers: sockets, interfaces and the kernel around `vrrp-proto`.
+//!
+//! `engine` takes commands; each interface is a task (`interface`) that owns its virtual routers, hears and sends by one packet
+//! socket (`advert_socket`), and says what it wants of the kernel to a second task (`host`). `track` watches what priorities
+//! depend on, `group` keeps routers together, `report` runs scripts. Protocol decisions are all in `vrrp-proto`.
+#![deny(unsafe_code)]
+
+mod advert_socket;
+mod alarm;
+mod announce;
+mod convert;
+mod engine;
+mod filter;
+mod group;
+mod host;
+mod interface;
+mod key;
+mod leftovers;
+mod net_state;
+mod question;
+mod report;
+mod shared;
+mod slot;
+mod sys;
+mod sysctl;
+mod thread;
+mod track;
+mod unicast;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use charon_core::config::VrouterRoles;
+use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
+use charon_core::service::{IkeEngine, KernelLinks, VrrpEngine};
+use tokio::sync::mpsc;
+
+use engine::Engine;
+use group::Groups;
+use shared::Shared;
+use sysctl::Sysctls;
+use thread::VrrpThread;
+use track::Sources;
+
+/// The plugin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vrrp;
+
+impl Plugin for Vrrp {
+    fn name(&self) -> &'static str {
+        "vrrp"
+    }
+
+    fn components(&self) -> Vec<Component> {
+        vec![
+            Component::new("engine", |context| Box::pin(load(context)))
+                .provides::<dyn VrrpEngine>()
+                .depends::<dyn KernelLinks>()
+                .depends::<VrouterRoles>()
+                .wants::<dyn IkeEngine>()
+                .wants_algorithms(),
+        ]
+    }
+}
+
+async fn load(context: &mut LoadContext) -> Result<Unload, LoadError> {
+    let (state_file, realtime_priority) = {
+        let settings = context.settings().current();
+        let daemon = daemon_settings(&settings);
+        let fault = |error: charon_conf::ValueError| LoadError::Settings(error.to_string());
+        let file = daemon.text("plugins.vrrp.state_file").map_err(fault)?;
+        let priority: i32 = daemon.int("plugins.vrrp.realtime_priority").map_err(fault)?;
+        (
+            file.filter(|file| !file.is_empty()).map(PathBuf::from),
+            Some(priority).filter(|priority| *priority > 0),
+        )
+    };
+    let net = context.require::<dyn KernelLinks>()?;
+    let kernel = |error| LoadError::Unavailable(format!("the kernel does not tell of its links: {error:?}"));
+    let (state, following) = net_state::follow(&net).await.map_err(kernel)?;
+    let left = state.borrow().clone();
+    leftovers::remove(&*net, &left).await;
+    let os = |what: &str| {
+        let what = what.to_owned();
+        move |error| LoadError::Os { what, error }
+    };
+    let mut thread =
+        VrrpThread::start(realtime_priority).map_err(os("starting the thread of virtual routers"))?;
+    let (reports, receiver) = mpsc::channel(report::DEPTH);
+    let reporting = tokio::spawn(report::run(receiver));
+    let shared = Arc::new(Shared {
+        crypto: context.crypto()?,
+        bus: Arc::clone(context.bus()),
+        roles: context.require::<VrouterRoles>()?,
+        groups: Groups::default(),
+        state: state.clone(),
+        reports,
+    });
+    let sources = Sources {
+        net: Arc::clone(&net),
+        state,
+        bus: Arc::clone(context.bus()),
+        ike: context.want::<dyn IkeEngine>()?,
+    };
+    let sysctls = Arc::new(Sysctls::new(Arc::clone(&net), state_file));
+    let engine = Arc::new(Engine::new(shared, sources, sysctls, net, thread.handle.clone()));
+    context.provide::<dyn VrrpEngine>(Arc::clone(&engine) as Arc<dyn VrrpEngine>)?;
+    Ok(Box::new(move || {
+        Box::pin(async move {
+            engine.stop().await;
+            following.abort();
+            // Waits for tasks that have nothing more to do.
+            drop(tokio::task::spawn_blocking(move || thread.end()).await);
+            drop(engine);
+            reporting.abort();
+        })
+    }))
+}
