@@ -5,6 +5,7 @@ use std::sync::Arc;
 use charon_core::config::{Connections, VrouterRoles};
 use charon_core::credentials::{CertificateCache, Credentials};
 use charon_core::plugin::{Component, LoadError, Necessity, Plugin, daemon_settings, nothing_to_undo};
+use charon_core::pools::Pools;
 use charon_core::service::SettingsReload;
 
 use crate::reload::Reloader;
@@ -34,6 +35,7 @@ impl Plugin for Core {
                 let caches = caches.map_err(|error| LoadError::Settings(error.to_string()))?;
                 let received = if caches { CertificateCache::keeping() } else { CertificateCache::default() };
                 context.provide::<Credentials>(Arc::new(Credentials::new(received)))?;
+                context.provide::<Pools>(Arc::default())?;
                 context.provide::<dyn SettingsReload>(reloader)?;
                 Ok(nothing_to_undo())
             })
@@ -43,6 +45,7 @@ impl Plugin for Core {
                 .provides::<Connections>()
                 .provides::<VrouterRoles>()
                 .provides::<Credentials>()
+                .provides::<Pools>()
                 .provides::<dyn SettingsReload>(),
         ]
     }

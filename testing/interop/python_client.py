@@ -255,12 +255,8 @@ def check_initiate_respects_its_timeout(moon, sun, paths):
 
 
 def check_pools_are_kept(moon, sun, paths):
-    """load-pool, get-pools, unload-pool; a charond without pools says so."""
+    """load-pool, get-pools, unload-pool."""
     pool = {"py-pool": {"addrs": "10.77.0.0/24", "dns": ["192.0.2.53"]}}
-    if moon.version()["daemon"] == b"charond":
-        raises(CommandException, lambda: moon.load_pool(pool), "pools of virtual addresses are not supported")
-        assert not moon.get_pools()
-        return
     moon.load_pool(pool)
     kept = moon.get_pools()["py-pool"]
     assert kept["size"] == b"254" and kept["online"] == b"0", kept

@@ -13,4 +13,5 @@ pub mod kernel;
 pub mod log;
 pub mod plugin;
 pub mod policies;
+pub mod pools;
 pub mod service;

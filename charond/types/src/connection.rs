@@ -2,6 +2,7 @@
 //!
 //! Values are checked where they are built; whoever holds a [`Connection`] needs no later check.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +163,10 @@ pub struct IkeConfig {
     pub dscp: u8,
     /// Rekeying and reauthentication.
     pub lifetime: IkeLifetime,
+    /// Virtual addresses to ask for; unspecified ones stand for any of their family.
+    pub vips: Vec<IpAddr>,
+    /// Names of the pools that peers get virtual addresses from, in order.
+    pub pools: Vec<Arc<str>>,
 }
 
 /// How one side authenticates in one round.

@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod algorithm;
+pub mod config_attribute;
 pub mod connection;
 pub mod distinguished_name;
 pub mod endpoint;
@@ -14,6 +15,7 @@ mod hex;
 pub mod id;
 pub mod identity;
 pub mod kernel_op;
+pub mod lease;
 pub mod lifetime;
 pub mod proposal;
 pub mod secret;

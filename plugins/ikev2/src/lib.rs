@@ -11,12 +11,14 @@ mod credential_view;
 mod engine;
 mod events;
 mod half_open;
+mod host_addresses;
 mod interfaces;
 mod jobs;
 mod kernel_queue;
 mod names;
 mod peers;
 mod restart;
+mod roam;
 mod route;
 mod settings;
 mod shard;
@@ -24,6 +26,7 @@ mod shared;
 mod socket;
 mod sys;
 mod timer_queue;
+mod virtual_ips;
 
 use std::sync::Arc;
 
@@ -36,6 +39,7 @@ use charon_core::plugin::{
     Component, LoadContext, LoadError, Plugin, Unload, daemon_settings, nothing_to_undo,
 };
 use charon_core::policies::Policies;
+use charon_core::pools::Pools;
 use charon_core::service::{IkeEngine, IkeSockets, KernelIpsec, KernelNet};
 use charon_types::endpoint::Path;
 use ikev2_proto::Settings;
@@ -46,6 +50,7 @@ use tracing::debug;
 use acquire::Acquires;
 use engine::Engine;
 use half_open::HalfOpenTable;
+use host_addresses::HostAddresses;
 use interfaces::UsableAddresses;
 use names::Names;
 use peers::Peers;
@@ -54,6 +59,7 @@ use settings::LiveOptions;
 use shard::{Datagram, Input, Shard};
 use shared::{Counters, Ids, Shared};
 use socket::{IkeReceiver, Sockets};
+use virtual_ips::VirtualIps;
 
 /// Datagrams that wait for a shard; the newest is dropped when full, since IKE retransmits.
 const DATAGRAMS_DEPTH: usize = 4096;
@@ -87,6 +93,7 @@ impl Plugin for Ikev2 {
                 .depends::<Credentials>()
                 .depends::<Reqids>()
                 .depends::<Policies>()
+                .depends::<Pools>()
                 .depends::<dyn KernelIpsec>()
                 .depends::<dyn KernelNet>()
                 .wants_algorithms(),
@@ -132,6 +139,7 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         true => Some(usable.follow(&net).await),
         false => None,
     };
+    let (virtual_ips, keep_virtual_ips) = VirtualIps::new(Arc::clone(&net));
     let connections = context.require::<Connections>()?;
     let names = Arc::new(Names::default());
     let resolving = names.follow(&connections);
@@ -155,6 +163,9 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         policies: context.require::<Policies>()?,
         acquires: Acquires::default(),
         credentials: context.require::<Credentials>()?,
+        pools: context.require::<Pools>()?,
+        virtual_ips,
+        host: HostAddresses::default(),
         peers: Peers::default(),
         half_open: HalfOpenTable::new(),
         ids: Ids::new(context.require::<Reqids>()?),
@@ -174,6 +185,9 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         let shard = Shard::new(index, Arc::clone(&shared), shared.inputs[index].clone());
         tasks.spawn(shard.run(inputs, receiver));
     }
+    let mut keeping = JoinSet::new();
+    keeping.spawn(keep_virtual_ips);
+    let roaming = roam::follow(&shared).await;
     let kernel_events = kernel_queue::follow_events(&shared);
     let inlet = Inlet { router: Router::default(), shared: Arc::clone(&shared), datagrams };
     let receiving = sockets.start(&(Arc::new(inlet) as Arc<dyn IkeReceiver>));
@@ -185,7 +199,8 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
                 shared.send_to(shard, Input::Stop).await;
             }
             while tasks.join_next().await.is_some() {}
-            drop((receiving, kernel_events, interfaces, resolving));
+            shared.virtual_ips.finish().await;
+            drop((receiving, kernel_events, roaming, keeping, interfaces, resolving));
         })
     }))
 }

@@ -36,6 +36,10 @@ pub(crate) struct Options {
     pub(crate) ignore_acquire_ts: Toggle,
     /// Until the name of a peer is looked up again after that failed; zero for never.
     pub(crate) retry_initiate_interval: Duration,
+    /// Whether virtual addresses are put on an interface.
+    pub(crate) install_virtual_ip: Toggle,
+    /// Which interface that is; `None`: the outbound one.
+    pub(crate) install_virtual_ip_on: Option<String>,
 }
 
 /// [`Options`] as of now: read anew after the settings were.
@@ -94,6 +98,11 @@ impl Options {
             initiator_only: toggle(daemon, "initiator_only")?,
             ignore_acquire_ts: toggle(daemon, "ignore_acquire_ts")?,
             retry_initiate_interval: daemon.time("retry_initiate_interval")?,
+            install_virtual_ip: toggle(daemon, "install_virtual_ip")?,
+            install_virtual_ip_on: daemon
+                .text("install_virtual_ip_on")?
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
         })
     }
 }

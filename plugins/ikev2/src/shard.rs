@@ -13,7 +13,7 @@ use charon_core::log::{LogTap, ike_sa_span};
 use charon_core::service::ike_engine::EngineError;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
-use charon_types::kernel_op::{KernelEvent, KernelResult, SaKey};
+use charon_types::kernel_op::{KernelError, KernelEvent, KernelResult, SaKey};
 use charon_types::selector::PacketSelectors;
 use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 use charon_types::{IkeSpi, UniqueId};
@@ -33,6 +33,7 @@ use crate::route::Destination;
 use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
 use crate::timer_queue::TimerQueue;
+use crate::virtual_ips::Batch;
 use crate::{counting, events, jobs, kernel_queue};
 
 /// Inputs handled before timers and the other channel have a turn.
@@ -61,6 +62,8 @@ pub(crate) enum Input {
     Completion { spi: IkeSpi, id: JobId, result: JobResult },
     /// The kernel has answered.
     Kernel { spi: IkeSpi, op: OpId, results: Vec<KernelResult> },
+    /// Virtual addresses were changed.
+    Addresses { spi: IkeSpi, op: OpId, results: Vec<Result<(), KernelError>> },
     /// The kernel tells something about one of its SAs.
     KernelEvent(SaKey, KernelEvent),
     /// Which IKE_SAs are here?
@@ -179,6 +182,9 @@ impl Shard {
             }
             Input::Kernel { spi, op, results } => {
                 self.step(env, spi, |sa, now| sa.handle_kernel(now, env, op, results));
+            }
+            Input::Addresses { spi, op, results } => {
+                self.step(env, spi, |sa, now| sa.handle_addresses(now, env, op, &results));
             }
             Input::KernelEvent(sa, event) => {
                 if let Some(&spi) = self.kernel_sas.get(&sa) {
@@ -375,6 +381,11 @@ impl Shard {
                         entry.sa.handle_kernel(now(), env, op, results);
                     }
                 }
+                Output::Addresses { op, beside, ops } => {
+                    let (answer, options) = (self.inputs.clone(), self.shared.options.current());
+                    self.shared.virtual_ips.submit(Batch { spi, op, beside, ops, answer, options });
+                }
+                Output::FindSources { .. } => {}
                 Output::Job { id, cost, job } => {
                     if let Some(result) = jobs::run(&self.shared, cost, job, spi, id, &self.inputs) {
                         entry.sa.handle_completion(now(), env, id, result);

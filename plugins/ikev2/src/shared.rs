@@ -1,5 +1,6 @@
 //! What the shards share: read-only, or touched rarely.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
@@ -9,19 +10,25 @@ use charon_core::config::{Connections, ResolvedNames, ike_candidates, peer_candi
 use charon_core::credentials::Credentials;
 use charon_core::kernel::{PolicyKey, Reqids};
 use charon_core::policies::Policies;
+use charon_core::pools::Pools;
 use charon_core::service::{KernelIpsec, KernelNet};
 use charon_crypto::CryptoProvider;
+use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::{Connection, Unique};
 use charon_types::endpoint::Path;
 use charon_types::id::Reqid;
+use charon_types::lease::Lease;
 use charon_types::{Identity, IkeSpi, UniqueId};
 use ikev2_proto::Now;
-use ikev2_proto::env::{ConfigView, Env, IdSource, PeerView, ReqidKey, Settings};
+use ikev2_proto::env::{
+    ConfigView, Env, HostView, IdSource, LeaseRequest, PeerView, PoolView, ReqidKey, Settings,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::acquire::Acquires;
 use crate::credential_view::Trust;
 use crate::half_open::HalfOpenTable;
+use crate::host_addresses::HostAddresses;
 use crate::interfaces::UsableAddresses;
 use crate::names::Names;
 use crate::peers::{Peer, Peers};
@@ -29,6 +36,7 @@ use crate::route::{EspSpiSpace, SpiSpace};
 use crate::settings::LiveOptions;
 use crate::shard::Input;
 use crate::socket::Sockets;
+use crate::virtual_ips::VirtualIps;
 
 /// What the shards share.
 pub(crate) struct Shared {
@@ -43,6 +51,9 @@ pub(crate) struct Shared {
     pub(crate) policies: Arc<Policies>,
     pub(crate) acquires: Acquires,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) virtual_ips: VirtualIps,
+    pub(crate) host: HostAddresses,
     pub(crate) peers: Peers,
     pub(crate) half_open: Arc<HalfOpenTable>,
     pub(crate) ids: Ids,
@@ -184,6 +195,26 @@ impl PeerView for Shared {
     }
 }
 
+impl PoolView for Shared {
+    fn lend(&self, request: &LeaseRequest<'_>) -> Option<Lease> {
+        self.pools.lend(request.pools, request.identity, request.wanted, request.peer)
+    }
+
+    fn give_back(&self, lease: &Lease) {
+        self.pools.give_back(lease);
+    }
+
+    fn attributes(&self, leases: &[Lease]) -> Vec<ConfigAttribute> {
+        self.pools.attributes(leases)
+    }
+}
+
+impl HostView for Shared {
+    fn addresses(&self) -> Arc<[IpAddr]> {
+        self.host.current()
+    }
+}
+
 /// Configuration and credentials as they are for one turn of a shard.
 pub(crate) struct Views<'a> {
     shared: &'a Shared,
@@ -219,6 +250,8 @@ impl<'a> Views<'a> {
             peers: self.shared,
             settings,
             kernel: self.shared.kernel.capabilities(),
+            pools: self.shared,
+            host: self.shared,
         }
     }
 }

@@ -24,6 +24,7 @@ use charon_conf::ValueError;
 use charon_core::kernel::RouteSettings;
 use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{KernelIpsec, KernelLinks, KernelNet};
+use tracing::{info, warn};
 
 pub use net::{Interfaces, NetlinkNet};
 pub use xfrm::{SpiRange, XfrmIpsec};
@@ -51,6 +52,13 @@ impl Plugin for KernelNetlinkPlugin {
                     daemon.int("routing_table").map_err(|error| LoadError::Settings(error.to_string()))?;
                 let net = NetlinkNet::connect(interfaces, own_table)
                     .map_err(|error| LoadError::Os { what: "open a netlink socket".into(), error })?;
+                match net.remove_leftovers().await {
+                    Ok(0) => {}
+                    Ok(count) => info!(target: "KNL", "removed {count} addresses that a predecessor left"),
+                    Err(error) => {
+                        warn!(target: "KNL", "looking for addresses of a predecessor failed: {error}")
+                    }
+                }
                 let net = Arc::new(net);
                 context.provide::<dyn KernelLinks>(Arc::clone(&net) as Arc<dyn KernelLinks>)?;
                 context.provide::<dyn KernelNet>(net)?;

@@ -54,6 +54,14 @@ impl NetlinkNet {
         let connection = tokio::spawn(connection).abort_handle();
         Ok(Self { handle, interfaces, own_table, connection })
     }
+
+    /// Removes the addresses that a killed predecessor added; how many there were.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn remove_leftovers(&self) -> Result<usize, KernelError> {
+        address::remove_leftovers(&self.handle).await
+    }
 }
 
 impl NetlinkNet {

@@ -16,6 +16,7 @@ mod inbound;
 mod link;
 mod listener;
 mod load_conn;
+mod load_pool;
 mod load_vrouter;
 mod outbound;
 mod plugin;

@@ -10,6 +10,7 @@ use charon_core::counters::Counters;
 use charon_core::credentials::Credentials;
 use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::policies::Policies;
+use charon_core::pools::Pools;
 use charon_core::service::{BoxFuture, IkeEngine, SettingsReload, VrrpEngine};
 use charon_types::services::ServiceNames;
 use tokio::task::JoinSet;
@@ -46,6 +47,7 @@ impl Plugin for Vici {
             Component::new("server", move |context| load(context, socket))
                 .depends::<Connections>()
                 .depends::<Credentials>()
+                .depends::<Pools>()
                 .depends::<dyn IkeEngine>()
                 .wants::<dyn VrrpEngine>()
                 .depends::<Policies>()
@@ -75,6 +77,7 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
             control: Control {
                 connections: context.require::<Connections>()?,
                 credentials: context.require::<Credentials>()?,
+                pools: context.require::<Pools>()?,
                 engine: context.require::<dyn IkeEngine>()?,
                 vrrp: context.want::<dyn VrrpEngine>()?,
                 policies: context.require::<Policies>()?,

@@ -31,11 +31,6 @@ impl<'a> Request<'a> {
         Section::parse(self.bytes).ok()
     }
 
-    /// Name of the first section.
-    pub(crate) fn first_section(&self) -> Option<&'a str> {
-        self.root().sections().next().map(|(name, _)| name.as_str())
-    }
-
     /// Any bytes.
     pub(crate) fn blob(&self, key: &str) -> Option<&'a [u8]> {
         self.root().data(key)

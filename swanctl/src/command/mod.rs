@@ -12,6 +12,7 @@ mod list_authorities;
 mod list_certs;
 mod list_conns;
 mod list_pols;
+mod list_pools;
 mod list_sas;
 mod list_vrouters;
 mod load_all;
@@ -80,6 +81,7 @@ pub(crate) const ALL: &[Command] = &[
     list_authorities::COMMAND,
     list_conns::COMMAND,
     list_certs::COMMAND,
+    list_pools::COMMAND,
     list_algs::COMMAND,
     list_vrouters::COMMAND,
     flush_certs::COMMAND,

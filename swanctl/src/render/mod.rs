@@ -7,6 +7,7 @@ pub(crate) mod list_authorities;
 pub(crate) mod list_certs;
 pub(crate) mod list_conns;
 pub(crate) mod list_pols;
+pub(crate) mod list_pools;
 pub(crate) mod list_sas;
 pub(crate) mod list_vrouters;
 pub(crate) mod raw;

@@ -237,7 +237,7 @@ impl Host {
                             let sent = |octets| Wish::Send(Sent { from, path, octets });
                             wishes.extend(datagrams.into_iter().map(sent));
                         }
-                        Output::Keepalive { .. } => {}
+                        Output::Keepalive { .. } | Output::Addresses { .. } | Output::FindSources { .. } => {}
                         Output::Successor { sa, .. } => self.sas.push(*sa),
                         Output::Kernel { op, ops } => wishes.push(Wish::Kernel(unique_id, op, ops)),
                         Output::Job { id, job, .. } => wishes.push(Wish::Job(unique_id, id, job)),

@@ -177,6 +177,8 @@ impl Shared {
                     over_time: Duration::ZERO,
                     rand_time: Duration::ZERO,
                 },
+                vips: Vec::new(),
+                pools: Vec::new(),
             },
             local: vec![auth(own)],
             remote: vec![auth(other)],

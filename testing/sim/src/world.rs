@@ -2,19 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use charon_crypto::CryptoProvider;
 use charon_types::Secret;
+use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::{AuthConfig, Connection, Unique};
 use charon_types::endpoint::Path;
 use charon_types::id::{IkeSpi, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::KernelCapabilities;
+use charon_types::lease::Lease;
 use ikev2_proto::env::{
-    Authority, AuthorityKeyId, ConfigView, CredentialView, Env, IdSource, OwnCredential, PeerVerifier,
-    PeerView, ReqidKey, Settings, TrustFailure, TrustRequest, TrustedKey,
+    Authority, AuthorityKeyId, ConfigView, CredentialView, Env, HostView, IdSource, LeaseRequest,
+    OwnCredential, PeerVerifier, PeerView, PoolView, ReqidKey, Settings, TrustFailure, TrustRequest,
+    TrustedKey,
 };
 
 use crate::kernel::capabilities;
@@ -62,6 +66,8 @@ impl World {
             peers: self,
             settings: &self.settings,
             kernel: &self.capabilities,
+            pools: self,
+            host: self,
         }
     }
 
@@ -81,6 +87,25 @@ impl World {
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.violations.borrow().clone()
+    }
+}
+
+/// Nobody asks for addresses.
+impl PoolView for World {
+    fn lend(&self, _: &LeaseRequest<'_>) -> Option<Lease> {
+        None
+    }
+
+    fn give_back(&self, _: &Lease) {}
+
+    fn attributes(&self, _: &[Lease]) -> Vec<ConfigAttribute> {
+        Vec::new()
+    }
+}
+
+impl HostView for World {
+    fn addresses(&self) -> Arc<[IpAddr]> {
+        Arc::from([])
     }
 }
 

@@ -19,6 +19,7 @@ use crate::config::Connections;
 use crate::credentials::Credentials;
 use crate::log::LogHub;
 use crate::policies::Policies;
+use crate::pools::Pools;
 use crate::service::{BoxFuture, IkeEngine, VrrpEngine};
 
 pub use connections::UnloadError;
@@ -57,6 +58,8 @@ pub struct Control {
     pub connections: Arc<Connections>,
     /// Certificates, keys and secrets loaded.
     pub credentials: Arc<Credentials>,
+    /// Virtual addresses for peers.
+    pub pools: Arc<Pools>,
     /// The IKE_SAs.
     pub engine: Arc<dyn IkeEngine>,
     /// The virtual routers, if plugin vrrp is loaded.

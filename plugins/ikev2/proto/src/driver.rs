@@ -2,7 +2,7 @@
 
 use charon_types::endpoint::Path;
 use charon_types::id::Role;
-use charon_types::kernel_op::{Expiry, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey};
+use charon_types::kernel_op::{Expiry, KernelError, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey};
 use charon_types::snapshot::{ChildSaState, IkeSaState};
 use std::sync::Arc;
 
@@ -96,6 +96,7 @@ impl IkeSa {
         self.sa.release_spis();
         self.sa.close();
         let mut snapshot = self.sa.snapshot(cx.now.mono);
+        self.sa.release_assignment(cx);
         snapshot.state = was;
         let connection = self.sa.connection.clone();
         let (sa, reason) = (Arc::new(snapshot), reason.clone());
@@ -175,6 +176,18 @@ impl IkeSa {
             return self.take_deferred(cx);
         }
         self.give_back(op, results);
+    }
+
+    /// See [`IkeSa::handle_addresses`].
+    pub(crate) fn on_addresses(&mut self, cx: Cx<'_>, op: OpId, results: &[Result<(), KernelError>]) {
+        if self.state.awaits_op() != Some(op) {
+            return;
+        }
+        let next = match std::mem::replace(&mut self.state, State::Finished) {
+            State::AuthAwaitAddress(state) => state.handle(&mut self.sa, cx, results),
+            state => Ok(state),
+        };
+        self.settle(cx, next);
     }
 
     /// Nobody waits for this any more: an SPI that arrives too late goes back.

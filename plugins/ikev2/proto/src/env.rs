@@ -2,16 +2,19 @@
 //!
 //! Views are pure reads of memory. Whatever may block leaves the machine as an [`crate::Output`].
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use charon_crypto::CryptoProvider;
 use charon_crypto::signature::{KeyKind, PrivateKey};
+use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::{AuthConfig, Connection, Toggle};
 use charon_types::endpoint::{PORT_IKE, PORT_NAT_T, Path};
 use charon_types::id::{IfId, IkeSpi, Mark, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::KernelCapabilities;
+use charon_types::lease::Lease;
 use charon_types::secret::Secret;
 use charon_types::selector::TrafficSelector;
 
@@ -41,6 +44,40 @@ pub struct Env<'a> {
     pub settings: &'a Settings,
     /// What the kernel's IPsec can do.
     pub kernel: &'a KernelCapabilities,
+    /// Virtual addresses for peers.
+    pub pools: &'a dyn PoolView,
+    /// Our own addresses.
+    pub host: &'a dyn HostView,
+}
+
+/// Virtual addresses that peers get.
+pub trait PoolView {
+    /// Lends an address of one of the pools, as strongSwan chooses: one that this identity has had, else a new one, else one
+    /// that is not in use.
+    fn lend(&self, request: &LeaseRequest<'_>) -> Option<Lease>;
+    /// Takes an address back. Each lease is given back once.
+    fn give_back(&self, lease: &Lease);
+    /// What else is handed out to a peer that has these leases.
+    fn attributes(&self, leases: &[Lease]) -> Vec<ConfigAttribute>;
+}
+
+/// Who asks for which address.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseRequest<'a> {
+    /// Names of the pools allowed, in order.
+    pub pools: &'a [Arc<str>],
+    /// The peer.
+    pub identity: &'a Identity,
+    /// From where it asks.
+    pub peer: IpAddr,
+    /// What it asks for; unspecified: any of the family.
+    pub wanted: IpAddr,
+}
+
+/// Our own addresses.
+pub trait HostView {
+    /// Those at which a peer could reach us: of every interface that counts, loopback, link-local and virtual ones left out.
+    fn addresses(&self) -> Arc<[IpAddr]>;
 }
 
 /// Connections as loaded.

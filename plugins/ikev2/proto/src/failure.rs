@@ -116,6 +116,12 @@ pub enum Refusal {
     /// The IKE_SA is ending.
     #[error("the IKE_SA is closing")]
     Closing,
+    /// No virtual address can be had.
+    #[error("no virtual IP is available")]
+    NoAddress,
+    /// The peer must ask for a virtual address.
+    #[error("the peer asks for no virtual IP")]
+    AddressRequired,
 }
 
 /// What went wrong here.
@@ -177,6 +183,8 @@ const fn refusal_notify(refusal: Refusal) -> NotifyType {
         Refusal::NoAdditionalSas => NotifyType::NO_ADDITIONAL_SAS,
         Refusal::Temporary | Refusal::Closing => NotifyType::TEMPORARY_FAILURE,
         Refusal::ChildNotFound | Refusal::Deleted => NotifyType::CHILD_SA_NOT_FOUND,
+        Refusal::NoAddress => NotifyType::INTERNAL_ADDRESS_FAILURE,
+        Refusal::AddressRequired => NotifyType::FAILED_CP_REQUIRED,
         // RFC 6023 §3: whoever does not want it takes the missing payloads for an error.
         Refusal::Childless => NotifyType::INVALID_SYNTAX,
     }

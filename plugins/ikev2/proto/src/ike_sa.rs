@@ -1,17 +1,18 @@
 //! One IKE_SA, initiator or responder: inputs, outputs, and nothing else.
 //!
 //! ```text
-//! initiator  AwaitKeyPair > ExpectInit > AwaitSecret > AwaitSpi > AwaitSignature > ExpectAnswer > AwaitTrust \
+//! initiator  AwaitKeyPair > ExpectInit > AwaitSecret > AwaitSpi > AwaitSignature > ExpectAnswer > AwaitTrust > AwaitAddress \
 //! responder  AwaitResponse > ExpectRequest > AwaitPeerTrust > AwaitOwnSignature > AwaitChildSpi > AwaitInstall > Established > Finished
 //! ```
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IkeSpi, Role, UniqueId};
-use charon_types::kernel_op::{KernelEvent, KernelResult, SaUsage};
+use charon_types::kernel_op::{KernelError, KernelEvent, KernelResult, SaUsage};
 use charon_types::selector::PacketSelectors;
 use charon_types::snapshot::{IkeSaSnapshot, IkeSaState};
 
@@ -188,6 +189,18 @@ impl IkeSa {
         self.start_next_task(Cx { now, env });
     }
 
+    /// The results of a batch of changes to virtual addresses, in the order of the batch.
+    pub fn handle_addresses(
+        &mut self,
+        now: Now,
+        env: &Env<'_>,
+        op: OpId,
+        results: &[Result<(), KernelError>],
+    ) {
+        self.on_addresses(Cx { now, env }, op, results);
+        self.start_next_task(Cx { now, env });
+    }
+
     /// What the kernel reports by itself about one of our SAs.
     pub fn handle_kernel_event(&mut self, now: Now, env: &Env<'_>, event: &KernelEvent) {
         self.on_kernel_event(Cx { now, env }, event);
@@ -284,6 +297,12 @@ impl IkeSa {
     /// Our SPIs of its children, for counters (QuerySa) and kernel events.
     pub fn child_spis(&self) -> impl Iterator<Item = EspSpi> {
         self.sa.children.iter().map(|child| child.spi_in)
+    }
+
+    /// What the peer told us beside our virtual addresses: name servers, domains, networks.
+    #[must_use]
+    pub fn received_attributes(&self) -> &[ConfigAttribute] {
+        &self.sa.assignment.received
     }
 
     /// As listings and events show it. Counters are those of the last `handle_usage`.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admission;
+mod assignment;
 pub mod auth;
 mod child_sa;
 pub mod cookie;

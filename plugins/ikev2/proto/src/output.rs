@@ -1,5 +1,6 @@
 //! What comes out of an IKE_SA, in one ordered queue.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use charon_crypto::Cost;
@@ -48,6 +49,23 @@ pub enum Output {
         /// In order.
         ops: Vec<KernelOp>,
     },
+    /// Put virtual addresses on the interface that has the address `beside`, or take them off; the results come back by
+    /// `handle_addresses`. Batches of one IKE_SA are carried out in order.
+    Addresses {
+        /// Names the batch.
+        op: OpId,
+        /// An address of ours.
+        beside: IpAddr,
+        /// In order.
+        ops: Vec<AddressOp>,
+    },
+    /// Look up from which of our addresses packets leave; the answers come back by `handle_sources`.
+    FindSources {
+        /// Names the batch.
+        op: OpId,
+        /// In order.
+        queries: Vec<SourceQuery>,
+    },
     /// Run a job; its result comes back by `handle_completion`.
     Job {
         /// Names the job.
@@ -67,6 +85,24 @@ pub enum Output {
     },
     /// Tell whoever wants to know.
     Event(IkeEvent),
+}
+
+/// What is done with a virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressOp {
+    /// Put it on the interface.
+    Install(IpAddr),
+    /// Take it off, unless another IKE_SA uses it.
+    Remove(IpAddr),
+}
+
+/// A question to the routing tables, our own aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceQuery {
+    /// Where to.
+    pub remote: IpAddr,
+    /// From that address of ours; `None`: from whichever the route asks for.
+    pub source: Option<IpAddr>,
 }
 
 /// A fact about an IKE_SA.
@@ -115,6 +151,13 @@ pub enum IkeEvent {
         config: Arc<ChildConfig>,
         /// Why.
         reason: CloseReason,
+    },
+    /// The IKE_SA and its children go on at other addresses.
+    Moved {
+        /// As it was before.
+        sa: Arc<IkeSaSnapshot>,
+        /// Where it goes on.
+        path: Path,
     },
     /// The IKE_SA is over. Its children were removed before; only outcomes of commands follow.
     Closed {

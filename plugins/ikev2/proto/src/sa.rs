@@ -14,6 +14,7 @@ use charon_types::kernel_op::{KernelOp, SaKey};
 use charon_types::proposal::{IkeSuite, Protocol};
 use charon_types::snapshot::{ChildSaState, NatConditions};
 
+use crate::assignment::Assignment;
 use crate::child_sa::{ChildSa, Voice};
 use crate::env::{AuthorityKeyId, Env, Now};
 use crate::exchange::rekey_ike::Crossing;
@@ -57,6 +58,8 @@ pub(crate) struct Sa {
     pub(crate) suite: Option<IkeSuite>,
     pub(crate) keys: Option<IkeKeys>,
     pub(crate) peer: PeerAbilities,
+    /// Virtual addresses.
+    pub(crate) assignment: Assignment,
     pub(crate) children: Vec<ChildSa>,
     pub(crate) clock: SaClock,
     pub(crate) timers: TimerTable,
@@ -187,6 +190,7 @@ impl Sa {
             suite: None,
             keys: None,
             peer: PeerAbilities::default(),
+            assignment: Assignment::default(),
             children: Vec::new(),
             clock: SaClock { established: None, heard: now.mono, sent: now.mono },
             timers: TimerTable::default(),
@@ -251,13 +255,18 @@ impl Sa {
 
     /// Submits a batch to the kernel.
     pub(crate) fn kernel(&mut self, ops: Vec<KernelOp>) -> OpId {
-        self.next_op += 1;
-        let op = OpId(self.next_op);
+        let op = self.next_op();
         if ops.iter().any(|op| matches!(op, KernelOp::AllocSpi { .. })) {
             self.reservations.push(op);
         }
         self.outputs.push_back(Output::Kernel { op, ops });
         op
+    }
+
+    /// Names a batch.
+    pub(crate) const fn next_op(&mut self) -> OpId {
+        self.next_op += 1;
+        OpId(self.next_op)
     }
 
     /// A batch was answered.

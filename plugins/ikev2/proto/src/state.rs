@@ -27,6 +27,8 @@ pub(crate) enum State {
     AuthExpectAnswer(Box<auth_initiator::ExpectAuth>),
     /// Initiator: the verdict on the peer's certificate.
     AuthAwaitTrust(Box<auth_initiator::AwaitTrust>),
+    /// Initiator: our virtual addresses on the interface.
+    AuthAwaitAddress(Box<auth_initiator::AwaitAddress>),
     /// Responder: our half of the key exchange.
     InitAwaitResponse(Box<init_responder::AwaitSecret>),
     /// Responder: the IKE_AUTH request.
@@ -75,6 +77,7 @@ impl State {
             Self::InitExpectInit(_)
             | Self::AuthAwaitSpi(_)
             | Self::AuthExpectAnswer(_)
+            | Self::AuthAwaitAddress(_)
             | Self::AuthExpectRequest(_)
             | Self::AuthAwaitChildSpi(_)
             | Self::AuthAwaitInstall(_)
@@ -87,6 +90,7 @@ impl State {
     pub(crate) fn awaits_op(&self) -> Option<OpId> {
         match self {
             Self::AuthAwaitSpi(state) => Some(state.op),
+            Self::AuthAwaitAddress(state) => Some(state.op),
             Self::AuthAwaitChildSpi(state) => Some(state.op),
             Self::AuthAwaitInstall(state) => Some(state.installing.op),
             Self::InitAwaitKeyPair(_)
@@ -114,6 +118,7 @@ impl State {
             | Self::AuthAwaitSignature(_)
             | Self::AuthExpectAnswer(_)
             | Self::AuthAwaitTrust(_)
+            | Self::AuthAwaitAddress(_)
             | Self::InitAwaitResponse(_)
             | Self::AuthExpectRequest(_)
             | Self::AuthAwaitPeerTrust(_)
@@ -136,7 +141,8 @@ impl State {
             Self::AuthAwaitSpi(_)
             | Self::AuthAwaitSignature(_)
             | Self::AuthExpectAnswer(_)
-            | Self::AuthAwaitTrust(_) => [&["IKE_CERT_PRE"], AUTHENTICATING, &["CHILD_CREATE"]].concat(),
+            | Self::AuthAwaitTrust(_)
+            | Self::AuthAwaitAddress(_) => [&["IKE_CERT_PRE"], AUTHENTICATING, &["CHILD_CREATE"]].concat(),
             Self::Established { active: Some(active), .. } => vec![active.name()],
             Self::InitAwaitResponse(_)
             | Self::AuthExpectRequest(_)
@@ -166,6 +172,7 @@ impl State {
             | Self::AuthAwaitSignature(_)
             | Self::AuthExpectAnswer(_)
             | Self::AuthAwaitTrust(_)
+            | Self::AuthAwaitAddress(_)
             | Self::Established { passive: None, .. }
             | Self::Finished => Vec::new(),
         }
@@ -192,6 +199,7 @@ impl State {
             | Self::AuthAwaitSignature(_)
             | Self::AuthExpectAnswer(_)
             | Self::AuthAwaitTrust(_)
+            | Self::AuthAwaitAddress(_)
             | Self::InitAwaitResponse(_)
             | Self::AuthExpectRequest(_)
             | Self::AuthAwaitPeerTrust(_)

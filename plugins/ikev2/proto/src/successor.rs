@@ -61,6 +61,7 @@ impl Sa {
         let mut heir = self.descendant(cx, heir);
         heir.children = std::mem::take(&mut self.children);
         heir.lingering = std::mem::take(&mut self.lingering);
+        heir.assignment = std::mem::take(&mut self.assignment);
         for task in std::mem::take(&mut self.queue) {
             match task {
                 Task::RekeyIke(token) => self.done(token, Ok(CommandSuccess::IkeRekeyed)),

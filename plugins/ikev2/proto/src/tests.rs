@@ -9,4 +9,5 @@ mod pair;
 mod rekey_child;
 mod rekey_ike;
 mod retransmission;
+mod virtual_ip;
 mod world;

@@ -18,8 +18,9 @@ use ikev2_proto::wire::header::HEADER_LEN;
 use ikev2_proto::wire::message::{PAYLOADS_MAX, first_type, parse_chain};
 use ikev2_proto::wire::protect::{self, Opened, Plaintext, Sealer};
 use ikev2_proto::wire::{
-    Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind, Delete,
-    ExchangeType, Header, Id, Ke, Message, MessageKind, Notify, NotifyType, ParseError, Payload, PayloadType,
+    AttributeKind, Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind,
+    Delete, ExchangeType, Header, Id, Ke, Message, MessageKind, Notify, NotifyType, ParseError, Payload,
+    PayloadType,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -288,8 +289,10 @@ fn payload() -> impl Strategy<Value = Payload> {
         vec(selector(), 1..4).prop_map(Payload::TsI),
         vec(selector(), 1..4).prop_map(Payload::TsR),
         (any::<u8>(), vec((0..0x8000_u16, octets()), 0..4)).prop_map(|(kind, attributes)| {
-            let attributes =
-                attributes.into_iter().map(|(kind, value)| ConfigAttribute { kind, value }).collect();
+            let attributes = attributes
+                .into_iter()
+                .map(|(kind, value)| ConfigAttribute { kind: AttributeKind(kind), value })
+                .collect();
             Payload::Config(Config { kind: ConfigKind(kind), attributes })
         }),
         octets().prop_map(Payload::Eap),

@@ -1,5 +1,6 @@
 //! The connection itself: endpoints, proposals, behaviour and lifetimes of its IKE_SA.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use charon_types::lifetime::IkeLifetime;
 use charon_types::proposal::{Proposal, Protocol, TransformType, default_proposals};
 use vici::{List, Section, Value};
 
-use super::auth::{self, Round, unless_empty};
+use super::auth::{self, Round};
 use super::refusal::{Refusal, only, required};
 use super::{Environment, Parsed, child, value};
 
@@ -73,6 +74,8 @@ impl Reader {
                 unique: Unique::default(),
                 dscp: 0,
                 lifetime: IkeLifetime::default(),
+                vips: Vec::new(),
+                pools: Vec::new(),
             },
             times: Times::default(),
             local: Vec::new(),
@@ -178,8 +181,18 @@ impl Reader {
                 self.ike.proposals.extend(proposals(key, Protocol::Ike, items, environment)?);
                 Ok(())
             }
-            "vips" => unless_empty(key, items, "virtual IPs are not built"),
-            "pools" => unless_empty(key, items, "address pools are not built"),
+            "vips" => {
+                for item in items.iter() {
+                    self.ike.vips.push(required(key, value::text(item).and_then(virtual_ip))?);
+                }
+                Ok(())
+            }
+            "pools" => {
+                for item in items.iter() {
+                    self.ike.pools.push(required(key, value::text(item))?.into());
+                }
+                Ok(())
+            }
             _ => Err(Refusal::unknown(key)),
         }
     }
@@ -272,6 +285,15 @@ fn version(key: &str, value: &[u8]) -> Result<IkeVersion, Refusal> {
 /// Six binary digits.
 fn dscp(value: &[u8]) -> Option<u8> {
     u8::from_str_radix(value::text(value)?, 2).ok().map(|dscp| dscp & 0x3f)
+}
+
+/// An address to ask for; unspecified: any of its family.
+fn virtual_ip(text: &str) -> Option<IpAddr> {
+    match text {
+        "%any" | "%any4" => Some(Ipv4Addr::UNSPECIFIED.into()),
+        "%any6" => Some(Ipv6Addr::UNSPECIFIED.into()),
+        text => text.parse().ok(),
+    }
 }
 
 fn addresses(key: &str, items: List<'_>, patterns: &mut Vec<EndpointPattern>) -> Result<(), Refusal> {

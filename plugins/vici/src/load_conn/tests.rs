@@ -193,14 +193,26 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
         let accepted = read(&child(&Message::new().with(key, default)));
         assert!(accepted.is_ok(), "{key} = {default}");
     }
-    let vips = Message::new().with_list("vips", ["0.0.0.0"]);
-    assert_eq!(errmsg(&vips), "unsupported value for: vips, virtual IPs are not built, config discarded");
-    assert!(read(&Message::new().with_list("vips", Vec::<&str>::new())).is_ok());
     let unavailable = Message::new().with_list("proposals", ["camellia128-sha256-x25519"]);
     assert!(errmsg(&unavailable).starts_with("unsupported value for: proposals, "));
     let rounds =
         Message::new().with_section("local-1", &Message::new()).with_section("local-2", &Message::new());
     assert!(errmsg(&rounds).starts_with("unsupported value for: local, "));
+}
+
+#[test]
+fn virtual_addresses_and_pools_are_kept_in_their_order() {
+    let given =
+        Message::new().with_list("vips", ["0.0.0.0", "::", "10.3.0.7"]).with_list("pools", ["a", "b"]);
+    let ike = read(&given).unwrap().connection.ike;
+    let vips: Vec<_> = ike.vips.iter().map(ToString::to_string).collect();
+    assert_eq!(vips, ["0.0.0.0", "::", "10.3.0.7"]);
+    assert_eq!(ike.pools, ["a".into(), "b".into()]);
+    assert!(
+        read(&Message::new().with_list("vips", Vec::<&str>::new())).unwrap().connection.ike.vips.is_empty()
+    );
+    let wrong = Message::new().with_list("vips", ["soon"]);
+    assert_eq!(errmsg(&wrong), "invalid value for: vips, config discarded");
 }
 
 #[test]

@@ -88,6 +88,9 @@ fn expected(event: &str, recorded: Section<'_>) -> Message {
             ("list-policy", Value::Section(policy)) => {
                 message.nest(name.as_str(), |section| with_reqid(section, policy));
             }
+            ("", Value::Section(pool)) if pool.data("base").is_some() => {
+                message.nest(name.as_str(), |section| with_first_address(section, pool));
+            }
             (_, value) => push(&mut message, name.as_str(), value),
         }
     }
@@ -100,6 +103,19 @@ fn with_reqid(message: &mut Message, policy: Section<'_>) {
         push(message, name.as_str(), value);
         if name == "child" && policy.data("mode") == Some(b"TUNNEL") {
             message.push("reqid", "");
+        }
+    }
+}
+
+/// A pool with its first address where 5.9.8 and 6.0.1 show its network.
+fn with_first_address(message: &mut Message, pool: Section<'_>) {
+    for (name, value) in pool {
+        match value {
+            Value::Data(base) if name == "base" && base.ends_with(b".0") => {
+                let network = &base[..base.len() - 1];
+                message.push("base", [network, b"1"].concat());
+            }
+            value => push(message, name.as_str(), value),
         }
     }
 }

@@ -15,6 +15,7 @@ use charon_core::kernel::Reqids;
 use charon_core::log::{LogHub, LogLayer};
 use charon_core::plugin::{Component, Loaded, Necessity, Plugin, Registry, SettingsHandle, Unload};
 use charon_core::policies::Policies;
+use charon_core::pools::Pools;
 use charon_core::service::{BoxFuture, IkeEngine, ReloadError, SettingsReload};
 use charon_kernel_null::{NullIpsec, NullNet};
 use charon_types::alert::Alert;
@@ -58,6 +59,8 @@ pub(crate) struct Daemon {
     engine: Arc<Engine>,
     counters: Arc<Counters>,
     credentials: Arc<Credentials>,
+    /// Its pools, to lend from as an IKE_SA would.
+    pub(crate) pools: Arc<Pools>,
     _loaded: Loaded,
 }
 
@@ -86,13 +89,19 @@ impl Daemon {
     async fn start_in(folder: TempDir, uri: Uri) -> Self {
         let (bus, log) = hub();
         let engine = Arc::new(Engine::new(Arc::clone(bus)));
+        let pools = Arc::new(Pools::default());
         let counters = Arc::new(Counters::default());
         let credentials = Arc::<Credentials>::default();
         let socket = SocketOverride(Some(uri.into()));
         let plugins: Vec<(Box<dyn Plugin>, Necessity)> = vec![
             (Box::new(charon_crypto_aws_lc::AwsLc), Necessity::Critical),
             (
-                Box::new(Stores(Arc::clone(&engine), Arc::clone(&counters), Arc::clone(&credentials))),
+                Box::new(Stores(
+                    Arc::clone(&engine),
+                    Arc::clone(&counters),
+                    Arc::clone(&credentials),
+                    Arc::clone(&pools),
+                )),
                 Necessity::Critical,
             ),
             (Box::new(Vici { socket }), Necessity::Critical),
@@ -101,7 +110,7 @@ impl Daemon {
         let text = format!("charond {{ plugins {{ vici {{ readonly_socket = {read_only} }} }} }}");
         let settings = SettingsHandle::new(Settings::parse("test", text.as_bytes()).unwrap());
         let loaded = Registry::new(&plugins).start(settings, Arc::clone(bus), log.clone()).await.unwrap();
-        Self { folder, engine, counters, credentials, _loaded: loaded }
+        Self { folder, engine, counters, credentials, pools, _loaded: loaded }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -191,6 +200,10 @@ impl Requests {
         let loaded = self.request("get-authorities", &Message::new()).await;
         for name in loaded.root().list("authorities").unwrap().texts() {
             self.request("unload-authority", &Message::new().with("name", name)).await;
+        }
+        let pools = self.request("get-pools", &Message::new()).await;
+        for (name, _) in pools.root().sections() {
+            self.request("unload-pool", &Message::new().with("name", name.as_str())).await;
         }
         self.request("clear-creds", &Message::new()).await;
     }
@@ -282,7 +295,7 @@ fn script(request: &Frame, served: &[&Frame]) -> Option<Script> {
 }
 
 /// What the server needs to load.
-struct Stores(Arc<Engine>, Arc<Counters>, Arc<Credentials>);
+struct Stores(Arc<Engine>, Arc<Counters>, Arc<Credentials>, Arc<Pools>);
 
 impl Plugin for Stores {
     fn name(&self) -> &'static str {
@@ -291,12 +304,13 @@ impl Plugin for Stores {
 
     fn components(&self) -> Vec<Component> {
         let (engine, counters) = (Arc::clone(&self.0), Arc::clone(&self.1));
-        let credentials = Arc::clone(&self.2);
+        let (credentials, pools) = (Arc::clone(&self.2), Arc::clone(&self.3));
         vec![
             Component::new("stores", move |context| {
                 Box::pin(async move {
                     context.provide::<Connections>(Arc::default())?;
                     context.provide::<Credentials>(credentials)?;
+                    context.provide::<Pools>(pools)?;
                     context.provide::<dyn IkeEngine>(engine)?;
                     context.provide::<Policies>(Arc::new(policies()))?;
                     context.provide::<Counters>(counters)?;
@@ -306,6 +320,7 @@ impl Plugin for Stores {
             })
             .provides::<Connections>()
             .provides::<Credentials>()
+            .provides::<Pools>()
             .provides::<dyn IkeEngine>()
             .provides::<Policies>()
             .provides::<Counters>()

@@ -16,6 +16,7 @@ mod snapshot;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use charon_types::Identity;
 use daemon::Daemon;
 use futures_util::FutureExt;
 use missing::{DIFFERENT, MISSING};
@@ -65,18 +66,27 @@ async fn replay(daemon: &Daemon, recording: &Recording, patience: Duration) -> R
         }
     }
     drop(client);
-    let played = daemon.play(recording, patience).await?;
-    compare::compare(recording, &played)
+    // A road warrior that is connected while this was recorded.
+    let lease = (recording.name == "get-pools-leases").then(|| {
+        let pool = vec!["rw_pool".into()];
+        let any = [0, 0, 0, 0].into();
+        let identity = Identity::parse("moon.example.org").unwrap();
+        daemon.pools.lend(&pool, &identity, any, [192, 0, 2, 1].into()).expect("the pool is loaded")
+    });
+    let played = daemon.play(recording, patience).await;
+    if let Some(lease) = lease {
+        daemon.pools.give_back(&lease);
+    }
+    compare::compare(recording, &played?)
 }
 
 /// What had been loaded before the recording began, as far as it can be here.
 fn setup(name: &str) -> Vec<(String, Message)> {
     let tunnel = || recording::requests("load-conn", "load-conn");
     match name {
-        "list-conns-cert" | "initiate-cert-vip" => recording::requests("load-conn-cert", "load-conn")
-            .into_iter()
-            .map(|(command, message)| (command, recording::without(message.root(), "vips")))
-            .collect(),
+        "list-conns-cert" | "initiate-cert-vip" => recording::requests("load-conn-cert", "load-conn"),
+        "get-pools-leases" | "strongswan-6.0.1-get-pools" => vec![pool("rw_pool", "10.3.0.0/28")],
+        "unload-pool" => vec![pool("p1", "10.5.0.0/24"), pool("p2", "10.6.0.10-10.6.0.19")],
         "list-certs" => ["load-cert-pubkey", "load-cert", "load-key"]
             .iter()
             .flat_map(|name| recording::loads(name))
@@ -97,6 +107,11 @@ fn setup(name: &str) -> Vec<(String, Message)> {
         _ if name.contains("initiate") || name.contains("list-conns") => tunnel(),
         _ => Vec::new(),
     }
+}
+
+fn pool(name: &str, addrs: &str) -> (String, Message) {
+    let pool = Message::new().with("addrs", addrs);
+    ("load-pool".to_owned(), Message::new().with_section(name, &pool))
 }
 
 fn one_child(connection: &str, child: &str) -> Option<(String, Message)> {

@@ -7,8 +7,6 @@ use crate::daemon::Daemon;
 /// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// What a command loads: until then it says that this is not supported.
-    Loading(&'static str),
     /// Something behind the server; when it is there, the recording passes.
     Behind(&'static str),
     /// A list of a connection, with an item that is refused until then.
@@ -23,10 +21,6 @@ impl Missing {
         let mut client = daemon.connect().await;
         let connection = |content: &Message| Message::new().with_section("probe", content);
         let message = match self {
-            Self::Loading(command) => {
-                let reply = client.request(command, &connection(&Message::new())).await;
-                return !reply.text("errmsg").is_some_and(|reason| reason.contains("not supported"));
-            }
             Self::Behind(_) => return false,
             Self::List(key, item) => connection(&Message::new().with_list(key, [item])),
             Self::ChildKey(key, value) => {
@@ -41,12 +35,7 @@ impl Missing {
 /// The recordings, by name.
 pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("child-actions", Missing::ChildKey("mode", "transport_proxy")),
-    ("get-pools-leases", Missing::Loading("load-pool")),
     ("list-certs-responder", Missing::Behind("certificates of peers are not kept beyond their exchange")),
-    ("load-conn-cert", Missing::List("vips", "0.0.0.0")),
-    ("load-pool", Missing::Loading("load-pool")),
-    ("load-pool-errors", Missing::Loading("load-pool")),
-    ("strongswan-6.0.1-get-pools", Missing::Loading("load-pool")),
     ("strongswan-6.0.1-initiate-multi-ke-ecp384", MULTI_KE),
     ("strongswan-6.0.1-initiate-multi-ke-mlkem768", MULTI_KE),
     ("strongswan-6.0.1-list-sas-after-rekey-multi-ke-ecp384", MULTI_KE),
@@ -62,7 +51,6 @@ pub(crate) const MISSING: &[(&str, Missing)] = &[
     ("strongswan-6.0.1-rekey-child-multi-ke-mlkem768", MULTI_KE),
     ("strongswan-6.0.1-rekey-ike-multi-ke-ecp384", MULTI_KE),
     ("strongswan-6.0.1-rekey-ike-multi-ke-mlkem768", MULTI_KE),
-    ("unload-pool", Missing::Loading("load-pool")),
 ];
 
 /// Key exchanges beyond the first (RFC 9370).

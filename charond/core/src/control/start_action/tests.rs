@@ -160,6 +160,8 @@ fn connection(children: Vec<Arc<ChildConfig>>) -> Connection {
         unique: Unique::No,
         dscp: 0,
         lifetime: IkeLifetime::default(),
+        vips: Vec::new(),
+        pools: Vec::new(),
     };
     Connection { name: "gw".into(), ike, local: Vec::new(), remote: Vec::new(), children }
 }

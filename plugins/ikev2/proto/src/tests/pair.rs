@@ -1,13 +1,14 @@
 //! Two hosts in virtual time over a network that loses, delays, reorders and repeats.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{Role, UniqueId};
+use charon_types::kernel_op::KernelError;
 use charon_types::snapshot::{IkeSaSnapshot, IkeSaState};
 
 use super::world::{FakeKernel, World, crypto};
@@ -16,7 +17,7 @@ use crate::cookie::CookieJar;
 use crate::env::Now;
 use crate::failure::Failure;
 use crate::ike_sa::{Command, IkeSa, Initiate, Respond};
-use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, InitialContact, Output};
+use crate::output::{AddressOp, CloseReason, CommandSuccess, CommandToken, IkeEvent, InitialContact, Output};
 use crate::wire::{ExchangeType, Header, MessageKind};
 
 /// Which host.
@@ -69,8 +70,31 @@ pub(super) struct Host {
     pub(super) keepalives: u32,
     pub(super) dropped: Vec<DropReason>,
     pub(super) initial_contact: Option<InitialContact>,
+    pub(super) interface: Interface,
     cookies: CookieJar,
     address: SocketAddr,
+}
+
+/// An interface that holds virtual addresses.
+#[derive(Default)]
+pub(super) struct Interface {
+    pub(super) vips: Vec<IpAddr>,
+    /// Fails every installation.
+    pub(super) refuses: bool,
+}
+
+impl Interface {
+    fn change(&mut self, op: AddressOp) -> Result<(), KernelError> {
+        match op {
+            AddressOp::Install(_) if self.refuses => return Err(KernelError::NotFound),
+            AddressOp::Install(vip) => self.vips.push(vip),
+            AddressOp::Remove(vip) => {
+                let at = self.vips.iter().position(|held| *held == vip).ok_or(KernelError::NotFound)?;
+                self.vips.remove(at);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a host's shell was told, short.
@@ -82,6 +106,7 @@ pub(super) enum Seen {
     ChildRekeyed(UniqueId, UniqueId),
     ChildRemoved(CloseReason),
     Closed(CloseReason, IkeSaState),
+    Moved(Path),
     Done(u64, Result<CommandSuccess, Failure>),
 }
 
@@ -133,6 +158,7 @@ impl Pair {
             keepalives: 0,
             dropped: Vec::new(),
             initial_contact: None,
+            interface: Interface::default(),
             cookies: CookieJar::default(),
             address: address.parse().unwrap(),
         };
@@ -328,6 +354,11 @@ impl Pair {
                         let results = ops.into_iter().map(|op| host.kernel.perform(op)).collect();
                         sa.handle_kernel(now, &env, op, results);
                     }
+                    Output::Addresses { op, ops, .. } => {
+                        let results: Vec<_> = ops.into_iter().map(|op| host.interface.change(op)).collect();
+                        sa.handle_addresses(now, &env, op, &results);
+                    }
+                    Output::FindSources { .. } => {}
                     Output::Job { id, job, .. } => sa.handle_completion(now, &env, id, job.run()),
                     Output::Event(event) => {
                         if let IkeEvent::Established { initial_contact, .. } = &event {
@@ -404,6 +435,7 @@ fn seen(event: IkeEvent) -> Seen {
         IkeEvent::ChildRekeyed { old, new, .. } => Seen::ChildRekeyed(old.unique_id, new.unique_id),
         IkeEvent::ChildRemoved { reason, .. } => Seen::ChildRemoved(reason),
         IkeEvent::Closed { reason, sa, .. } => Seen::Closed(reason, sa.state),
+        IkeEvent::Moved { path, .. } => Seen::Moved(path),
         IkeEvent::CommandDone { token, outcome } => Seen::Done(token.0, outcome),
     }
 }

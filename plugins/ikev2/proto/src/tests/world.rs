@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use charon_crypto::signature::PrivateKey;
 use charon_crypto::{CryptoProvider, ProviderBuilder};
 use charon_types::Secret;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
+use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::{
     AuthConfig, AuthMethod, ChildConfig, Connection, IkeConfig, Revocation, Toggle,
 };
@@ -20,12 +22,14 @@ use charon_types::kernel_op::{
     AddSa, Direction, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult,
     Mode, Policy, SaKey, SaOptions, SaUsage,
 };
+use charon_types::lease::Lease;
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::proposal::{Proposal, Protocol};
 
 use crate::env::{
-    Authority, AuthorityKeyId, ConfigView, CredentialView, Env, IdSource, OwnCredential, PeerVerifier,
-    PeerView, ReqidKey, Settings, TrustFailure, TrustRequest, TrustedKey,
+    Authority, AuthorityKeyId, ConfigView, CredentialView, Env, HostView, IdSource, LeaseRequest,
+    OwnCredential, PeerVerifier, PeerView, PoolView, ReqidKey, Settings, TrustFailure, TrustRequest,
+    TrustedKey,
 };
 
 /// The real algorithms, loaded once.
@@ -54,6 +58,12 @@ pub(super) struct World {
     reqids: RefCell<BTreeMap<u32, u32>>,
     next_spi: Cell<u64>,
     next_ike: Cell<u32>,
+    /// Addresses to lend, by pool.
+    pub(super) pools: RefCell<BTreeMap<&'static str, Vec<IpAddr>>>,
+    /// Attributes handed out with them.
+    pub(super) attributes: Vec<ConfigAttribute>,
+    /// Our own addresses.
+    pub(super) addresses: RefCell<Vec<IpAddr>>,
 }
 
 impl World {
@@ -71,6 +81,9 @@ impl World {
             reqids: RefCell::new(BTreeMap::new()),
             next_spi: Cell::new(0x1000),
             next_ike: Cell::new(100),
+            pools: RefCell::default(),
+            attributes: Vec::new(),
+            addresses: RefCell::default(),
         }
     }
 
@@ -83,6 +96,8 @@ impl World {
             peers: self,
             settings: &self.settings,
             kernel: &self.capabilities,
+            pools: self,
+            host: self,
         }
     }
 
@@ -185,6 +200,35 @@ impl PeerView for World {
 
     fn refuses(&self, _: &Identity, _: &Identity, _: &Path) -> bool {
         self.refuses.get()
+    }
+}
+
+impl PoolView for World {
+    fn lend(&self, request: &LeaseRequest<'_>) -> Option<Lease> {
+        let mut pools = self.pools.borrow_mut();
+        request.pools.iter().find_map(|pool| {
+            let free = pools.get_mut(&**pool)?;
+            let at = free.iter().position(|address| address.is_ipv4() == request.wanted.is_ipv4())?;
+            let (pool, address) = (Arc::clone(pool), free.remove(at));
+            Some(Lease { pool, address, identity: request.identity.clone(), peer: request.peer })
+        })
+    }
+
+    fn give_back(&self, lease: &Lease) {
+        let mut pools = self.pools.borrow_mut();
+        let free = pools.get_mut(&*lease.pool).expect("a lease is given back to its pool");
+        assert!(!free.contains(&lease.address), "a lease is given back once");
+        free.push(lease.address);
+    }
+
+    fn attributes(&self, _: &[Lease]) -> Vec<ConfigAttribute> {
+        self.attributes.clone()
+    }
+}
+
+impl HostView for World {
+    fn addresses(&self) -> Arc<[IpAddr]> {
+        self.addresses.borrow().as_slice().into()
     }
 }
 
@@ -365,6 +409,8 @@ pub(super) fn connection(
                 over_time: Duration::from_secs(1440),
                 rand_time: Duration::from_secs(1440),
             },
+            vips: Vec::new(),
+            pools: Vec::new(),
         },
         local: vec![local],
         remote: vec![remote],

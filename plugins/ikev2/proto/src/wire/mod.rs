@@ -14,8 +14,8 @@ use charon_types::id::MessageId;
 pub use header::{ExchangeType, Header, MessageKind};
 pub use message::Message;
 pub use payload::{
-    Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind, Delete, Id, Ke,
-    Notify, NotifyType, Payload, PayloadType,
+    AttributeKind, Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind,
+    Delete, Id, Ke, Notify, NotifyType, Payload, PayloadType,
 };
 
 /// Why a message cannot be read.

@@ -10,8 +10,8 @@ use charon_types::selector::TrafficSelector;
 use ikev2_proto::wire::header::HEADER_LEN;
 use ikev2_proto::wire::message::{PAYLOADS_MAX, emit_chain, first_type, parse_chain};
 use ikev2_proto::wire::payload::{
-    Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind, Delete, Id, Ke,
-    Notify, NotifyType, Payload, PayloadType,
+    AttributeKind, Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind,
+    Delete, Id, Ke, Notify, NotifyType, Payload, PayloadType,
 };
 use ikev2_proto::wire::{ExchangeType, Header, Message, MessageKind, ParseError};
 use proptest::collection::vec;
@@ -78,7 +78,8 @@ fn delete() -> impl Strategy<Value = Payload> {
 }
 
 fn config() -> impl Strategy<Value = Payload> {
-    let attribute = (0..0x8000_u16, data()).prop_map(|(kind, value)| ConfigAttribute { kind, value });
+    let attribute = (0..0x8000_u16, data())
+        .prop_map(|(kind, value)| ConfigAttribute { kind: AttributeKind(kind), value });
     (any::<u8>(), vec(attribute, 0..8))
         .prop_map(|(kind, attributes)| Payload::Config(Config { kind: ConfigKind(kind), attributes }))
 }

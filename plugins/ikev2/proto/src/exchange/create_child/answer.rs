@@ -115,8 +115,8 @@ fn narrowed(
     local: &[TrafficSelector],
     remote: &[TrafficSelector],
 ) -> Option<(u8, Vec<TrafficSelector>, Vec<TrafficSelector>)> {
-    let ours: Vec<_> = config.local_ts.iter().map(|ts| ts.resolve(sa.path.local.ip())).collect();
-    let theirs: Vec<_> = config.remote_ts.iter().map(|ts| ts.resolve(sa.path.remote.ip())).collect();
+    let ours = sa.local_selectors(&config.local_ts);
+    let theirs = sa.remote_selectors(&config.remote_ts);
     let (local_ts, remote_ts) = (narrow(&ours, local), narrow(&theirs, remote));
     if local_ts.is_empty() || remote_ts.is_empty() {
         return None;

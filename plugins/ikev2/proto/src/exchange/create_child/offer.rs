@@ -7,7 +7,7 @@ use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, UniqueId};
 use charon_types::kernel_op::{KernelOp, Mode};
 use charon_types::proposal::{ChildSuite, Offer, Proposal, Protocol, Selected, accept_answer};
-use charon_types::selector::{PacketSelectors, SelectorPattern, TrafficSelector, covers};
+use charon_types::selector::{PacketSelectors, TrafficSelector, covers, narrow};
 
 use super::install::Agreed;
 use crate::child_sa::ChildSa;
@@ -47,11 +47,8 @@ impl From<Arc<ChildConfig>> for ChildWish {
 impl ChildWish {
     /// Our selectors and the peer's, resolved, behind those of the packet if they hold it.
     fn selectors(&self, sa: &Sa) -> (Vec<TrafficSelector>, Vec<TrafficSelector>) {
-        let resolve = |patterns: &[SelectorPattern], host| -> Vec<_> {
-            patterns.iter().map(|pattern| pattern.resolve(host)).collect()
-        };
-        let mut local = resolve(&self.config.local_ts, sa.path.local.ip());
-        let mut remote = resolve(&self.config.remote_ts, sa.path.remote.ip());
+        let mut local = sa.local_selectors(&self.config.local_ts);
+        let mut remote = sa.remote_selectors(&self.config.remote_ts);
         let held = |packet: &PacketSelectors| {
             covers(&local, std::slice::from_ref(&packet.local))
                 && covers(&remote, std::slice::from_ref(&packet.remote))
@@ -211,6 +208,16 @@ impl ChildOffer {
         if !covers(&self.local_ts, local_ts) || !covers(&self.remote_ts, remote_ts) {
             return Err(Misbehaviour::WiderSelectors.into());
         }
+        // Whatever was offered before we had our addresses: traffic of others' is not sent.
+        let local_ts = match self.replaces {
+            None if !sa.assignment.local.is_empty() => {
+                narrow(&sa.local_selectors(&self.config.local_ts), local_ts)
+            }
+            _ => local_ts.to_vec(),
+        };
+        if local_ts.is_empty() {
+            return Err(Incompatibility::TrafficSelectors.into());
+        }
         let transport = answer.has_notify(NotifyType::USE_TRANSPORT_MODE);
         let mode = match self.config.mode {
             Mode::Transport if !transport => Mode::Tunnel,
@@ -225,7 +232,7 @@ impl ChildOffer {
             path: sa.path,
             spi_in: spi,
             spi_out,
-            local_ts: local_ts.to_vec(),
+            local_ts,
             remote_ts: remote_ts.to_vec(),
             replaces: self.replaces.map(|replaced| replaced.unique_id),
         })

@@ -1,4 +1,4 @@
-//! IKE_AUTH as initiator: `[AwaitSpi ->] [AwaitSignature ->] ExpectAuth [-> AwaitTrust] -> established`.
+//! IKE_AUTH as initiator: `[AwaitSpi ->] [AwaitSignature ->] ExpectAuth [-> AwaitTrust] [-> AwaitAddress] -> established`.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use super::own::{OwnProof, Proving, prepare};
 use super::peer::{self, PeerAuthenticated};
 use super::{establish, signed_octets};
 use crate::env::TrustedKey;
-use crate::exchange::certreq;
 use crate::exchange::create_child::initiator::Active;
 use crate::exchange::create_child::install::KeySource;
 use crate::exchange::create_child::offer::{ChildOffer, ChildWish, OwnKe};
 use crate::exchange::ike_sa_init::Handshake;
+use crate::exchange::{certreq, config_payload};
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::VerifyFailure;
 use crate::output::{CloseReason, CommandSuccess, InitialContact, JobId, OpId};
@@ -56,6 +56,14 @@ pub(crate) struct AwaitTrust {
     plan: Plan,
     answer: Box<Message>,
     auth: Auth,
+}
+
+/// The peer is who it should be; our virtual addresses are being put on the interface.
+pub(crate) struct AwaitAddress {
+    pub(crate) op: OpId,
+    plan: Plan,
+    answer: Box<Message>,
+    proof: PeerAuthenticated,
 }
 
 /// IKE_SA_INIT is done.
@@ -164,6 +172,7 @@ impl Plan {
             payloads.extend(Id::of(&remote).map(Payload::IdR));
         }
         payloads.push(Payload::Auth(auth));
+        payloads.extend(config_payload::request(&connection));
         if let Some((offer, Some(spi))) = &self.child {
             tracing::error!(target: "IKE", "establishing CHILD_SA {}{{{}}}", offer.config.name, offer.unique_id);
             payloads.extend(offer.payloads(*spi, Vec::new()));
@@ -191,7 +200,7 @@ impl ExpectAuth {
     pub(crate) fn handle(self, sa: &mut Sa, cx: Cx<'_>, answer: Message) -> Result<State, Failure> {
         let plan = self.plan;
         match plan.check(sa, cx, &answer)? {
-            Checked::Proven(proof) => plan.finish(sa, cx, &answer, proof),
+            Checked::Proven(proof) => plan.assign(sa, cx, answer, proof),
             Checked::Job(job, auth) => {
                 let job = sa.job(*job);
                 let answer = Box::new(answer);
@@ -243,7 +252,24 @@ impl Plan {
         Ok(Checked::Job(Box::new(job), auth.clone()))
     }
 
-    /// The peer is who it should be.
+    /// The peer is who it should be: addresses first, then what uses them.
+    fn assign(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        answer: Message,
+        proof: PeerAuthenticated,
+    ) -> Result<State, Failure> {
+        let connection = connection(sa)?;
+        match config_payload::accept(sa, &connection, &answer) {
+            Some(op) => {
+                let state = AwaitAddress { op, plan: self, answer: Box::new(answer), proof };
+                Ok(State::AuthAwaitAddress(Box::new(state)))
+            }
+            None => self.finish(sa, cx, &answer, proof),
+        }
+    }
+
     fn finish(
         self,
         sa: &mut Sa,
@@ -251,6 +277,7 @@ impl Plan {
         answer: &Message,
         proof: PeerAuthenticated,
     ) -> Result<State, Failure> {
+        let connection = connection(sa)?;
         establish(sa, cx, proof, InitialContact::Absent);
         let token = sa.handshake_token.take();
         let Self { handshake, child, .. } = self;
@@ -270,7 +297,9 @@ impl Plan {
                 tracing::info!(target: "IKE", "received {error} notify, no CHILD_SA built");
                 Err(Failure::Rejected(error.0))
             }
-            None => offer.accept(sa, spi, answer).and_then(|agreed| agreed.install(sa, cx, &source)),
+            None => config_payload::check(sa, &connection)
+                .and_then(|()| offer.accept(sa, spi, answer))
+                .and_then(|agreed| agreed.install(sa, cx, &source)),
         };
         match installing {
             Ok(installing) => Ok(State::established(Some(Active::Install(Box::new(installing))))),
@@ -302,7 +331,20 @@ impl AwaitTrust {
             let rules = connection.remote.first().ok_or(Refusal::NoConnection)?;
             peer::verified(cx, &sa.remote_id, rules, &self.auth, result)
         });
-        self.plan.finish(sa, cx, &self.answer, verified?)
+        self.plan.assign(sa, cx, *self.answer, verified?)
+    }
+}
+
+impl AwaitAddress {
+    /// The addresses are there, or some could not be had.
+    pub(crate) fn handle(
+        self,
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        results: &[Result<(), KernelError>],
+    ) -> Result<State, Failure> {
+        config_payload::installed(sa, results);
+        self.plan.finish(sa, cx, &self.answer, self.proof)
     }
 }
 

@@ -15,11 +15,11 @@ use super::own::{OwnProof, Proving, prepare};
 use super::peer::{self, PeerAuthenticated};
 use super::{establish, signed_octets};
 use crate::env::TrustedKey;
-use crate::exchange::certreq;
 use crate::exchange::create_child::answer::ChildChoice;
 use crate::exchange::create_child::install::{Installing, KeySource};
 use crate::exchange::create_child::offer::OwnKe;
 use crate::exchange::ike_sa_init::Handshake;
+use crate::exchange::{certreq, config_payload};
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal, notify_for};
 use crate::job::VerifyFailure;
 use crate::output::{CloseReason, InitialContact, JobId, OpId};
@@ -52,6 +52,8 @@ struct Plan {
     connection: Arc<Connection>,
     proof: PeerAuthenticated,
     own: OwnProof,
+    /// Virtual addresses for the peer.
+    config: Option<Payload>,
 }
 
 /// Our key signs.
@@ -212,7 +214,7 @@ fn accept_peer(
     let id = Id::of(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
     let octets = signed_octets(sa, cx, &handshake, Role::Responder, &id)?;
     let proving = own.prove(sa, cx, octets)?;
-    let plan = Plan { handshake, request, connection, proof, own };
+    let plan = Plan { handshake, request, connection, proof, own, config: None };
     match proving {
         Proving::Done(auth) => plan.first_child(sa, cx, auth),
         Proving::Job(job) => {
@@ -236,7 +238,11 @@ impl AwaitSignature {
 }
 
 impl Plan {
-    fn first_child(self, sa: &mut Sa, cx: Cx<'_>, auth: Auth) -> Result<State, Failure> {
+    fn first_child(mut self, sa: &mut Sa, cx: Cx<'_>, auth: Auth) -> Result<State, Failure> {
+        match config_payload::respond(sa, cx, &self.connection, &self.request) {
+            Ok(config) => self.config = config,
+            Err(failure) => return self.without_child(sa, cx, auth, &failure),
+        }
         if self.request.sa().is_none() {
             return self.finish(sa, cx, auth, Vec::new());
         }
@@ -270,6 +276,7 @@ impl Plan {
         let mut payloads = vec![Payload::IdR(id)];
         payloads.extend(self.own.certificates());
         payloads.push(Payload::Auth(auth));
+        payloads.extend(self.config);
         payloads.extend(child);
         establish(sa, cx, self.proof, initial_contact);
         sa.send_response(cx, payloads)?;

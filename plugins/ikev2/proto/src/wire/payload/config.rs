@@ -1,9 +1,13 @@
 //! Configuration payload (RFC 7296 §3.15): type 1, reserved 3, attributes of type 2, length 2, value.
 
+use std::fmt;
+
 use nom::Parser;
 use nom::bytes::complete::take;
 use nom::multi::{length_data, many_m_n};
 use nom::number::complete::{be_u8, be_u16};
+
+use charon_types::config_attribute::{AttributeKind, ConfigAttribute};
 
 use super::complete;
 
@@ -34,20 +38,11 @@ pub struct Config {
     pub attributes: Vec<ConfigAttribute>,
 }
 
-/// One attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigAttribute {
-    /// Type, 15 bits.
-    pub kind: u16,
-    /// Value.
-    pub value: Vec<u8>,
-}
-
 impl Config {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         complete(body, |input| {
             let attribute = (be_u16, length_data(be_u16)).map(|(kind, value): (u16, &[u8])| {
-                ConfigAttribute { kind: kind & 0x7fff, value: value.to_vec() }
+                ConfigAttribute { kind: AttributeKind(kind & 0x7fff), value: value.to_vec() }
             });
             (be_u8, take(3_usize), many_m_n(0, ATTRIBUTES_MAX, attribute))
                 .map(|(kind, _, attributes): (u8, &[u8], _)| Self { kind: ConfigKind(kind), attributes })
@@ -58,9 +53,30 @@ impl Config {
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.kind.0, 0, 0, 0]);
         for attribute in &self.attributes {
-            out.extend_from_slice(&attribute.kind.to_be_bytes());
+            out.extend_from_slice(&attribute.kind.0.to_be_bytes());
             out.extend_from_slice(&u16::try_from(attribute.value.len()).unwrap_or(u16::MAX).to_be_bytes());
             out.extend_from_slice(&attribute.value);
         }
+    }
+}
+
+/// Kind and attributes, abbreviated as in strongSwan's log.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ConfigKind::REQUEST => "CPRQ",
+            ConfigKind::REPLY => "CPRP",
+            ConfigKind::SET => "CPS",
+            ConfigKind::ACK => "CPA",
+            ConfigKind(_) => "CP",
+        };
+        write!(f, "{kind}(")?;
+        for (at, attribute) in self.attributes.iter().enumerate() {
+            if at > 0 {
+                f.write_str(" ")?;
+            }
+            write!(f, "{}", attribute.kind)?;
+        }
+        f.write_str(")")
     }
 }

@@ -23,7 +23,8 @@ use super::ParseError;
 pub use auth::{Auth, AuthMethodId};
 pub use cert::{Cert, CertEncoding};
 pub use certreq::CertReq;
-pub use config::{Config, ConfigAttribute, ConfigKind};
+pub use charon_types::config_attribute::{AttributeKind, ConfigAttribute};
+pub use config::{Config, ConfigKind};
 pub use delete::Delete;
 pub use id::Id;
 pub use ke::Ke;
@@ -215,7 +216,7 @@ impl fmt::Display for Payload {
             Self::Vendor(_) => f.write_str("V"),
             Self::TsI(_) => f.write_str("TSi"),
             Self::TsR(_) => f.write_str("TSr"),
-            Self::Config(_) => f.write_str("CP"),
+            Self::Config(config) => write!(f, "{config}"),
             Self::Eap(_) => f.write_str("EAP"),
             Self::Unknown { kind, .. } => write!(f, "({})", kind.0),
         }

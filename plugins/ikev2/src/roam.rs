@@ -1,0 +1,51 @@
+//! Addresses, links and routes of the host as they come and go: what IKE_SAs look at is kept current.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use charon_core::service::kernel_net::NetEvent;
+
+use crate::shared::Shared;
+
+/// Changes come in bursts: the last of them within this time counts.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// Follows the network until the set is dropped.
+pub(crate) async fn follow(shared: &Arc<Shared>) -> JoinSet<()> {
+    let mut changes = shared.net.watch();
+    refresh(shared).await;
+    let shared = Arc::clone(shared);
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        while changes.recv().await.is_some() {
+            settle(&mut changes).await;
+            refresh(&shared).await;
+        }
+    });
+    task
+}
+
+/// Waits for the end of a burst.
+async fn settle(changes: &mut Receiver<NetEvent>) {
+    let end = tokio::time::sleep(SETTLING);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return,
+            change = changes.recv() => if change.is_none() { return },
+        }
+    }
+}
+
+async fn refresh(shared: &Shared) {
+    match shared.net.addresses().await {
+        Ok(listed) => {
+            let _ = shared.host.update(&listed, |address| shared.virtual_ips.contain(address));
+        }
+        Err(error) => warn!(target: "NET", "listing the addresses failed: {error}"),
+    }
+}
