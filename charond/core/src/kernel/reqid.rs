@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use charon_types::id::{IfId, Mark, Reqid};
 use charon_types::selector::TrafficSelector;
@@ -28,7 +29,7 @@ pub struct Reqids {
 
 #[derive(Debug)]
 struct Inner {
-    by_key: HashMap<PolicyKey, Reqid>,
+    by_key: HashMap<Arc<PolicyKey>, Reqid>,
     uses: HashMap<Reqid, Use>,
     next: NonZeroU32,
 }
@@ -36,7 +37,7 @@ struct Inner {
 #[derive(Debug)]
 struct Use {
     count: usize,
-    key: Option<PolicyKey>,
+    key: Option<Arc<PolicyKey>>,
 }
 
 impl Reqids {
@@ -59,7 +60,8 @@ impl Reqids {
         }
         let reqid = Reqid(inner.next);
         inner.next = inner.next.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        inner.by_key.insert(key.clone(), reqid);
+        let key = Arc::new(key);
+        inner.by_key.insert(Arc::clone(&key), reqid);
         inner.uses.insert(reqid, Use { count: 1, key: Some(key) });
         reqid
     }
