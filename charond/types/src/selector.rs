@@ -94,6 +94,29 @@ impl TrafficSelector {
         (subnet_bounds(self.start, prefix).0, prefix)
     }
 
+    /// The fewest subnets that together have the same addresses, in order; a range of IPv6 has up to 254.
+    #[must_use]
+    pub fn subnets(&self) -> Vec<(IpAddr, u8)> {
+        let ((mut first, width), (last, _)) = (bits(self.start), bits(self.end));
+        let address = |bits: u128| match self.start {
+            IpAddr::V4(_) => IpAddr::V4(u32::try_from(bits).unwrap_or(u32::MAX).into()),
+            IpAddr::V6(_) => IpAddr::V6(bits.into()),
+        };
+        let mut subnets = Vec::new();
+        loop {
+            // The largest subnet that begins here and does not go too far.
+            let aligned = first.trailing_zeros().min(width);
+            let fitting = (last - first).checked_add(1).map_or(u128::BITS, u128::ilog2);
+            let host_bits = aligned.min(fitting);
+            subnets.push((address(first), u8::try_from(width - host_bits).unwrap_or(0)));
+            let step = 1_u128.checked_shl(host_bits);
+            match step.and_then(|step| first.checked_add(step)).filter(|next| *next <= last) {
+                Some(next) => first = next,
+                None => return subnets,
+            }
+        }
+    }
+
     /// Whether any port (or ICMP message) is meant.
     #[must_use]
     pub const fn is_any_port(&self) -> bool {

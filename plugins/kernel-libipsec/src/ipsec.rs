@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_core::plugin::LoadError;
-use charon_core::service::kernel_net::{Family, Rule};
+use charon_core::service::kernel_net::{Family, Rule, RulePackets};
 use charon_core::service::{BoxFuture, EspReceiver, IkeSockets, KernelIpsec, KernelNet};
 use charon_types::kernel_op::{
     KernelCapabilities, KernelError, KernelEvent, KernelOp, KernelResult, Policy, PolicyDirection,
@@ -227,14 +227,16 @@ async fn run_timers(engine: Arc<Engine>, events: Events, clock: Clock, changed: 
 
 fn rules(settings: Settings) -> [Rule; 2] {
     let Settings { table, priority, fwmark, .. } = settings;
-    [Family::Ipv4, Family::Ipv6].map(|family| Rule { family, table, priority, fwmark })
+    let packets = RulePackets::default();
+    [Family::Ipv4, Family::Ipv6].map(|family| Rule { family, packets, table: Some(table), priority, fwmark })
 }
 
 /// A kernel without IPv6 refuses the second one; that is no reason to do without IPv4.
 async fn add_rules(net: &dyn KernelNet, settings: Settings) {
     for rule in rules(settings) {
         if let Err(error) = net.add_rule(rule).await {
-            warn!(target: "KNL", "adding the {:?} rule for table {} failed: {error}", rule.family, rule.table);
+            let table = settings.table;
+            warn!(target: "KNL", "adding the {:?} rule for table {table} failed: {error}", rule.family);
         }
     }
 }

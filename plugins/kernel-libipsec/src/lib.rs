@@ -14,6 +14,7 @@ mod offload;
 mod outbound;
 mod routes;
 mod settings;
+mod shunts;
 
 use std::sync::Arc;
 

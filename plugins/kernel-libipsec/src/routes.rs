@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::settings::{PeerSelector, Settings};
+use crate::shunts::Shunts;
 
 /// Requests that may wait. Each is answered before its operation is, so that only a flood of batches comes near it.
 pub(crate) const DEPTH: usize = 4096;
@@ -37,6 +38,7 @@ pub(crate) struct Routes {
     device: InterfaceIndex,
     tunnels: HashMap<(IpAddr, u8), Tunnel>,
     excluded: HashMap<IpAddr, Excluded>,
+    shunts: Shunts,
 }
 
 /// A destination behind tunnels.
@@ -54,7 +56,8 @@ struct Excluded {
 
 impl Routes {
     pub(crate) fn new(net: Arc<dyn KernelNet>, settings: Settings, device: InterfaceIndex) -> Self {
-        Self { net, settings, device, tunnels: HashMap::new(), excluded: HashMap::new() }
+        let shunts = Shunts::new(Arc::clone(&net), settings);
+        Self { net, settings, device, tunnels: HashMap::new(), excluded: HashMap::new(), shunts }
     }
 
     /// Serves requests until [`Request::RemoveAll`], or until nobody can ask any more.
@@ -84,6 +87,9 @@ impl Routes {
     }
 
     async fn add(&mut self, policy: &Policy) -> Result<(), KernelError> {
+        if Shunts::has(policy) {
+            return self.shunts.add(policy).await;
+        }
         let destination = policy.destination.covering_subnet();
         if let PolicyAction::Protect { source, destination: peer, .. } = policy.action
             && policy.destination.contains_address(peer)
@@ -112,6 +118,9 @@ impl Routes {
     }
 
     async fn remove(&mut self, policy: &Policy) -> Result<(), KernelError> {
+        if Shunts::has(policy) {
+            return self.shunts.remove(policy).await;
+        }
         if let PolicyAction::Protect { destination: peer, .. } = policy.action
             && policy.destination.contains_address(peer)
         {
@@ -189,6 +198,7 @@ impl Routes {
     }
 
     async fn remove_all(&mut self) {
+        self.shunts.remove_all().await;
         let tunnels = self.tunnels.drain().map(|(_, tunnel)| tunnel.installed);
         let excluded = self.excluded.drain().map(|(_, excluded)| excluded.installed);
         for route in tunnels.chain(excluded).collect::<Vec<_>>() {

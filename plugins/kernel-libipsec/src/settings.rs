@@ -16,6 +16,8 @@ pub struct Settings {
     pub priority: u32,
     /// Mark that the rule asks for.
     pub fwmark: Option<FwMark>,
+    /// Our ports of IKE, and of IKE and ESP in UDP; 0 if the system chooses.
+    pub ports: [u16; 2],
     /// Whether a remote selector may be or contain the peer itself.
     pub peer_selector: PeerSelector,
 }
@@ -62,6 +64,7 @@ impl Settings {
             table: daemon.int("routing_table")?,
             priority: daemon.int("routing_table_prio")?,
             fwmark: rule_mark(daemon)?,
+            ports: [daemon.int("port")?, daemon.int("port_nat_t")?],
             peer_selector: if allow { PeerSelector::Allow } else { PeerSelector::Exclude },
         })
     }
@@ -98,6 +101,7 @@ mod tests {
             table: 220,
             priority: 220,
             fwmark: None,
+            ports: [500, 4500],
             peer_selector: PeerSelector::Exclude,
         };
         assert_eq!(read("charon {\n}\n").unwrap(), expected);

@@ -50,17 +50,37 @@ pub struct Route {
     pub table: u32,
 }
 
-/// A routing rule that leads into a table.
+/// The table that everything else is routed by.
+pub const TABLE_MAIN: u32 = 254;
+
+/// A routing rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Family of the packets.
     pub family: Family,
-    /// Table that it leads to.
-    pub table: u32,
+    /// Which packets, beside the mark.
+    pub packets: RulePackets,
+    /// Table that it leads to; `None` discards the packets.
+    pub table: Option<u32>,
     /// Priority; lower comes first.
     pub priority: u32,
     /// Only packets with (or, inverted, without) this mark.
     pub fwmark: Option<FwMark>,
+}
+
+/// Packets that a rule is for; the default is every one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RulePackets {
+    /// Source and prefix length.
+    pub source: Option<(IpAddr, u8)>,
+    /// Destination and prefix length.
+    pub destination: Option<(IpAddr, u8)>,
+    /// IP protocol.
+    pub protocol: Option<u8>,
+    /// First and last source port.
+    pub source_ports: Option<(u16, u16)>,
+    /// First and last destination port.
+    pub destination_ports: Option<(u16, u16)>,
 }
 
 /// Address family.

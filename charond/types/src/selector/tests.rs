@@ -18,6 +18,18 @@ fn shown(text: &str) -> String {
 }
 
 #[test]
+fn a_range_is_the_fewest_subnets_that_make_it_up() {
+    let subnets = |text: &str| -> Vec<_> {
+        selector(text).subnets().iter().map(|(net, prefix)| format!("{net}/{prefix}")).collect()
+    };
+    assert_eq!(subnets("10.8.0.1-10.8.0.9"), ["10.8.0.1/32", "10.8.0.2/31", "10.8.0.4/30", "10.8.0.8/31"]);
+    assert_eq!(subnets("10.1.0.0/16"), ["10.1.0.0/16"]);
+    assert_eq!(subnets("0.0.0.0/0"), ["0.0.0.0/0"]);
+    assert_eq!(subnets("::/0"), ["::/0"]);
+    assert_eq!(subnets("255.255.255.254-255.255.255.255"), ["255.255.255.254/31"]);
+}
+
+#[test]
 fn selectors_show_as_strongswan_lists_them() {
     assert_eq!(shown("dynamic"), "dynamic");
     assert_eq!(shown("dynamic[tcp/22]"), "dynamic[tcp/ssh]");

@@ -303,6 +303,7 @@ impl Control {
                     append(self.protected.entry(reqid).or_default(), key.clone());
                     self.retarget(reqid);
                 }
+                // What passes is led around us; if it comes here nevertheless, it does not go on in clear.
                 Some(PolicyAction::Drop | PolicyAction::Pass) => {
                     state.installed.iter().for_each(|installed| installed.set_target(Target::Drop));
                 }
@@ -360,7 +361,6 @@ fn check_sa(sa: &AddSa) -> Result<(), KernelError> {
 }
 
 fn check_policy(policy: &Policy) -> Result<(), KernelError> {
-    refuse_unless(policy.action != PolicyAction::Pass, "letting packets through in clear")?;
     refuse_unless(policy.mark == Mark::default(), "a mark")?;
     refuse_unless(policy.if_id == IfId(0), "an interface id")?;
     refuse_unless(policy.interface.is_none(), "a policy for one interface")?;

@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    /// What can be installed: tunnel mode, in UDP, with every cipher and MAC that the providers have.
+    /// What can be installed: tunnel mode, in UDP, and shunts, with every cipher and MAC that the providers have.
     #[must_use]
     pub fn capabilities(&self) -> KernelCapabilities {
         let aeads = self.crypto.aeads.iter().map(|held| (held.algorithm.id(), held.algorithm.key_bits()));
@@ -72,7 +72,7 @@ impl Engine {
         KernelCapabilities {
             encryption,
             integrity,
-            modes: vec![Mode::Tunnel],
+            modes: vec![Mode::Tunnel, Mode::Pass, Mode::Drop],
             protocols: vec![Protocol::Esp],
             encapsulation: EncapSupport::UdpOnly,
             esn: Esn::Enabled,

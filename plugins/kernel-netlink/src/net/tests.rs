@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use charon_core::service::kernel_net::{Family, FwMark, Inverted};
+use charon_core::service::kernel_net::{Family, FwMark, Inverted, RulePackets, TABLE_MAIN};
 use nix::sched::{CloneFlags, unshare};
 
 use super::*;
@@ -92,7 +92,8 @@ fn rules_lead_into_the_table_unless_marked() {
     in_namespace(|net| async move {
         let fwmark = Some(FwMark { invert: Inverted::Yes, value: 0x42, mask: 0xff });
         for family in [Family::Ipv4, Family::Ipv6] {
-            let rule = Rule { family, table: 220, priority: 220, fwmark };
+            let packets = RulePackets::default();
+            let rule = Rule { family, packets, table: Some(220), priority: 220, fwmark };
             net.add_rule(rule).await.unwrap();
             net.add_rule(rule).await.unwrap();
             let shown = ip(if family == Family::Ipv4 { "rule show" } else { "-6 rule show" });
@@ -100,6 +101,33 @@ fn rules_lead_into_the_table_unless_marked() {
             net.remove_rule(rule).await.unwrap();
             assert_eq!(net.remove_rule(rule).await, Err(KernelError::NotFound));
         }
+    });
+}
+
+#[test]
+fn rules_for_some_packets_lead_around_the_table_or_nowhere() {
+    in_namespace(|net| async move {
+        let packets = RulePackets {
+            source: Some((address("10.1.0.0"), 16)),
+            destination: Some((address("10.2.0.0"), 24)),
+            protocol: Some(6),
+            source_ports: None,
+            destination_ports: Some((80, 90)),
+        };
+        let family = Family::Ipv4;
+        let around = Rule { family, packets, table: Some(TABLE_MAIN), priority: 219, fwmark: None };
+        let plain = RulePackets { protocol: None, destination_ports: None, ..packets };
+        let nowhere = Rule { family, packets: plain, table: None, priority: 221, fwmark: None };
+        for rule in [around, nowhere, around] {
+            net.add_rule(rule).await.unwrap();
+        }
+        let shown = ip("rule show");
+        let around_text = "219:\tfrom 10.1.0.0/16 to 10.2.0.0/24 ipproto tcp dport 80-90 lookup main";
+        assert!(shown.contains(around_text), "{shown}");
+        assert!(shown.contains("221:\tfrom 10.1.0.0/16 to 10.2.0.0/24 blackhole"), "{shown}");
+        net.remove_rule(around).await.unwrap();
+        net.remove_rule(nowhere).await.unwrap();
+        assert!(!ip("rule show").contains("10.2.0.0"));
     });
 }
 
@@ -112,7 +140,9 @@ fn the_next_hop_is_found_beside_our_own_table() {
             NextHop { source: address("192.0.2.1"), gateway: Some(address("192.0.2.254")), interface: e0 };
         assert_eq!(net.next_hop(remote, None).await, Ok(expected.clone()));
         // Now a tunnel that the peer itself lies in.
-        net.add_rule(Rule { family: Family::Ipv4, table: 220, priority: 220, fwmark: None }).await.unwrap();
+        let packets = RulePackets::default();
+        let rule = Rule { family: Family::Ipv4, packets, table: Some(220), priority: 220, fwmark: None };
+        net.add_rule(rule).await.unwrap();
         net.add_route(route("198.51.100.0", 24, e0)).await.unwrap();
         assert_eq!(net.next_hop(remote, None).await, Ok(expected.clone()));
         let other = NextHop { source: address("192.0.2.11"), ..expected };

@@ -395,9 +395,9 @@ fn what_it_cannot_do_is_refused_by_name() {
     assert_eq!(refused(transport), "a mode other than tunnel is not supported by the kernel");
     let plain = AddSa { encap: Encap::None, ..sa(1, Direction::Inbound) };
     assert_eq!(refused(plain), "ESP without UDP is not supported by the kernel");
-    let pass = Policy { action: PolicyAction::Pass, ..policy(1, None) };
-    let passed = engine.apply(Millis(0), KernelOp::AddPolicy(Box::new(pass)));
-    assert_eq!(passed, Err(KernelError::Unsupported("letting packets through in clear")));
+    let bound = Policy { interface: Some("eth0".to_owned()), ..policy(1, None) };
+    let refused = engine.apply(Millis(0), KernelOp::AddPolicy(Box::new(bound)));
+    assert_eq!(refused, Err(KernelError::Unsupported("a policy for one interface")));
     add(&engine, sa(1, Direction::Inbound));
     assert_eq!(
         engine.apply(Millis(0), KernelOp::AddSa(Box::new(sa(1, Direction::Inbound)))),
