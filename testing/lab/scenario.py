@@ -246,6 +246,10 @@ class Play:
         got = self.lab.ping(source, target, family=family, count=2, wait_s=0.3)
         assert got == 0, f"{got} pings answered without a tunnel"
 
+    def do_ip(self, on, arguments):
+        """`ip` in its namespace."""
+        self.lab.nodes[on].ip(*arguments)
+
     # The wire.
 
     def do_cut(self):

@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::service::KernelNet;
-use crate::service::kernel_net::{Family, FwMark, InterfaceAddress, Inverted, NetEvent, Route, Rule};
+use crate::service::kernel_net::{
+    Family, FwMark, InterfaceAddress, Inverted, NetEvent, Route, Rule, RulePackets,
+};
 
 /// Requests that may wait for the task; more are answered with [`KernelError::Gone`].
 const DEPTH: usize = 8192;
@@ -100,7 +102,8 @@ impl TunnelRoutes {
         for rule in rules(settings) {
             // A kernel without IPv6 refuses the second one; that is no reason to do without IPv4.
             if let Err(error) = net.add_rule(rule).await {
-                warn!(target: "KNL", "adding the {:?} rule for table {} failed: {error}", rule.family, rule.table);
+                let table = settings.table;
+                warn!(target: "KNL", "adding the {:?} rule for table {table} failed: {error}", rule.family);
             }
         }
         let (requests, receiver) = mpsc::channel(DEPTH);
@@ -330,5 +333,11 @@ async fn forget(net: &dyn KernelNet, route: Route) {
 
 fn rules(settings: RouteSettings) -> [Rule; 2] {
     let RouteSettings { table, priority, fwmark } = settings;
-    [Family::Ipv4, Family::Ipv6].map(|family| Rule { family, table, priority, fwmark })
+    [Family::Ipv4, Family::Ipv6].map(|family| Rule {
+        family,
+        packets: RulePackets::default(),
+        table: Some(table),
+        priority,
+        fwmark,
+    })
 }
