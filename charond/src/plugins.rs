@@ -40,6 +40,8 @@ pub(crate) const TABLE: &[Own] = &[
         make: |_| Box::new(charon_kernel_libipsec::KernelLibipsecPlugin),
     },
     Own { name: "kernel-null", kind: Kind::Test, make: |_| Box::new(charon_kernel_null::KernelNullPlugin) },
+    // Before what ends the SAs: its scripts hear of that.
+    Own { name: "updown", kind: Kind::Control, make: |_| Box::new(charon_updown::Updown) },
     Own { name: "ikev2", kind: Kind::Ike, make: |_| Box::new(charon_ikev2::Ikev2) },
     Own { name: "vrrp", kind: Kind::Ike, make: |_| Box::new(charon_vrrp::Vrrp) },
     Own { name: "vici", kind: Kind::Control, make: |socket| Box::new(vici_plugin(socket)) },
@@ -100,7 +102,6 @@ pub(crate) const STRONGSWAN: &[&str] = &[
     "dnskey",
     "stroke",
     "test-vectors",
-    "updown",
     "x509",
     "xcbc",
     "xauth-generic",
