@@ -66,7 +66,7 @@ impl Selection {
                 Kind::Crypto => !self.orders_crypto,
                 Kind::Ike => true,
                 Kind::Kernel => !in_memory,
-                Kind::Control => by_default,
+                Kind::Control | Kind::Follower => by_default,
                 Kind::Test => false,
             };
             if needed && (own.kind != Kind::Control || !named(self, Kind::Control)) {
@@ -128,7 +128,7 @@ mod tests {
         let selection = selection("");
         assert_eq!(
             names(&selection),
-            ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "kernel-libipsec", "ikev2", "vrrp", "vici"]
+            ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "kernel-libipsec", "updown", "ikev2", "vrrp", "vici"]
         );
         assert!(!selection.orders_crypto);
     }
@@ -140,7 +140,7 @@ mod tests {
         );
         assert_eq!(
             names(&selection),
-            ["kernel-netlink", "vici", "crypto-aws-lc", "crypto-ring", "kernel-libipsec", "ikev2", "vrrp"]
+            ["kernel-netlink", "vici", "updown", "crypto-aws-lc", "crypto-ring", "kernel-libipsec", "ikev2", "vrrp"]
         );
         assert_eq!(selection.unknown, ["frobnicate"]);
     }

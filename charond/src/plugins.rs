@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Kernel,
     /// IKE.
     Ike,
+    /// What follows SAs: scripts.
+    Follower,
     /// Configuration and control.
     Control,
     /// For tests and benches; only by name.
@@ -41,7 +43,7 @@ pub(crate) const TABLE: &[Own] = &[
     },
     Own { name: "kernel-null", kind: Kind::Test, make: |_| Box::new(charon_kernel_null::KernelNullPlugin) },
     // Before what ends the SAs: its scripts hear of that.
-    Own { name: "updown", kind: Kind::Control, make: |_| Box::new(charon_updown::Updown) },
+    Own { name: "updown", kind: Kind::Follower, make: |_| Box::new(charon_updown::Updown) },
     Own { name: "ikev2", kind: Kind::Ike, make: |_| Box::new(charon_ikev2::Ikev2) },
     Own { name: "vrrp", kind: Kind::Ike, make: |_| Box::new(charon_vrrp::Vrrp) },
     Own { name: "vici", kind: Kind::Control, make: |socket| Box::new(vici_plugin(socket)) },

@@ -250,6 +250,16 @@ class Play:
         """`ip` in its namespace."""
         self.lab.nodes[on].ip(*arguments)
 
+    def do_run(self, on, arguments, says="", lacks=None, within_s=3):
+        """This command in its namespace says this, and not that, in time."""
+        def said():
+            done = self.lab.nodes[on].run(arguments, check=False)
+            out = done.stdout + done.stderr
+            assert says in out, f"{' '.join(arguments)} on {on} did not say {says!r}:\n{out}"
+            assert lacks is None or lacks not in out, f"{' '.join(arguments)} on {on} said {lacks!r}:\n{out}"
+
+        self._eventually(said, within_s)
+
     # The wire.
 
     def do_cut(self):
