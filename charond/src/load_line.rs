@@ -128,7 +128,16 @@ mod tests {
         let selection = selection("");
         assert_eq!(
             names(&selection),
-            ["crypto-aws-lc", "crypto-ring", "kernel-netlink", "kernel-libipsec", "updown", "ikev2", "vrrp", "vici"]
+            [
+                "crypto-aws-lc",
+                "crypto-ring",
+                "kernel-netlink",
+                "kernel-libipsec",
+                "updown",
+                "ikev2",
+                "vrrp",
+                "vici"
+            ]
         );
         assert!(!selection.orders_crypto);
     }
@@ -140,7 +149,16 @@ mod tests {
         );
         assert_eq!(
             names(&selection),
-            ["kernel-netlink", "vici", "updown", "crypto-aws-lc", "crypto-ring", "kernel-libipsec", "ikev2", "vrrp"]
+            [
+                "kernel-netlink",
+                "vici",
+                "updown",
+                "crypto-aws-lc",
+                "crypto-ring",
+                "kernel-libipsec",
+                "ikev2",
+                "vrrp"
+            ]
         );
         assert_eq!(selection.unknown, ["frobnicate"]);
     }
