@@ -1,24 +1,63 @@
 //! The client on plain sockets, for programs without an async runtime.
 
-use crate::dialogue::{ClientError, Dialogue, Event, Incoming, Reply, register, request, unregister};
+use crate::command::{Command, CommandError, Listing};
+use crate::conversation::{Conversation, Port, Stream};
+use crate::dialogue::{ClientError, Event};
 use crate::frame::{FrameError, HEADER_LEN, announced_len, header};
 use crate::message::Message;
 use crate::uri::Uri;
 use crate::vsock;
 use std::fmt;
+use std::future::Future;
 use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 /// A connection to a VICI daemon; calls block until the daemon has answered.
 pub struct Client {
-    stream: BufReader<Box<dyn Transport>>,
-    dialogue: Dialogue,
+    conversation: Conversation<BufReader<Box<dyn Transport>>>,
 }
 
 trait Transport: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Transport for T {}
+
+/// Blocks instead of waiting: each of its futures is ready when it is first asked.
+impl Port for BufReader<Box<dyn Transport>> {
+    type Frame = Vec<u8>;
+
+    async fn queue(&mut self, packet: Vec<u8>) -> Result<(), ClientError> {
+        let header = header(&packet)?;
+        let stream = self.get_mut();
+        stream.write_all(&header).map_err(FrameError::Io)?;
+        Ok(stream.write_all(&packet).map_err(FrameError::Io)?)
+    }
+
+    async fn flush(&mut self) -> Result<(), ClientError> {
+        Ok(self.get_mut().flush().map_err(FrameError::Io)?)
+    }
+
+    async fn receive(&mut self) -> Result<Vec<u8>, ClientError> {
+        let mut header = [0; HEADER_LEN];
+        match self.read_exact(&mut header) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(ClientError::Closed),
+            result => result.map_err(FrameError::Io)?,
+        }
+        let mut frame = vec![0; announced_len(header)?];
+        self.read_exact(&mut frame).map_err(FrameError::Io)?;
+        Ok(frame)
+    }
+}
+
+/// The result of a future that waits for nothing but such a port.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("a port that blocks is never pending"),
+    }
+}
 
 impl Client {
     /// Connects to the daemon at `uri`.
@@ -33,17 +72,25 @@ impl Client {
         })
     }
 
-    /// Speaks VICI over any byte stream.
+    /// Speaks VICI over any byte stream, which must block.
     pub fn from_stream(stream: impl Read + Write + Send + 'static) -> Self {
-        Self { stream: BufReader::new(Box::new(stream)), dialogue: Dialogue::default() }
+        Self { conversation: Conversation::new(BufReader::new(Box::new(stream))) }
     }
 
     /// Runs a command and returns its reply, whether that tells of success or not
     /// (see [`Message::into_success`]).
     pub fn request(&mut self, command: &str, message: &Message) -> Result<Message, ClientError> {
-        self.settle()?;
-        self.send(&request(command, message)?)?;
-        self.reply()?.response(command)
+        ready(self.conversation.request(command, message))
+    }
+
+    /// Runs a command whose request and reply have types, such as [`Initiate`](crate::command::Initiate).
+    pub fn call<C: Command>(&mut self, command: &C) -> Result<C::Reply, CommandError> {
+        ready(self.conversation.call(command))
+    }
+
+    /// Lists things that have a type, such as the SAs of [`ListSas`](crate::command::ListSas).
+    pub fn list<L: Listing>(&mut self, listing: &L) -> Result<Vec<L::Item>, CommandError> {
+        ready(self.conversation.list(listing))
     }
 
     /// Runs a command that sends events named `event` before it replies, such as `list-sas` with `list-sa`.
@@ -53,161 +100,56 @@ impl Client {
         event: &str,
         message: &Message,
     ) -> Result<Streamed<'_>, ClientError> {
-        self.settle()?;
-        let packet = request(command, message)?;
-        let mut registration = Registration::Gone;
-        if !self.dialogue.is_subscribed(event) {
-            self.send(&register(event)?)?;
-            self.reply()?.confirmation(event)?;
-            registration = Registration::Held;
-        }
-        let streamed = Streamed {
-            client: self,
-            command: command.to_owned(),
-            event: event.to_owned(),
-            response: None,
-            registration,
-        };
-        streamed.client.send(&packet)?;
-        Ok(streamed)
+        Ok(Streamed { stream: ready(self.conversation.stream(command, event, message))? })
     }
 
     /// Asks the daemon to send `event` from now on; fetch it with [`next_event`](Self::next_event).
     pub fn subscribe(&mut self, event: &str) -> Result<(), ClientError> {
-        self.settle()?;
-        if !self.dialogue.is_subscribed(event) {
-            self.send(&register(event)?)?;
-            self.reply()?.confirmation(event)?;
-            self.dialogue.subscribe(event);
-        }
-        Ok(())
+        ready(self.conversation.subscribe(event))
     }
 
     /// Asks the daemon not to send `event` any more.
     pub fn unsubscribe(&mut self, event: &str) -> Result<(), ClientError> {
-        self.settle()?;
-        self.send(&unregister(event)?)?;
-        self.reply()?.confirmation(event)?;
-        self.dialogue.unsubscribe(event);
-        Ok(())
+        ready(self.conversation.unsubscribe(event))
     }
 
     /// Waits for the next event that was subscribed to.
     pub fn next_event(&mut self) -> Result<Event, ClientError> {
-        loop {
-            if let Some(event) = self.dialogue.next_kept() {
-                return Ok(event);
-            }
-            match self.receive()? {
-                Incoming::Event(event) => self.dialogue.keep(event),
-                // The answer to a call that was abandoned.
-                Incoming::Reply(_) | Incoming::Nothing => {}
-            }
-        }
+        ready(self.conversation.next_event())
     }
 
     /// How many events were dropped because too many waited for [`next_event`](Self::next_event).
     pub fn missed_events(&self) -> u64 {
-        self.dialogue.missed()
-    }
-
-    /// Undoes registrations of streams that were dropped before their end.
-    fn settle(&mut self) -> Result<(), ClientError> {
-        while let Some(event) = self.dialogue.next_abandoned() {
-            self.send(&unregister(&event)?)?;
-            // An answer other than EVENT_CONFIRM would mean that the registration is gone, which is what we want.
-            self.reply()?;
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, packet: &[u8]) -> Result<(), ClientError> {
-        let header = header(packet)?;
-        let stream = self.stream.get_mut();
-        stream.write_all(&header).map_err(FrameError::Io)?;
-        stream.write_all(packet).map_err(FrameError::Io)?;
-        stream.flush().map_err(FrameError::Io)?;
-        self.dialogue.sent();
-        Ok(())
-    }
-
-    fn reply(&mut self) -> Result<Reply, ClientError> {
-        loop {
-            match self.receive()? {
-                Incoming::Reply(reply) => return Ok(reply),
-                Incoming::Event(event) => self.dialogue.keep(event),
-                Incoming::Nothing => {}
-            }
-        }
-    }
-
-    fn receive(&mut self) -> Result<Incoming, ClientError> {
-        let mut header = [0; HEADER_LEN];
-        match self.stream.read_exact(&mut header) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(ClientError::Closed),
-            result => result.map_err(FrameError::Io)?,
-        }
-        let mut frame = vec![0; announced_len(header)?];
-        self.stream.read_exact(&mut frame).map_err(FrameError::Io)?;
-        self.dialogue.handle(&frame)
+        self.conversation.dialogue().missed()
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("dialogue", &self.dialogue).finish_non_exhaustive()
+        f.debug_struct("Client").field("dialogue", self.conversation.dialogue()).finish_non_exhaustive()
     }
 }
 
 /// The events of a running command. Dropping it does not end the command.
-#[derive(Debug)]
 pub struct Streamed<'c> {
-    client: &'c mut Client,
-    command: String,
-    event: String,
-    response: Option<Message>,
-    registration: Registration,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Registration {
-    /// To be undone when the command ends.
-    Held,
-    /// Undone, or not ours to undo.
-    Gone,
+    stream: Stream<'c, BufReader<Box<dyn Transport>>>,
 }
 
 impl Streamed<'_> {
     /// The next event of the command; `None` when the command has ended.
     pub fn next_event(&mut self) -> Result<Option<Message>, ClientError> {
-        while self.response.is_none() {
-            match self.client.receive()? {
-                Incoming::Event(event) if event.name == self.event => return Ok(Some(event.message)),
-                Incoming::Event(event) => self.client.dialogue.keep(event),
-                Incoming::Reply(reply) => self.response = Some(reply.response(&self.command)?),
-                Incoming::Nothing => {}
-            }
-        }
-        if self.registration == Registration::Held {
-            self.registration = Registration::Gone;
-            self.client.dialogue.abandon(self.event.clone());
-            self.client.settle()?;
-        }
-        Ok(None)
+        ready(self.stream.next_event())
     }
 
     /// The reply of the command. Events that were not fetched are skipped.
-    pub fn response(mut self) -> Result<Message, ClientError> {
-        while self.next_event()?.is_some() {}
-        Ok(self.response.take().expect("the stream ends with the response"))
+    pub fn response(self) -> Result<Message, ClientError> {
+        ready(self.stream.response())
     }
 }
 
-impl Drop for Streamed<'_> {
-    fn drop(&mut self) {
-        if self.registration == Registration::Held {
-            self.client.dialogue.abandon(std::mem::take(&mut self.event));
-        }
+impl fmt::Debug for Streamed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streamed").field("command", &self.stream.command()).finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The client on tokio.
 
-use crate::dialogue::{ClientError, Dialogue, Event, Incoming, Reply, register, request, unregister};
+use crate::command::{Command, CommandError, Listing};
+use crate::conversation::{Conversation, Port, Stream};
+use crate::dialogue::{ClientError, Event};
 use crate::frame::FrameCodec;
 use crate::message::Message;
 use crate::uri::Uri;
 use crate::vsock;
+use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,13 +19,28 @@ use tokio_util::codec::Framed;
 /// The daemon serves the requests of a connection one after the other; open several connections to have it work on
 /// several at once. Every call is cancel safe: when a future is dropped, the reply to it is skipped by the next call.
 pub struct Client {
-    framed: Framed<Box<dyn Transport>, FrameCodec>,
-    dialogue: Dialogue,
+    conversation: Conversation<Framed<Box<dyn Transport>, FrameCodec>>,
 }
 
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+impl Port for Framed<Box<dyn Transport>, FrameCodec> {
+    type Frame = BytesMut;
+
+    async fn queue(&mut self, packet: Vec<u8>) -> Result<(), ClientError> {
+        Ok(self.feed(packet).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), ClientError> {
+        Ok(SinkExt::<Vec<u8>>::flush(self).await?)
+    }
+
+    async fn receive(&mut self) -> Result<BytesMut, ClientError> {
+        Ok(self.next().await.ok_or(ClientError::Closed)??)
+    }
+}
 
 impl Client {
     /// Connects to the daemon at `uri`.
@@ -48,15 +66,23 @@ impl Client {
 
     /// Speaks VICI over any byte stream.
     pub fn from_stream(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self { framed: Framed::new(Box::new(stream), FrameCodec), dialogue: Dialogue::default() }
+        Self { conversation: Conversation::new(Framed::new(Box::new(stream), FrameCodec)) }
     }
 
     /// Runs a command and returns its reply, whether that tells of success or not
     /// (see [`Message::into_success`]).
     pub async fn request(&mut self, command: &str, message: &Message) -> Result<Message, ClientError> {
-        self.settle().await?;
-        self.send(request(command, message)?).await?;
-        self.reply().await?.response(command)
+        self.conversation.request(command, message).await
+    }
+
+    /// Runs a command whose request and reply have types, such as [`Initiate`](crate::command::Initiate).
+    pub async fn call<C: Command>(&mut self, command: &C) -> Result<C::Reply, CommandError> {
+        self.conversation.call(command).await
+    }
+
+    /// Lists things that have a type, such as the SAs of [`ListSas`](crate::command::ListSas).
+    pub async fn list<L: Listing>(&mut self, listing: &L) -> Result<Vec<L::Item>, CommandError> {
+        self.conversation.list(listing).await
     }
 
     /// Runs a command that sends events named `event` before it replies, such as `list-sas` with `list-sa`.
@@ -66,155 +92,56 @@ impl Client {
         event: &str,
         message: &Message,
     ) -> Result<Streamed<'_>, ClientError> {
-        self.settle().await?;
-        let packet = request(command, message)?;
-        let mut streamed = Streamed {
-            client: self,
-            command: command.to_owned(),
-            event: event.to_owned(),
-            response: None,
-            registration: Registration::Gone,
-        };
-        if !streamed.client.dialogue.is_subscribed(event) {
-            let packet = register(event)?;
-            // Should this future be dropped, so is `streamed`, and the registration will be undone.
-            streamed.registration = Registration::Held;
-            streamed.client.send(packet).await?;
-            if let Err(error) = streamed.client.reply().await?.confirmation(event) {
-                streamed.registration = Registration::Gone;
-                return Err(error);
-            }
-        }
-        streamed.client.send(packet).await?;
-        Ok(streamed)
+        Ok(Streamed { stream: self.conversation.stream(command, event, message).await? })
     }
 
     /// Asks the daemon to send `event` from now on; fetch it with [`next_event`](Self::next_event).
     pub async fn subscribe(&mut self, event: &str) -> Result<(), ClientError> {
-        self.settle().await?;
-        if !self.dialogue.is_subscribed(event) {
-            self.send(register(event)?).await?;
-            self.reply().await?.confirmation(event)?;
-            self.dialogue.subscribe(event);
-        }
-        Ok(())
+        self.conversation.subscribe(event).await
     }
 
     /// Asks the daemon not to send `event` any more.
     pub async fn unsubscribe(&mut self, event: &str) -> Result<(), ClientError> {
-        self.settle().await?;
-        self.send(unregister(event)?).await?;
-        self.reply().await?.confirmation(event)?;
-        self.dialogue.unsubscribe(event);
-        Ok(())
+        self.conversation.unsubscribe(event).await
     }
 
     /// Waits for the next event that was subscribed to.
     pub async fn next_event(&mut self) -> Result<Event, ClientError> {
-        loop {
-            if let Some(event) = self.dialogue.next_kept() {
-                return Ok(event);
-            }
-            match self.receive().await? {
-                Incoming::Event(event) => self.dialogue.keep(event),
-                // The answer to a call that was abandoned.
-                Incoming::Reply(_) | Incoming::Nothing => {}
-            }
-        }
+        self.conversation.next_event().await
     }
 
     /// How many events were dropped because too many waited for [`next_event`](Self::next_event).
     pub fn missed_events(&self) -> u64 {
-        self.dialogue.missed()
-    }
-
-    /// Undoes registrations of streams that were dropped before their end.
-    async fn settle(&mut self) -> Result<(), ClientError> {
-        while let Some(event) = self.dialogue.next_abandoned() {
-            self.send(unregister(&event)?).await?;
-            // An answer other than EVENT_CONFIRM would mean that the registration is gone, which is what we want.
-            self.reply().await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&mut self, packet: Vec<u8>) -> Result<(), ClientError> {
-        self.framed.feed(packet).await?;
-        self.dialogue.sent();
-        Ok(SinkExt::<Vec<u8>>::flush(&mut self.framed).await?)
-    }
-
-    async fn reply(&mut self) -> Result<Reply, ClientError> {
-        loop {
-            match self.receive().await? {
-                Incoming::Reply(reply) => return Ok(reply),
-                Incoming::Event(event) => self.dialogue.keep(event),
-                Incoming::Nothing => {}
-            }
-        }
-    }
-
-    async fn receive(&mut self) -> Result<Incoming, ClientError> {
-        let frame = self.framed.next().await.ok_or(ClientError::Closed)??;
-        self.dialogue.handle(&frame)
+        self.conversation.dialogue().missed()
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("dialogue", &self.dialogue).finish_non_exhaustive()
+        f.debug_struct("Client").field("dialogue", self.conversation.dialogue()).finish_non_exhaustive()
     }
 }
 
 /// The events of a running command. Dropping it does not end the command.
-#[derive(Debug)]
 pub struct Streamed<'c> {
-    client: &'c mut Client,
-    command: String,
-    event: String,
-    response: Option<Message>,
-    registration: Registration,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Registration {
-    /// To be undone when the command ends.
-    Held,
-    /// Undone, or not ours to undo.
-    Gone,
+    stream: Stream<'c, Framed<Box<dyn Transport>, FrameCodec>>,
 }
 
 impl Streamed<'_> {
     /// The next event of the command; `None` when the command has ended.
     pub async fn next_event(&mut self) -> Result<Option<Message>, ClientError> {
-        while self.response.is_none() {
-            match self.client.receive().await? {
-                Incoming::Event(event) if event.name == self.event => return Ok(Some(event.message)),
-                Incoming::Event(event) => self.client.dialogue.keep(event),
-                Incoming::Reply(reply) => self.response = Some(reply.response(&self.command)?),
-                Incoming::Nothing => {}
-            }
-        }
-        if self.registration == Registration::Held {
-            self.registration = Registration::Gone;
-            self.client.dialogue.abandon(self.event.clone());
-            self.client.settle().await?;
-        }
-        Ok(None)
+        self.stream.next_event().await
     }
 
     /// The reply of the command. Events that were not fetched are skipped.
-    pub async fn response(mut self) -> Result<Message, ClientError> {
-        while self.next_event().await?.is_some() {}
-        Ok(self.response.take().expect("the stream ends with the response"))
+    pub async fn response(self) -> Result<Message, ClientError> {
+        self.stream.response().await
     }
 }
 
-impl Drop for Streamed<'_> {
-    fn drop(&mut self) {
-        if self.registration == Registration::Held {
-            self.client.dialogue.abandon(std::mem::take(&mut self.event));
-        }
+impl fmt::Debug for Streamed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streamed").field("command", &self.stream.command()).finish_non_exhaustive()
     }
 }
 

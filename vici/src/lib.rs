@@ -13,6 +13,8 @@
 //! | packet | [`Packet`] |
 //! | frame | [`FrameCodec`], for `tokio_util::codec::Framed` |
 //! | conversation | [`Client`] on tokio, [`blocking::Client`] on plain sockets |
+//! | common commands, typed | [`command`] |
+//! | messages to and from types of serde | `serde`, with the feature of that name |
 //!
 //! # Messages
 //!
@@ -51,9 +53,12 @@
 //! # Ok::<(), vici::ClientError>(())
 //! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
 mod client;
+pub mod command;
+mod conversation;
 mod decode;
 mod dialogue;
 mod encode;
@@ -62,6 +67,8 @@ mod message;
 mod name;
 mod packet;
 mod section;
+#[cfg(feature = "serde")]
+pub mod serde;
 mod uri;
 mod vsock;
 

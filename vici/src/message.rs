@@ -35,6 +35,12 @@ impl Message {
         Ok(Self { bytes: balanced, misfit: None })
     }
 
+    /// A message of bytes that are balanced and without fault.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_encoded(bytes: Vec<u8>) -> Self {
+        Self { bytes, misfit: None }
+    }
+
     /// The message as it goes on the wire. Fails if a name or value was pushed that does not fit.
     pub fn encode(&self) -> Result<&[u8], EncodeError> {
         match self.misfit {

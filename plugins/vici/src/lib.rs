@@ -30,5 +30,6 @@ mod sys;
 
 pub use address::Address;
 pub use event::EventKind;
+pub use load_conn::rehearse;
 pub use plugin::{SocketOverride, Vici};
 pub use session::{Call, End, NoRoom, Rejection, Session, Step};

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use charon_types::connection::Connection;
 use charon_types::proposal::AvailableAlgorithms;
 use charon_types::services::ServiceNames;
-use vici::Section;
+use vici::{Message, Section};
+
+use crate::render;
 
 pub(crate) use refusal::Refusal;
 
@@ -50,6 +52,29 @@ pub(crate) fn parse(
     environment: &Environment<'_>,
 ) -> Result<Parsed, Refusal> {
     ike::parse(name, section, environment)
+}
+
+/// What `list-conns` would show of a connection if it were loaded into a daemon with these algorithms; else the reason why it
+/// would not be. Certificates are taken as they are, and there are no files.
+///
+/// # Errors
+/// The `errmsg` of `load-conn`.
+pub fn rehearse(
+    name: &str,
+    section: Section<'_>,
+    available: &AvailableAlgorithms,
+) -> Result<Message, String> {
+    let names = ServiceNames::builtin();
+    let environment = Environment {
+        available,
+        names: &names,
+        certificate: &|bytes| Some(Arc::from(bytes)),
+        file: &|_| None,
+    };
+    let parsed = parse(name, section, &environment).map_err(|refusal| refusal.to_string())?;
+    let mut listed = Message::new();
+    render::connection::push(&mut listed, &parsed.connection, &names, &|_| "subject".to_owned());
+    Ok(listed)
 }
 
 #[cfg(test)]

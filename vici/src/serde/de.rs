@@ -1,0 +1,308 @@
+//! From messages.
+
+use super::Error;
+use crate::decode::{Element, Elements};
+use crate::message::Message;
+use crate::section::Section;
+use serde_core::de::value::BorrowedStrDeserializer;
+use serde_core::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+use serde_core::forward_to_deserialize_any;
+
+/// Reads a value from a message.
+///
+/// # Errors
+/// If the message does not have what the type needs.
+pub fn from_message<'m, T: Deserialize<'m>>(message: &'m Message) -> Result<T, Error> {
+    from_section(message.root())
+}
+
+/// Reads a value from a section.
+///
+/// # Errors
+/// If the section does not have what the type needs.
+pub fn from_section<'m, T: Deserialize<'m>>(section: Section<'m>) -> Result<T, Error> {
+    from_elements(Elements::new(section.as_bytes()))
+}
+
+/// Reads a value from the bytes of a message, in one pass.
+///
+/// # Errors
+/// If they are no message, or it does not have what the type needs.
+pub fn from_slice<'m, T: Deserialize<'m>>(bytes: &'m [u8]) -> Result<T, Error> {
+    from_elements(Elements::new(bytes))
+}
+
+fn from_elements<'m, T: Deserialize<'m>>(mut elements: Elements<'m>) -> Result<T, Error> {
+    let value = T::deserialize(Node { what: What::Section, elements: &mut elements })?;
+    // What the type left unread may be malformed, too.
+    elements.try_for_each(|element| element.map(drop))?;
+    Ok(value)
+}
+
+/// What stands next: a value, or the inside of what was just opened.
+struct Node<'e, 'm> {
+    what: What<'m>,
+    elements: &'e mut Elements<'m>,
+}
+
+enum What<'m> {
+    Data(&'m [u8]),
+    List,
+    Section,
+}
+
+impl<'m> Node<'_, 'm> {
+    fn text(&self) -> Result<&'m str, Error> {
+        match self.what {
+            What::Data(data) => text(data),
+            What::List => Err(de::Error::invalid_type(de::Unexpected::Seq, &"a value")),
+            What::Section => Err(de::Error::invalid_type(de::Unexpected::Map, &"a value")),
+        }
+    }
+
+    fn number<T: std::str::FromStr>(&self, wanted: &'static str) -> Result<T, Error> {
+        let text = self.text()?;
+        text.parse().map_err(|_| Error::Mistyped { value: text.into(), wanted })
+    }
+}
+
+fn text(data: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(data).map_err(|_| Error::NotText)
+}
+
+macro_rules! numbers {
+    ($($method:ident $visit:ident $type:ty;)*) => {$(
+        fn $method<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.$visit(self.number::<$type>(stringify!($type))?)
+        }
+    )*};
+}
+
+impl<'m> Deserializer<'m> for Node<'_, 'm> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.what {
+            What::Data(data) => match std::str::from_utf8(data) {
+                Ok(text) => visitor.visit_borrowed_str(text),
+                Err(_) => visitor.visit_borrowed_bytes(data),
+            },
+            What::List => {
+                let mut items = Items { elements: self.elements, over: false };
+                let value = visitor.visit_seq(&mut items)?;
+                items.finish()?;
+                Ok(value)
+            }
+            What::Section => {
+                let mut entries = Entries { elements: self.elements, next: None, over: false };
+                let value = visitor.visit_map(&mut entries)?;
+                entries.finish()?;
+                Ok(value)
+            }
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        let text = self.text()?;
+        let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        if is(["yes", "true", "enabled", "1"]) {
+            visitor.visit_bool(true)
+        } else if is(["no", "false", "disabled", "0"]) {
+            visitor.visit_bool(false)
+        } else {
+            Err(Error::Mistyped { value: text.into(), wanted: "yes or no" })
+        }
+    }
+
+    numbers! {
+        deserialize_i8 visit_i8 i8;
+        deserialize_i16 visit_i16 i16;
+        deserialize_i32 visit_i32 i32;
+        deserialize_i64 visit_i64 i64;
+        deserialize_i128 visit_i128 i128;
+        deserialize_u8 visit_u8 u8;
+        deserialize_u16 visit_u16 u16;
+        deserialize_u32 visit_u32 u32;
+        deserialize_u64 visit_u64 u64;
+        deserialize_u128 visit_u128 u128;
+        deserialize_f32 visit_f32 f32;
+        deserialize_f64 visit_f64 f64;
+    }
+
+    fn deserialize_bytes<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.what {
+            What::Data(data) => visitor.visit_borrowed_bytes(data),
+            What::List | What::Section => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'m>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'m>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.what {
+            What::Data(data) => visitor.visit_enum(BorrowedStrDeserializer::new(text(data)?)),
+            What::Section => {
+                let mut entries = Entries { elements: self.elements, next: None, over: false };
+                let value = visitor.visit_enum(&mut entries)?;
+                entries.finish()?;
+                Ok(value)
+            }
+            What::List => Err(de::Error::invalid_type(de::Unexpected::Seq, &"a variant")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        <V: Visitor<'m>>
+        char str string unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// The entries of a section, up to its end.
+struct Entries<'e, 'm> {
+    elements: &'e mut Elements<'m>,
+    next: Option<What<'m>>,
+    over: bool,
+}
+
+impl<'m> Entries<'_, 'm> {
+    fn next_name(&mut self) -> Result<Option<&'m str>, Error> {
+        if self.over {
+            return Ok(None);
+        }
+        let (name, what) = match self.elements.next().transpose()? {
+            Some(Element::KeyValue(name, value)) => (name, What::Data(value)),
+            Some(Element::ListStart(name)) => (name, What::List),
+            Some(Element::SectionStart(name)) => (name, What::Section),
+            // Items do not stand here; the iterator has seen to that.
+            Some(Element::SectionEnd | Element::ListItem(_) | Element::ListEnd) | None => {
+                self.over = true;
+                return Ok(None);
+            }
+        };
+        self.next = Some(what);
+        Ok(Some(name.as_str()))
+    }
+
+    fn node(&mut self) -> Result<Node<'_, 'm>, Error> {
+        let what = self.next.take().ok_or(Error::Formless("a value without a name"))?;
+        Ok(Node { what, elements: self.elements })
+    }
+
+    /// Reads over what the visitor left.
+    fn finish(&mut self) -> Result<(), Error> {
+        loop {
+            if self.next.is_some() {
+                de::IgnoredAny::deserialize(self.node()?)?;
+            }
+            if self.next_name()?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl<'m> MapAccess<'m> for &mut Entries<'_, 'm> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'m>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some(name) = self.next_name()? else { return Ok(None) };
+        // Names may be numbers, as values are.
+        seed.deserialize(Node { what: What::Data(name.as_bytes()), elements: self.elements }).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'m>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(self.node()?)
+    }
+}
+
+/// A variant with content is a section whose one entry is named like it.
+impl<'m> EnumAccess<'m> for &mut Entries<'_, 'm> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'m>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let name = self.next_name()?.ok_or(Error::Formless("a variant without a name"))?;
+        Ok((seed.deserialize(IntoDeserializer::<Error>::into_deserializer(name))?, self))
+    }
+}
+
+impl<'m> VariantAccess<'m> for &mut Entries<'_, 'm> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        de::IgnoredAny::deserialize(self.node()?).map(drop)
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'m>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self.node()?)
+    }
+
+    fn tuple_variant<V: Visitor<'m>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.node()?.deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'m>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.node()?.deserialize_any(visitor)
+    }
+}
+
+/// The items of a list, up to its end.
+struct Items<'e, 'm> {
+    elements: &'e mut Elements<'m>,
+    over: bool,
+}
+
+impl<'m> Items<'_, 'm> {
+    fn next_item(&mut self) -> Result<Option<&'m [u8]>, Error> {
+        if self.over {
+            return Ok(None);
+        }
+        match self.elements.next().transpose()? {
+            Some(Element::ListItem(item)) => Ok(Some(item)),
+            _ => {
+                self.over = true;
+                Ok(None)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        while self.next_item()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'m> SeqAccess<'m> for &mut Items<'_, 'm> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'m>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some(item) = self.next_item()? else { return Ok(None) };
+        seed.deserialize(Node { what: What::Data(item), elements: self.elements }).map(Some)
+    }
+}
