@@ -164,10 +164,11 @@ class Play:
         what = ["--child", child] if child else ["--ike", ike]
         self.swanctls[on]("--terminate", *what)
 
-    def do_rekey(self, on, ike=None, child=None):
-        """The daemon accepts to rekey; `rekeyed` waits for the effect."""
+    def do_rekey(self, on, ike=None, child=None, reauth=False):
+        """The daemon accepts to rekey (or to reauthenticate); `rekeyed` (or `renewed`) waits for the effect."""
         with self.daemons[on].vici() as client:
-            said = client.request("rekey", {"child": child} if child else {"ike": ike or "gw"})
+            said = client.request("rekey", ({"child": child} if child else {"ike": ike or "gw"})
+                                  | ({"reauth": "yes"} if reauth else {}))
         assert said.get("success") == "yes", f"rekey on {on}: {said}"
 
     def do_swanctl(self, on, arguments, says="", fails=False):
@@ -236,9 +237,9 @@ class Play:
 
     # Traffic.
 
-    def do_ping(self, source="alice", target="bob", count=20, family=4, at_least=None):
+    def do_ping(self, source="alice", target="bob", count=20, family=4, at_least=None, interval=0.02):
         """Answers come to all of `count` pings, or to `at_least` so many."""
-        got = self.lab.ping(source, target, family=family, count=count)
+        got = self.lab.ping(source, target, family=family, count=count, interval=interval)
         assert got >= (count if at_least is None else at_least), f"{got} of {count} pings answered"
 
     def do_blocked(self, source="alice", target="bob", family=4):

@@ -30,7 +30,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("keep_alive", Time, "20s", Seconds, Effective, "interval of NAT keepalives; 0 for none"),
     daemon("keep_alive_dpd_margin", Time, "0s", Seconds, NoMeaning("not built"), "lateness of a keepalive from which a liveness check is sent instead"),
     daemon("reuse_ikesa", Bool, "yes", Unit::None, Effective, "whether CHILD SAs are created under an IKE SA that exists"),
-    daemon("make_before_break", Bool, "yes", Unit::None, NoMeaning("reauthentication is not built"), "whether the new IKE SA is up before the old one is closed when reauthenticating"),
+    daemon("make_before_break", Bool, "yes", Unit::None, Effective, "whether the new IKE SA is up before the old one is closed when reauthenticating"),
     daemon("delete_rekeyed", Bool, "no", Unit::None, IKEV1, "whether rekeyed CHILD SAs are deleted at once"),
     daemon("delete_rekeyed_delay", Time, "5", Seconds, Effective, "time for which the inbound side of a rekeyed CHILD SA is kept"),
     daemon("close_ike_on_child_failure", Bool, "no", Unit::None, Effective, "whether the IKE SA is closed if its first CHILD SA fails"),

@@ -1,10 +1,12 @@
 //! What follows from an IKE_SA's events: the index, the bus, uniqueness.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use charon_types::alert::Alert;
 use charon_types::connection::Unique;
 use charon_types::event::{Change, Event};
+use charon_types::id::Role;
 use charon_types::snapshot::IkeSaSnapshot;
 use ikev2_proto::ike_sa::Force;
 use ikev2_proto::output::{CloseReason, IkeEvent, InitialContact};
@@ -12,6 +14,7 @@ use tracing::info;
 
 use crate::alerts;
 use crate::peers::Peer;
+use crate::reauth::{self, Anew};
 use crate::restart;
 use crate::shard::{Ask, Entry, Input, Order};
 use crate::shared::Shared;
@@ -24,10 +27,10 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             let unique = connection.ike.unique;
             let replaces = match initial_contact {
                 InitialContact::Received => unique != Unique::Never,
-                InitialContact::Absent => unique == Unique::Replace,
+                InitialContact::Absent => unique == Unique::Replace && sa.role == Role::Responder,
             };
             if replaces {
-                replace_others(shared, &sa);
+                replace_others(shared, &sa, initial_contact);
             }
             shared.peers.insert(Peer {
                 unique_id: sa.unique_id,
@@ -37,6 +40,9 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
                 path: sa.path,
             });
             shared.bus.publish(&Event::IkeUpDown(Change::Up, sa));
+        }
+        IkeEvent::Reauthenticate { old, connection, children, path, order } => {
+            reauth::begin(shared, Anew { old, connection, children, path, sequence: order });
         }
         IkeEvent::Rekeyed { old, new } => shared.bus.publish(&Event::IkeRekeyed(old, new)),
         IkeEvent::ChildInstalled { sa, child } => {
@@ -63,9 +69,18 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
 }
 
 /// Deletes older IKE_SAs between the same identities.
-fn replace_others(shared: &Arc<Shared>, sa: &Arc<IkeSaSnapshot>) {
+fn replace_others(shared: &Arc<Shared>, sa: &Arc<IkeSaSnapshot>, contact: InitialContact) {
     for peer in shared.peers.between(&sa.local_id, &sa.remote_id) {
         if peer.unique_id == sa.unique_id {
+            continue;
+        }
+        if contact == InitialContact::Absent && peer.path.remote.ip() == sa.path.remote.ip() {
+            info!(
+                target: "IKE",
+                "schedule delete of duplicate IKE_SA for peer '{}' due to uniqueness policy and suspected reauthentication",
+                sa.remote_id
+            );
+            destroy_later(shared, peer);
             continue;
         }
         info!(target: "IKE", "destroying duplicate IKE_SA for peer '{}', uniqueness policy", sa.remote_id);
@@ -78,3 +93,19 @@ fn replace_others(shared: &Arc<Shared>, sa: &Arc<IkeSaSnapshot>) {
         shared.post(peer.spi, input);
     }
 }
+
+/// Deletes an IKE_SA that its initiator seems to establish anew, unless that does it itself within [`REAUTHENTICATION`]. The task
+/// sleeps and sends one command: to abandon it is safe.
+fn destroy_later(shared: &Arc<Shared>, peer: Peer) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(REAUTHENTICATION).await;
+        if shared.peers.by_id(peer.unique_id).is_some() {
+            let (ask, order) = (Ask::TerminateIke(Force::Polite), Order::default());
+            shared.send(peer.spi, Input::Command { spi: peer.spi, ask, order }).await;
+        }
+    });
+}
+
+/// As long an older IKE_SA from the same address stays.
+const REAUTHENTICATION: Duration = Duration::from_secs(10);

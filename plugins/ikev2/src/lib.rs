@@ -17,6 +17,7 @@ mod jobs;
 mod kernel_queue;
 mod names;
 mod peers;
+mod reauth;
 mod restart;
 mod roam;
 mod route;

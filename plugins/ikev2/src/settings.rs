@@ -153,6 +153,7 @@ fn ike_settings(daemon: &Configured<'_>, ports: (u16, u16)) -> Result<Settings, 
         chain_constraints_bind: toggle("signature_authentication_constraints")?,
         rsa_pss: toggle("rsa_pss")?,
         close_ike_on_child_failure: toggle("close_ike_on_child_failure")?,
+        make_before_break: toggle("make_before_break")?,
         reuse_ikesa: toggle("reuse_ikesa")?,
         delete_rekeyed_delay: daemon.time("delete_rekeyed_delay")?,
     })

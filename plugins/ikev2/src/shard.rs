@@ -317,8 +317,7 @@ impl Shard {
             Ask::InitiateChild(child, Some(packet)) => Command::AcquireChild { child, packet, token },
             Ask::RekeyChild(child) => Command::RekeyChild { child, token },
             Ask::RekeyIke => Command::RekeyIke { token },
-            // Not built: the IKE_SA gets fresh keys.
-            Ask::Reauthenticate => Command::RekeyIke { token },
+            Ask::Reauthenticate => Command::Reauthenticate { token },
             Ask::TerminateChild(child) => Command::TerminateChild { child, token },
             Ask::TerminateIke(force) => Command::TerminateIke { force, token },
         };

@@ -15,7 +15,7 @@ use crate::exchange::rekey_ike;
 use crate::failure::{Failure, Misbehaviour, Refusal, notify_for};
 use crate::ike_sa::{Command, Force, IkeSa};
 use crate::job::JobResult;
-use crate::output::{CloseReason, CommandSuccess, IkeEvent, JobId, OpId, Output};
+use crate::output::{CloseReason, CommandSuccess, IkeEvent, JobId, OpId, Order, Output};
 use crate::sa::Cx;
 use crate::state::State;
 use crate::task::Task;
@@ -68,6 +68,7 @@ impl IkeSa {
             CloseReason::Command
             | CloseReason::Peer
             | CloseReason::Rekeyed
+            | CloseReason::Reauthentication
             | CloseReason::Expired
             | CloseReason::Inactive
             | CloseReason::HalfOpen => Refusal::Closing.into(),
@@ -87,6 +88,9 @@ impl IkeSa {
         }
         for token in waiting {
             self.sa.done(Some(token), Err(failure.clone()));
+        }
+        if *reason == CloseReason::Reauthentication {
+            self.sa.establish_anew(Order::BreakBeforeMake);
         }
         let children: Vec<_> = self.sa.children.iter().map(|child| child.unique_id).collect();
         for unique_id in children {
@@ -229,6 +233,7 @@ impl IkeSa {
             let (Command::InitiateChild { token, .. }
             | Command::AcquireChild { token, .. }
             | Command::RekeyIke { token }
+            | Command::Reauthenticate { token }
             | Command::RekeyChild { token, .. }
             | Command::TerminateChild { token, .. }
             | Command::TerminateIke { token, .. }) = command;
@@ -243,6 +248,7 @@ impl IkeSa {
                 let wish = ChildWish { config: child, packet: Some(packet) };
                 self.sa.queue_task(Task::CreateChild(wish, token));
             }
+            Command::Reauthenticate { token } => self.reauthenticate(cx, token),
             Command::RekeyIke { token } => self.sa.queue_task(Task::RekeyIke(token)),
             Command::RekeyChild { child, token } => self.sa.queue_task(Task::RekeyChild(child, token)),
             Command::TerminateChild { child, token } => {
@@ -313,7 +319,7 @@ impl IkeSa {
             Timer::Children => self.sa.check_children(cx),
             Timer::Linger => self.sa.end_lingering(cx, cx.now.mono),
             Timer::Rekey => self.sa.rekey_ike_soon(),
-            Timer::Reauth => {}
+            Timer::Reauth => self.reauthenticate(cx, None),
             Timer::Lifetime if self.sa.succeeded => self.close(cx, &CloseReason::Rekeyed),
             Timer::Lifetime => self.sa.expire(),
         }

@@ -276,6 +276,8 @@ pub struct Settings {
     pub rsa_pss: Toggle,
     /// Close the IKE_SA if its first child fails.
     pub close_ike_on_child_failure: Toggle,
+    /// When reauthenticating, the new IKE_SA is up before the old one is closed.
+    pub make_before_break: Toggle,
     /// Announce and take childless initiation, further children and the rest under an existing IKE_SA.
     pub reuse_ikesa: Toggle,
 }
@@ -300,6 +302,7 @@ impl Default for Settings {
             chain_constraints_bind: Toggle::Enabled,
             rsa_pss: Toggle::Disabled,
             close_ike_on_child_failure: Toggle::Disabled,
+            make_before_break: Toggle::Enabled,
             reuse_ikesa: Toggle::Enabled,
         }
     }

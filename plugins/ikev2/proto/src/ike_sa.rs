@@ -91,6 +91,11 @@ pub enum Command {
         /// Who is told the outcome.
         token: Option<CommandToken>,
     },
+    /// Establish the IKE_SA anew, with its children.
+    Reauthenticate {
+        /// Who is told that it has begun, or that the old IKE_SA is closed.
+        token: Option<CommandToken>,
+    },
     /// Replace a child by one with fresh keys.
     RekeyChild {
         /// Which.

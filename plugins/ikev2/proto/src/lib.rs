@@ -20,6 +20,7 @@ pub mod keymat;
 pub mod natd;
 pub mod output;
 mod proposal;
+mod reauth;
 mod receive;
 mod retransmit;
 mod sa;

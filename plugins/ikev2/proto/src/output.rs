@@ -118,6 +118,20 @@ pub enum IkeEvent {
         /// Whether the peer says that it has no other IKE_SA with us.
         initial_contact: InitialContact,
     },
+    /// The IKE_SA is to be established anew. With [`Order::MakeBeforeBreak`] the shell terminates the old one once the new one
+    /// has the children; with [`Order::BreakBeforeMake`] it is closed already.
+    Reauthenticate {
+        /// The old IKE_SA.
+        old: UniqueId,
+        /// Its connection.
+        connection: Arc<Connection>,
+        /// What it carries.
+        children: Vec<Arc<ChildConfig>>,
+        /// Where it talks.
+        path: Path,
+        /// What comes first.
+        order: Order,
+    },
     /// The IKE_SA was replaced by another, which has its children now.
     Rekeyed {
         /// The old IKE_SA, without children.
@@ -190,6 +204,15 @@ pub enum CommandSuccess {
     Terminated,
 }
 
+/// What comes first when an IKE_SA is established anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The new IKE_SA.
+    MakeBeforeBreak,
+    /// The end of the old one.
+    BreakBeforeMake,
+}
+
 /// What an IKE_SA is to the one that it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -220,6 +243,8 @@ pub enum CloseReason {
     PeerDead,
     /// It was replaced.
     Rekeyed,
+    /// It is established anew.
+    Reauthentication,
     /// Its lifetime is over.
     Expired,
     /// No traffic for as long as `inactivity` says.

@@ -110,6 +110,8 @@ pub(crate) struct Sa {
     pub(crate) crossing: Option<Box<Crossing>>,
     /// Another IKE_SA has replaced it, or it was redundant from its birth.
     pub(crate) succeeded: bool,
+    /// It is established anew already.
+    pub(crate) reauthenticating: bool,
 }
 
 /// What the peer said it can do or wants.
@@ -214,6 +216,7 @@ impl Sa {
             schedule: Schedule::default(),
             crossing: None,
             succeeded: false,
+            reauthenticating: false,
             collision: None,
             lingering: Vec::new(),
             handshake_token: None,

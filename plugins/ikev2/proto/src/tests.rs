@@ -6,6 +6,7 @@ mod handshake;
 mod malformed;
 mod overtaking;
 mod pair;
+mod reauth;
 mod rekey_child;
 mod rekey_ike;
 mod retransmission;

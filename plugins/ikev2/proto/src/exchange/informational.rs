@@ -25,6 +25,7 @@ pub(crate) fn handle_request(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Info
         tracing::info!(target: "IKE", "received AUTHENTICATION_FAILED notify error");
         return Informed::Close(CloseReason::Failed(Failure::Rejected(NotifyType::AUTHENTICATION_FAILED.0)));
     }
+    sa.note_auth_lifetime(cx, request);
     let mut deleted = Vec::new();
     for delete in request.deletes() {
         match delete.protocol {

@@ -60,8 +60,7 @@ fn prf_in_use_first(proposals: &mut [Proposal], in_use: PrfId) {
 
 /// Whether nothing about children is under way on which both sides might differ, were they handed over now (RFC 7296 §2.25.1).
 pub(crate) fn children_are_quiet(sa: &Sa) -> bool {
-    let quiet = |state| state == ChildSaState::Installed;
-    sa.children.iter().all(|child| quiet(child.state)) && sa.collision.is_none()
+    sa.children.iter().all(|child| child.state == ChildSaState::Installed)
 }
 
 /// The peer's request is accepted while ours is out.

@@ -17,7 +17,9 @@ use crate::cookie::CookieJar;
 use crate::env::Now;
 use crate::failure::Failure;
 use crate::ike_sa::{Command, IkeSa, Initiate, Respond};
-use crate::output::{AddressOp, CloseReason, CommandSuccess, CommandToken, IkeEvent, InitialContact, Output};
+use crate::output::{
+    AddressOp, CloseReason, CommandSuccess, CommandToken, IkeEvent, InitialContact, Order, Output,
+};
 use crate::wire::{ExchangeType, Header, MessageKind};
 
 /// Which host.
@@ -102,6 +104,7 @@ impl Interface {
 pub(super) enum Seen {
     Established,
     Rekeyed(UniqueId, UniqueId),
+    Reauthenticate(Order, usize),
     ChildInstalled,
     ChildRekeyed(UniqueId, UniqueId),
     ChildRemoved(CloseReason),
@@ -430,6 +433,7 @@ impl Pair {
 fn seen(event: IkeEvent) -> Seen {
     match event {
         IkeEvent::Established { .. } => Seen::Established,
+        IkeEvent::Reauthenticate { order, children, .. } => Seen::Reauthenticate(order, children.len()),
         IkeEvent::Rekeyed { old, new } => Seen::Rekeyed(old.unique_id, new.unique_id),
         IkeEvent::ChildInstalled { .. } => Seen::ChildInstalled,
         IkeEvent::ChildRekeyed { old, new, .. } => Seen::ChildRekeyed(old.unique_id, new.unique_id),

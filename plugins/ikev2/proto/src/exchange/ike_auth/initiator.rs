@@ -279,6 +279,7 @@ impl Plan {
     ) -> Result<State, Failure> {
         let connection = connection(sa)?;
         establish(sa, cx, proof, InitialContact::Absent);
+        sa.note_auth_lifetime(cx, answer);
         let token = sa.handshake_token.take();
         let Self { handshake, child, .. } = self;
         let Some((offer, Some(spi))) = child else {

@@ -279,6 +279,7 @@ impl Plan {
         payloads.extend(self.config);
         payloads.extend(child);
         establish(sa, cx, self.proof, initial_contact);
+        payloads.extend(sa.auth_lifetime(cx));
         sa.send_response(cx, payloads)?;
         Ok(State::established(None))
     }

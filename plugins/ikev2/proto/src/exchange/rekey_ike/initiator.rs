@@ -19,6 +19,7 @@ use crate::output::{CommandSuccess, CommandToken, JobId};
 use crate::proposal::{ke_methods, usable_for_ike};
 use crate::sa::{Cx, Sa};
 use crate::successor::Unborn;
+use crate::timer::Timer;
 use crate::wire::{ExchangeType, Ke, Message, NotifyType, Payload, PayloadType};
 
 /// What it waits for.
@@ -109,6 +110,12 @@ impl RekeyIke {
         }
         if let Some(error) = answer.first_error() {
             tracing::info!(target: "IKE", "received {error} notify error");
+            if error == NotifyType::NO_ADDITIONAL_SAS && sa.crossing.is_none() {
+                tracing::info!(target: "IKE", "peer seems to not support IKE rekeying, starting reauthentication");
+                sa.timers.set(Timer::Reauth, cx.now.mono);
+                sa.done(plan.token, Err(Failure::Rejected(error.0)));
+                return None;
+            }
             return plan.fail(sa, cx, Failure::Rejected(error.0));
         }
         match plan.examine(answer) {

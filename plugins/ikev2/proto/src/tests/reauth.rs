@@ -1,0 +1,106 @@
+//! When an IKE_SA is established anew, and what with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charon_types::connection::{Connection, Toggle};
+use charon_types::lifetime::IkeLifetime;
+use charon_types::snapshot::IkeSaState;
+
+use super::handshake::{SOON, assert_nothing_left, psk_pair};
+use super::pair::{Host, Pair, Seen, Side};
+use crate::ike_sa::Command;
+use crate::output::{CloseReason, CommandSuccess, CommandToken, Order};
+
+fn reauthenticate(token: u64) -> Command {
+    Command::Reauthenticate { token: Some(CommandToken(token)) }
+}
+
+fn change(host: &mut Host, change: impl FnOnce(&mut Connection)) {
+    let mut connection = (*host.world.connections[0]).clone();
+    change(&mut connection);
+    host.world.connections[0] = Arc::new(connection);
+}
+
+fn reauth_after(seconds: u64, over: u64) -> IkeLifetime {
+    IkeLifetime {
+        rekey_time: Duration::ZERO,
+        reauth_time: Duration::from_secs(seconds),
+        over_time: Duration::from_secs(over),
+        rand_time: Duration::ZERO,
+    }
+}
+
+fn established(pair: &mut Pair) {
+    pair.initiate();
+    pair.run(SOON);
+    pair.a.events.clear();
+    pair.b.events.clear();
+}
+
+#[test]
+fn make_before_break_leaves_the_old_ike_sa_to_the_shell_and_asks_once() {
+    let mut pair = psk_pair();
+    established(&mut pair);
+    pair.command(Side::A, reauthenticate(2));
+    pair.command(Side::A, reauthenticate(3));
+    pair.run(SOON);
+    let done = |token| Seen::Done(token, Ok(CommandSuccess::IkeRekeyed));
+    assert_eq!(pair.a.events, [Seen::Reauthenticate(Order::MakeBeforeBreak, 1), done(2), done(3)]);
+    assert_eq!(pair.snapshot(Side::A).state, IkeSaState::Established);
+}
+
+#[test]
+fn break_before_make_deletes_first_and_remembers_the_children() {
+    let mut pair = psk_pair();
+    pair.a.world.settings.make_before_break = Toggle::Disabled;
+    established(&mut pair);
+    pair.command(Side::A, reauthenticate(2));
+    pair.run(SOON);
+    assert_eq!(
+        pair.a.events,
+        [
+            Seen::Reauthenticate(Order::BreakBeforeMake, 1),
+            Seen::ChildRemoved(CloseReason::Reauthentication),
+            Seen::Closed(CloseReason::Reauthentication, IkeSaState::Deleting),
+            Seen::Done(2, Ok(CommandSuccess::Terminated)),
+        ]
+    );
+    assert_nothing_left(&pair);
+}
+
+#[test]
+fn the_time_of_reauthentication_survives_rekeying() {
+    let mut pair = psk_pair();
+    change(&mut pair.a, |connection| connection.ike.lifetime = reauth_after(1000, 100));
+    established(&mut pair);
+    pair.run(Duration::from_secs(600));
+    pair.command(Side::B, Command::RekeyIke { token: None });
+    pair.run(SOON);
+    let left = pair.snapshot(Side::A).reauth_in.unwrap();
+    assert!((390..400).contains(&left), "{left}");
+    pair.run(Duration::from_secs(400));
+    assert_eq!(pair.a.events.last(), Some(&Seen::Reauthenticate(Order::MakeBeforeBreak, 1)));
+}
+
+#[test]
+fn a_responder_says_when_it_wants_authentication_again() {
+    let mut pair = psk_pair();
+    change(&mut pair.a, |connection| connection.ike.lifetime = reauth_after(1000, 20));
+    change(&mut pair.b, |connection| connection.ike.lifetime = reauth_after(120, 20));
+    established(&mut pair);
+    let left = pair.snapshot(Side::A).reauth_in.unwrap();
+    assert!((96..=100).contains(&left), "before the responder's 120 seconds by over_time: {left}");
+    pair.run(Duration::from_secs(101));
+    assert_eq!(pair.a.events, [Seen::Reauthenticate(Order::MakeBeforeBreak, 1)]);
+}
+
+#[test]
+fn a_responder_s_later_time_delays_nothing() {
+    let mut pair = psk_pair();
+    change(&mut pair.a, |connection| connection.ike.lifetime = reauth_after(100, 20));
+    change(&mut pair.b, |connection| connection.ike.lifetime = reauth_after(1000, 20));
+    established(&mut pair);
+    let left = pair.snapshot(Side::A).reauth_in.unwrap();
+    assert!((96..=100).contains(&left), "{left}");
+}
