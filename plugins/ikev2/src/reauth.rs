@@ -37,14 +37,12 @@ async fn establish(shared: &Arc<Shared>, anew: Anew) {
     let child = children.next();
     let (done, outcome) = oneshot::channel();
     let order = Order { done: Some(done), tap: None };
-    let initiate =
-        Input::Initiate { connection: Arc::clone(&connection), child, packet: None, path, order };
+    let initiate = Input::Initiate { connection: Arc::clone(&connection), child, packet: None, path, order };
     shared.send_any(initiate).await;
     let outcome = outcome.await.unwrap_or(Err(EngineError::ShuttingDown));
     let peers = shared.peers.of_connection(&connection.name);
-    let established = |peer: &&Peer| {
-        peer.identities.is_some() && peer.unique_id != old && !known.contains(&peer.unique_id)
-    };
+    let established =
+        |peer: &&Peer| peer.identities.is_some() && peer.unique_id != old && !known.contains(&peer.unique_id);
     let Some(new) = peers.iter().find(established) else {
         info!(target: "IKE", "reauthentication of '{}' failed: {outcome:?}", connection.name);
         return;

@@ -27,6 +27,12 @@ impl IkeSa {
         if sa.reauthenticating {
             return sa.done(token, Ok(CommandSuccess::IkeRekeyed));
         }
+        if sa.origin == Role::Responder && !sa.assignment.leases.is_empty() {
+            // The peer alone can ask for its addresses again.
+            tracing::info!(target: "IKE", "initiator did not reauthenticate as requested");
+            tracing::info!(target: "IKE", "IKE_SA {}[{}] will end at its limit", sa.name(), sa.unique_id);
+            return sa.done(token, Err(Refusal::Temporary.into()));
+        }
         sa.reauthenticating = true;
         match sa.origin {
             Role::Initiator => {
@@ -67,7 +73,8 @@ impl Sa {
     /// The peer tells how long its authentication of us is good: we begin anew early enough, never later than planned.
     pub(crate) fn note_auth_lifetime(&mut self, cx: Cx<'_>, message: &Message) {
         let Some(notify) = message.notify(NotifyType::AUTH_LIFETIME) else { return };
-        let (Ok(octets), Some(connection)) = (<[u8; 4]>::try_from(&*notify.data), self.connection.clone()) else {
+        let (Ok(octets), Some(connection)) = (<[u8; 4]>::try_from(&*notify.data), self.connection.clone())
+        else {
             return;
         };
         let lifetime = Duration::from_secs(u32::from_be_bytes(octets).into());
