@@ -46,6 +46,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("plugins.vici.readonly_socket", Text, "", Unit::None, Effective, "the same, of sockets that accept only version, stats, list-*, get-* and events"),
     daemon("plugins.vrrp.state_file", Text, "/var/run/charond.vrrp", Unit::None, Effective, "where settings of the kernel that virtual routers changed are noted, for restoring them after a crash; empty for nowhere"),
     daemon("plugins.vrrp.realtime_priority", Int { min: 0, max: 99 }, "0", Unit::None, Effective, "real-time priority of the thread of virtual routers; 0 for none"),
+    daemon("plugins.vrrp.rvrrpd_conf", Text, "", Unit::None, Effective, "rVRRPd's configuration file, TOML, or JSON if its name ends so; its virtual routers are loaded at start and its REST API is served"),
+    daemon("plugins.http-api.session_lifetime", Time, "1h", Seconds, Effective, "how long a session of that REST API lasts"),
     swanctl("plugins.vici.socket", Text, "", Unit::None, Effective, "like socket, which wins"),
     swanctl("socket", Text, "unix:///var/run/charon.vici", Unit::None, Effective, "the control socket to connect to"),
     swanctl("load", Text, "", Unit::None, NoMeaning("everything is built in"), "plugins of the command"),
