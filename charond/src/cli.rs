@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use charon_core::log::Levels;
 use charon_types::event::LogGroup;
 use charon_vici::Address;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::DEFAULT_SETTINGS;
 
 /// IKEv2 daemon, configured by swanctl over VICI.
 #[derive(Debug, Parser)]
-#[command(name = "charond", version, about)]
+#[command(name = "charond", version, about, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) tool: Option<Tool>,
     /// Settings file instead of $STRONGSWAN_CONF or /etc/strongswan.conf
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -27,6 +29,29 @@ pub(crate) struct Arguments {
     pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) levels: LevelOptions,
+}
+
+/// What is done instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tool {
+    /// Make or check an entry of `users` in rVRRPd's configuration file
+    RvrrpdPw(RvrrpdPw),
+}
+
+/// An entry to make or to check.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RvrrpdPw {
+    /// Name of the user, 1 to 64 letters and digits
+    #[arg(required_unless_present = "check")]
+    pub(crate) user: Option<String>,
+    /// Password; by default the first line of standard input, which no other user of the host can see
+    pub(crate) password: Option<String>,
+    /// How the password is kept: sha256 or scrypt
+    #[arg(default_value = "sha256")]
+    pub(crate) algorithm: String,
+    /// Check the password of this entry instead; exit status 0 if it is right
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) check: Option<String>,
 }
 
 /// Log levels of standard error as given; they win over the settings.

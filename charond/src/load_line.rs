@@ -136,6 +136,7 @@ mod tests {
                 "updown",
                 "ikev2",
                 "vrrp",
+                "http-api",
                 "vici"
             ]
         );
@@ -157,7 +158,8 @@ mod tests {
                 "crypto-ring",
                 "kernel-libipsec",
                 "ikev2",
-                "vrrp"
+                "vrrp",
+                "http-api"
             ]
         );
         assert_eq!(selection.unknown, ["frobnicate"]);
@@ -166,7 +168,7 @@ mod tests {
     #[test]
     fn named_providers_are_ordered_as_named_and_others_stay_out() {
         let selection = selection("charond {\n load = crypto-ring! kernel-null vici\n}");
-        assert_eq!(names(&selection), ["crypto-ring", "kernel-null", "vici", "ikev2", "vrrp"]);
+        assert_eq!(names(&selection), ["crypto-ring", "kernel-null", "vici", "ikev2", "vrrp", "http-api"]);
         assert_eq!(selection.plugins[0].1, Necessity::Critical);
         assert!(selection.orders_crypto);
     }

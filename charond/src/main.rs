@@ -9,6 +9,7 @@ mod manual;
 mod plan;
 mod plugins;
 mod reload;
+mod rvrrpd_pw;
 mod scripts;
 mod stored;
 
@@ -37,6 +38,9 @@ use reload::Reloader;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(cli::Tool::RvrrpdPw(asked)) = &arguments.tool {
+        return rvrrpd_pw::run(asked);
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

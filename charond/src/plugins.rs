@@ -46,6 +46,7 @@ pub(crate) const TABLE: &[Own] = &[
     Own { name: "updown", kind: Kind::Follower, make: |_| Box::new(charon_updown::Updown) },
     Own { name: "ikev2", kind: Kind::Ike, make: |_| Box::new(charon_ikev2::Ikev2) },
     Own { name: "vrrp", kind: Kind::Ike, make: |_| Box::new(charon_vrrp::Vrrp) },
+    Own { name: "http-api", kind: Kind::Ike, make: |_| Box::new(charon_http_api::HttpApi) },
     Own { name: "vici", kind: Kind::Control, make: |socket| Box::new(vici_plugin(socket)) },
 ];
 

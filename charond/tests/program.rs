@@ -176,3 +176,33 @@ fn settings_read_anew_are_taken_as_a_whole_or_not_at_all() {
     daemon.signal("-HUP");
     daemon.waits_for("settings are reloaded");
 }
+
+/// Runs `charond rvrrpd-pw`; exit status and output.
+fn password_tool(words: &[&str], input: &str) -> (bool, String, String) {
+    use std::io::Write;
+
+    let mut tool = Command::new(DAEMON);
+    tool.arg("rvrrpd-pw").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut tool = tool.spawn().unwrap();
+    tool.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = tool.wait_with_output().unwrap();
+    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn entries_of_rvrrpd_users_are_made_and_checked() {
+    for (words, input) in
+        [(&["admin", "banana"][..], ""), (&["admin", "banana", "scrypt"], ""), (&["admin"], "banana\n")]
+    {
+        let (made, entry, _) = password_tool(words, input);
+        let entry = entry.trim_end();
+        assert!(made && entry.contains("}}admin:0:"), "{entry}");
+        assert!(password_tool(&["--check", entry, "banana"], "").0);
+        assert!(password_tool(&["--check", entry], "banana\n").0);
+        let (right, _, says) = password_tool(&["--check", entry, "apple"], "");
+        assert!(!right && says == "Error: wrong password for user admin\n", "{says}");
+    }
+    let (_, _, says) = password_tool(&["admin", "banana", "md5"], "");
+    assert_eq!(says, "Error: unknown hashing algorithm md5\n");
+}
