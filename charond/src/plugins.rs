@@ -37,6 +37,11 @@ pub(crate) const TABLE: &[Own] = &[
         make: |_| Box::new(charon_kernel_netlink::KernelNetlinkPlugin),
     },
     Own {
+        name: "kernel-pfkey",
+        kind: Kind::Kernel,
+        make: |_| Box::new(charon_kernel_pfkey::KernelPfkeyPlugin),
+    },
+    Own {
         name: "kernel-libipsec",
         kind: Kind::Kernel,
         make: |_| Box::new(charon_kernel_libipsec::KernelLibipsecPlugin),

@@ -310,6 +310,8 @@ pub struct ChildConfig {
     pub mark_in: Mark,
     /// See `mark_in`.
     pub mark_out: Mark,
+    /// Whether the inbound SA has `mark_in`, too, so that only packets with it are opened.
+    pub mark_in_sa: Toggle,
     /// XFRM interface ids.
     pub if_id_in: IfId,
     /// See `if_id_in`.

@@ -215,6 +215,11 @@ impl State {
         if !capabilities.protocols.contains(&sa.protocol) {
             return Err(KernelError::Unsupported("that protocol"));
         }
+        if let Some((id, _)) = &sa.encryption
+            && capabilities.encryption.iter().all(|(known, _)| known != id)
+        {
+            return Err(KernelError::UnsupportedEncryption(*id));
+        }
         if self.sas.contains_key(&key) {
             self.violations.push(Violation::SaExists(key));
             return Err(KernelError::Exists);

@@ -8,4 +8,4 @@ mod selector;
 pub use policies::{Change, PolicyTable};
 pub use reqid::{PolicyKey, Reqids};
 pub use routes::{RouteDone, RouteSettings, TunnelRoutes};
-pub use selector::{KernelSelector, PortMask, priority};
+pub use selector::{KernelSelector, PortMask};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use charon_types::id::{IfId, Mark};
 use charon_types::kernel_op::{KernelError, Policy, PolicyDirection};
 
-use super::selector::{KernelSelector, priority};
+use super::selector::KernelSelector;
 
 /// What makes two policies the same for a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,11 +92,11 @@ impl PolicyTable {
 }
 
 fn active(owners: &[Policy]) -> Option<&Policy> {
-    owners.iter().rev().min_by_key(|owner| priority(owner))
+    owners.iter().rev().min_by_key(|owner| owner.effective_priority())
 }
 
 fn differ(one: &Policy, other: &Policy) -> bool {
-    one.action != other.action || priority(one) != priority(other)
+    one.action != other.action || one.effective_priority() != other.effective_priority()
 }
 
 #[cfg(test)]

@@ -148,9 +148,10 @@ impl Wanted {
         let PolicyAction::Protect { source: local, destination: peer, mode, .. } = policy.action else {
             return None;
         };
-        // The routes of XFRM interfaces are their owner's.
+        // The routes of XFRM interfaces are their owner's. A route cannot be for a protocol alone.
         let ours = policy.direction == PolicyDirection::Out && mode != Mode::Transport && policy.if_id.0 == 0;
-        ours.then(|| Self {
+        let all = |selector: &TrafficSelector| selector.protocol == 0 && selector.is_any_port();
+        (ours && all(&policy.source) && all(&policy.destination)).then(|| Self {
             destination: policy.destination.covering_subnet(),
             within: policy.source,
             local,
@@ -301,7 +302,10 @@ async fn route(
     Ok(Some(Route {
         destination: wanted.destination,
         interface: hop.interface,
-        gateway: hop.gateway,
+        // A peer on the link is the gateway itself: who is behind it does not answer there.
+        gateway: hop
+            .gateway
+            .or_else(|| (wanted.peer.is_ipv4() == wanted.destination.0.is_ipv4()).then_some(wanted.peer)),
         source: if any { None } else { source },
         table,
     }))

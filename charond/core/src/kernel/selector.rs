@@ -1,8 +1,7 @@
-//! Selectors as kernels know them, subnets and port masks, and the priority that follows from them.
+//! Selectors as kernels know them: subnets and port masks.
 
 use std::net::IpAddr;
 
-use charon_types::kernel_op::{Policy, PolicyClass};
 use charon_types::selector::{PROTOCOL_ICMP, PROTOCOL_ICMPV6, TrafficSelector};
 
 /// A port and the bits of it that count.
@@ -91,72 +90,12 @@ fn icmp(selector: &TrafficSelector) -> (PortMask, PortMask) {
     (PortMask::exactly(type_first.into()), code)
 }
 
-/// Policies of a class start here; the lower the number, the sooner a policy counts.
-const BASE: u32 = 200_000;
-
-/// The priority of a policy: its own if it has one, else by class, and within a class the closer the sooner. The numbers are
-/// strongSwan's, so that both rank alike beside policies of others.
-#[must_use]
-pub fn priority(policy: &Policy) -> u32 {
-    if policy.priority != 0 {
-        return policy.priority;
-    }
-    let selector = KernelSelector::between(&policy.source, &policy.destination);
-    let base = match policy.class {
-        PolicyClass::Shunt => BASE,
-        PolicyClass::Regular | PolicyClass::Trap => 2 * BASE,
-        PolicyClass::Fallback => 3 * BASE,
-    };
-    let prefixes = u32::from(selector.source.1) + u32::from(selector.destination.1);
-    let ports = selector.source_port.mask.count_ones() + selector.destination_port.mask.count_ones();
-    let closeness = prefixes * 512
-        + u32::from(selector.protocol != 0) * 256
-        + ports * 4
-        + u32::from(policy.interface.is_some()) * 2
-        + u32::from(policy.class != PolicyClass::Trap);
-    base - closeness
-}
-
 #[cfg(test)]
 mod tests {
-    use charon_types::id::{IfId, Mark};
-    use charon_types::kernel_op::{PolicyAction, PolicyDirection};
-    use charon_types::selector::TrafficSelector;
-
     use super::*;
 
     fn net(text: &str, prefix: u8) -> TrafficSelector {
         TrafficSelector::subnet(text.parse().unwrap(), prefix)
-    }
-
-    fn policy(source: TrafficSelector, destination: TrafficSelector, class: PolicyClass) -> Policy {
-        Policy {
-            direction: PolicyDirection::Out,
-            source,
-            destination,
-            action: PolicyAction::Pass,
-            class,
-            priority: 0,
-            mark: Mark::default(),
-            if_id: IfId::default(),
-            interface: None,
-        }
-    }
-
-    /// As `ip xfrm policy` shows them for strongSwan 5.9.8.
-    #[test]
-    fn priorities_are_those_of_strongswan() {
-        let nets = |class| priority(&policy(net("10.1.0.0", 16), net("10.2.0.0", 16), class));
-        assert_eq!(nets(PolicyClass::Regular), 383_615);
-        assert_eq!(nets(PolicyClass::Trap), 383_616);
-        assert_eq!(nets(PolicyClass::Shunt), 183_615);
-        let hosts = policy(net("10.1.0.1", 32), net("10.2.0.1", 32), PolicyClass::Regular);
-        assert_eq!(priority(&hosts), 367_231);
-        let port = net("10.2.0.1", 32).with_ports(6, 22, 22);
-        assert_eq!(priority(&policy(net("10.1.0.1", 32), port, PolicyClass::Regular)), 367_231 - 256 - 64);
-        let named = Policy { interface: Some("eth0".into()), ..hosts };
-        assert_eq!(priority(&named), 367_229);
-        assert_eq!(priority(&Policy { priority: 77, ..named }), 77);
     }
 
     #[test]

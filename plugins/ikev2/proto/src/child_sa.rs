@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use charon_types::Secret;
 use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
-use charon_types::id::{EspSpi, Reqid, UniqueId};
+use charon_types::id::{EspSpi, Mark, Reqid, UniqueId};
 use charon_types::kernel_op::{
     AddSa, Direction, Encap, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyClass,
     PolicyDirection, SaKey, SaLimit, SaLimits, SaOptions, SaUsage,
@@ -281,7 +281,9 @@ impl ChildSa {
             Direction::Inbound => {
                 (source, destination) = (self.path.remote, self.path.local);
                 (spi, source_ts, destination_ts) = (self.spi_in, &self.remote_ts, &self.local_ts);
-                (mark, if_id) = (self.config.mark_in, self.config.if_id_in);
+                let marked = self.config.mark_in_sa.is_enabled();
+                mark = if marked { self.config.mark_in } else { Mark::default() };
+                if_id = self.config.if_id_in;
             }
             Direction::Outbound => {
                 (source, destination) = (self.path.local, self.path.remote);

@@ -107,8 +107,8 @@ impl<T: Transport> Pipeline<T> {
             let len = match self.transport.receive(&mut self.buffer) {
                 Ok(len) => len,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // Answers were dropped; those that came before and after are still good.
-                Err(error) if errno(&error) == ENOBUFS => continue,
+                // Answers were dropped; those that came before and after are still good. It is told once.
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => continue,
                 Err(error) => {
                     warn!(target: "KNL", "the kernel left {} requests without an answer: {error}", waiting.len());
                     break;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use charon_core::kernel::{KernelSelector, priority};
+use charon_core::kernel::KernelSelector;
 use charon_types::kernel_op::{KernelError, Mode, Policy, PolicyAction, PolicyDirection};
 use nix::net::if_::if_nametoindex;
 
@@ -35,7 +35,7 @@ pub(crate) fn add(policy: &Policy, kind: u16, tag: u32) -> Result<Writer, Kernel
     message.zeros(4 * 8 + 32);
     let way = direction(policy.direction);
     let action = if policy.action == PolicyAction::Drop { ACTION_BLOCK } else { ACTION_ALLOW };
-    message.u32(priority(policy)).u32(tag | u32::from(way)).u8(way).u8(action).zeros(2 + 4);
+    message.u32(policy.effective_priority()).u32(tag | u32::from(way)).u8(way).u8(action).zeros(2 + 4);
     if let PolicyAction::Protect { .. } = policy.action {
         template(&mut message, policy);
     }

@@ -84,7 +84,8 @@ pub(crate) fn add(sa: &AddSa, kind: u16, tag: u32, device: Option<u32>) -> Resul
         message.attribute(wire::A_IF_ID, &sa.if_id.0.to_ne_bytes());
     }
     let options = &sa.options;
-    if sa.mode == Mode::Tunnel && matches!(options.dscp, DscpCopy::In | DscpCopy::None) {
+    let sends = sa.direction == Direction::Outbound;
+    if sends && sa.mode == Mode::Tunnel && matches!(options.dscp, DscpCopy::In | DscpCopy::None) {
         message.attribute(wire::A_SA_EXTRA_FLAGS, &EXTRA_DONT_ENCAP_DSCP.to_ne_bytes());
     }
     if options.set_mark.mask != 0 {
@@ -220,7 +221,8 @@ fn flags(sa: &AddSa) -> u8 {
     let mut flags = 0;
     if sa.mode == Mode::Tunnel {
         flags |= FLAG_AF_UNSPEC;
-        if matches!(sa.options.dscp, DscpCopy::In | DscpCopy::Both) {
+        let receives = sa.direction == Direction::Inbound;
+        if receives && matches!(sa.options.dscp, DscpCopy::In | DscpCopy::Both) {
             flags |= FLAG_DECAP_DSCP;
         }
     }

@@ -67,6 +67,7 @@ impl Reader {
                 interface: None,
                 mark_in: Mark::default(),
                 mark_out: Mark::default(),
+                mark_in_sa: Toggle::Disabled,
                 if_id_in: IfId::default(),
                 if_id_out: IfId::default(),
                 replay_window: None,

@@ -4,8 +4,8 @@ use charon_types::connection::ChildConfig;
 use charon_types::id::{IfId, Mark};
 use charon_types::kernel_op::{DscpCopy, HeaderBit, Offload};
 
-use super::ike::word;
-use super::refusal::{Refusal, only, required};
+use super::ike::{toggle, word};
+use super::refusal::{Refusal, required};
 use super::value;
 
 /// Whether that key is one of these.
@@ -34,9 +34,7 @@ pub(super) fn read(child: &mut ChildConfig, key: &str, value: &[u8]) -> Result<(
         "mark_out" => child.mark_out = mark(key, value)?,
         "set_mark_in" => child.set_mark_in = mark(key, value)?,
         "set_mark_out" => child.set_mark_out = mark(key, value)?,
-        "mark_in_sa" => {
-            only(key, value::boolean(value), &false, "marks of inbound SAs are those of policies")?;
-        }
+        "mark_in_sa" => child.mark_in_sa = toggle(key, value)?,
         "if_id_in" => child.if_id_in = interface_id(key, value)?,
         "if_id_out" => child.if_id_out = interface_id(key, value)?,
         "hw_offload" => {

@@ -178,7 +178,6 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
         ("ipcomp", "yes", "no"),
         ("mark_in", "%unique", "0/0xffffffff"),
         ("set_mark_out", "%same", "0/0"),
-        ("mark_in_sa", "yes", "no"),
         ("if_id_out", "%unique", "0"),
         ("label", "x", ""),
         ("label_mode", "selinux", "system"),

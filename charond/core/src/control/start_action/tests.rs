@@ -128,6 +128,7 @@ fn child(name: &str, start: bool) -> Arc<ChildConfig> {
         interface: None,
         mark_in: Mark::default(),
         mark_out: Mark::default(),
+        mark_in_sa: Toggle::Disabled,
         if_id_in: IfId::default(),
         if_id_out: IfId::default(),
         replay_window: None,

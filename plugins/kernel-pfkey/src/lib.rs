@@ -1,0 +1,49 @@
+//! SAs and policies by PF_KEY v2 (RFC 2367) with Linux's extensions for policies and NAT traversal: component `ipsec`.
+//!
+//! What is not message format (owners of policies, priorities, routes) is decided in `charon_core::kernel`, as for XFRM. PF_KEY
+//! has no combined-mode ciphers, no 64-bit sequence numbers, no marks, and HMAC-SHA2-256 with 96 bits only;
+//! `capabilities()` says so, and nothing else is negotiated.
+#![forbid(unsafe_code)]
+
+mod algorithm;
+pub mod event;
+mod ipsec;
+mod policy;
+mod sa;
+mod socket;
+pub mod wire;
+
+use std::sync::Arc;
+
+use charon_conf::ValueError;
+use charon_core::kernel::RouteSettings;
+use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
+use charon_core::service::{KernelIpsec, KernelNet};
+
+pub use ipsec::PfkeyIpsec;
+
+/// The plugin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KernelPfkeyPlugin;
+
+impl Plugin for KernelPfkeyPlugin {
+    fn name(&self) -> &'static str {
+        "kernel-pfkey"
+    }
+
+    fn components(&self) -> Vec<Component> {
+        let ipsec = Component::new("ipsec", |context| {
+            Box::pin(async move {
+                let settings = context.settings().current();
+                let setting = |error: ValueError| LoadError::Settings(error.to_string());
+                let routes = RouteSettings::read(&daemon_settings(&settings)).map_err(setting)?;
+                let net = context.require::<dyn KernelNet>()?;
+                let ipsec = Arc::new(PfkeyIpsec::start(net, routes).await?);
+                context.provide::<dyn KernelIpsec>(Arc::clone(&ipsec) as Arc<dyn KernelIpsec>)?;
+                let unload: Unload = Box::new(move || Box::pin(async move { ipsec.stop().await }));
+                Ok(unload)
+            })
+        });
+        vec![ipsec.provides::<dyn KernelIpsec>().depends::<dyn KernelNet>()]
+    }
+}

@@ -1,0 +1,120 @@
+//! PF_KEY sockets.
+//!
+//! The kernel works on a request while it is written, so that its answer waits in the socket when the write returns. It tells
+//! everybody of everything: what has not our process id and sequence number is no answer to us.
+
+use std::io::{self, Read, Write};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tracing::debug;
+
+use crate::wire::{Message, Writer};
+
+const PF_KEY: i32 = 15;
+const PF_KEY_V2: i32 = 2;
+/// Room for what others do meanwhile, octets.
+const BUFFER_LEN: usize = 1 << 20;
+const DATAGRAM_LEN_MAX: usize = 64 << 10;
+/// Messages read for one answer: more than fit the socket's buffer.
+const READS_MAX: usize = 65_536;
+
+const ENOBUFS: i32 = 105;
+const EINVAL: i32 = 22;
+
+/// What carries messages to the kernel and back.
+pub(crate) trait Transport {
+    /// Writes one message; the answer is there when it returns.
+    fn send(&mut self, message: &[u8]) -> io::Result<()>;
+    /// One message that is there, [`io::ErrorKind::WouldBlock`] if none is.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// A socket that does not block.
+#[derive(Debug)]
+pub(crate) struct KeySocket(Socket);
+
+impl KeySocket {
+    pub(crate) fn open() -> io::Result<Self> {
+        let socket = Socket::new(
+            Domain::from(PF_KEY),
+            Type::RAW.nonblocking().cloexec(),
+            Some(Protocol::from(PF_KEY_V2)),
+        )?;
+        // The system's limit must do where it is lower.
+        drop(socket.set_recv_buffer_size(BUFFER_LEN));
+        Ok(Self(socket))
+    }
+
+    /// For reading by a task. Tokio's datagram socket asks nothing of its descriptor but that datagrams come from it.
+    pub(crate) fn into_async(self) -> io::Result<UdpSocket> {
+        UdpSocket::from_std(self.0.into())
+    }
+}
+
+impl Transport for KeySocket {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        (&self.0).write(message).map(drop)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.0).read(buffer)
+    }
+}
+
+/// A socket with its sequence numbers.
+pub(crate) struct Exchange<T> {
+    transport: T,
+    sequence: u32,
+    pid: u32,
+    buffer: Vec<u8>,
+}
+
+impl<T: Transport> Exchange<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self { transport, sequence: 0, pid: std::process::id(), buffer: vec![0; DATAGRAM_LEN_MAX] }
+    }
+
+    /// The socket alone.
+    pub(crate) fn into_transport(self) -> T {
+        self.transport
+    }
+
+    /// Asks the kernel: the message that it answers with, or errno.
+    pub(crate) fn ask(&mut self, request: Writer) -> Result<Vec<u8>, i32> {
+        self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
+        let request = request.finish(self.sequence, self.pid);
+        let kind = request.get(1).copied();
+        self.transport.send(&request).map_err(|error| errno(&error))?;
+        for _ in 0..READS_MAX {
+            let len = match self.transport.receive(&mut self.buffer) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Some messages were dropped; ours may still be there.
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(ENOBUFS),
+                Err(error) => return Err(errno(&error)),
+            };
+            let datagram = self.buffer.get(..len).unwrap_or_default();
+            let Some(message) = Message::parse(datagram) else {
+                debug!(target: "KNL", "message of {len} octets on the PF_KEY socket dropped");
+                continue;
+            };
+            if message.sequence != self.sequence || message.pid != self.pid || Some(message.kind) != kind {
+                continue;
+            }
+            return match message.errno {
+                0 => Ok(datagram.to_vec()),
+                errno => Err(errno.into()),
+            };
+        }
+        Err(ENOBUFS)
+    }
+}
+
+fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(EINVAL)
+}
+
+#[cfg(test)]
+mod tests;
