@@ -1,6 +1,7 @@
 //! Effects: what a decision of the machine does to the router and puts out.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use crate::advertise::adverts;
 use crate::checksum::ChecksumForm;
@@ -153,10 +154,18 @@ impl VirtualRouter {
         }
     }
 
-    /// Sends an advertisement and sets the timer of the next. One that is sent late does not delay those after it.
+    /// Sends an advertisement and sets the timer of the next.
     pub(crate) fn advertise(&mut self, now: Now) {
         self.send(self.effective_priority(), now);
         self.timers.set(Timer::Advert, now.mono + self.config.advert_interval.duration());
+    }
+
+    /// An advertisement that was due then and is sent late does not delay those after it, unless it missed their time, too.
+    pub(crate) fn keep_pace(&mut self, due: Instant, now: Now) {
+        let next = due + self.config.advert_interval.duration();
+        if next > now.mono && self.timers.at(Timer::Advert).is_some() {
+            self.timers.set(Timer::Advert, next);
+        }
     }
 
     fn send(&mut self, priority: Priority, now: Now) {

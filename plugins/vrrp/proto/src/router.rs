@@ -153,7 +153,7 @@ impl VirtualRouter {
 
     /// Some of the timers may be due.
     pub fn handle_timeout(&mut self, now: Now) {
-        while let Some(timer) = self.timers.take_due(now.mono) {
+        while let Some((timer, due)) = self.timers.take_due(now.mono) {
             match timer {
                 Timer::Down => {
                     let reason = match (self.awaited, &self.active) {
@@ -165,7 +165,10 @@ impl VirtualRouter {
                     };
                     self.on_event(Event::DownTimer, reason, now);
                 }
-                Timer::Advert => self.on_event(Event::AdvertTimer, Reason::Startup, now),
+                Timer::Advert => {
+                    self.on_event(Event::AdvertTimer, Reason::Startup, now);
+                    self.keep_pace(due, now);
+                }
                 Timer::Announce => self.announce(self.config.announce.repeat),
                 Timer::Contention => self.announce(self.config.announce.lower_priority_repeat),
                 Timer::Refresh => {

@@ -78,14 +78,15 @@ impl TimerTable {
         self.0.iter().flatten().min().copied()
     }
 
-    /// Takes the earliest timer that is due.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+    /// Takes the earliest timer that is due, and when it was.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Timer, Instant)> {
         let due = Timer::ALL
             .into_iter()
             .filter(|timer| self.at(*timer).is_some_and(|at| at <= now))
             .min_by_key(|timer| self.at(*timer))?;
+        let at = self.at(due)?;
         self.stop(due);
-        Some(due)
+        Some((due, at))
     }
 }
 

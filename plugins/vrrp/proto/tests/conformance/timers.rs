@@ -136,3 +136,22 @@ fn preemption_delay_does_not_delay_a_silent_start() {
     dut.hear(&Packet::v3(50)).unwrap();
     assert_eq!(dut.takeover_after(), Duration::from_micros(3_609_375));
 }
+
+#[test]
+fn late_wake_ups_do_not_add_up() {
+    let mut dut = Dut::active(config(Version::V3));
+    let first = dut.router.next_timeout().unwrap();
+    for second in 0..60_u32 {
+        let due = dut.router.next_timeout().unwrap();
+        assert_eq!(due - first, SECOND * second);
+        dut.now = dut.now.advance(due - dut.now.mono + Duration::from_millis(6));
+        dut.router.handle_timeout(dut.now);
+    }
+    // Whoever slept through several does not send them all.
+    dut.drain();
+    dut.log.clear();
+    dut.now = dut.now.advance(10 * SECOND);
+    dut.router.handle_timeout(dut.now);
+    dut.drain();
+    assert_eq!((dut.adverts().len(), dut.router.next_timeout().unwrap() - dut.now.mono), (1, SECOND));
+}
