@@ -11,7 +11,7 @@ NEEDED = {
     "unit": ("gcc", "libc6-dev"),
     "sim": ("gcc", "libc6-dev"),
     "fuzz": ("g++", "libc6-dev"),
-    "interop": (*NAMESPACES, *STRONGSWAN),
+    "interop": (*NAMESPACES, *STRONGSWAN, "ruby", "perl", "socat", "dpkg-dev"),
     "scenarios": (*NAMESPACES, *STRONGSWAN),
     "guest": (*NAMESPACES, *STRONGSWAN, "kmod", "user-mode-linux"),
     "demo": NAMESPACES,

@@ -1,8 +1,17 @@
 //! What is counted of the messages of IKE_SAs.
 
 use charon_core::counters::Counter;
+use charon_types::id::Role;
 use ikev2_proto::tally::{Tallied, Way};
 use ikev2_proto::wire::{ExchangeType, MessageKind};
+
+/// The counter of an IKE_SA rekeyed: whoever began it is the initiator of the new one.
+pub(crate) fn of_rekeying(role: Role) -> Counter {
+    match role {
+        Role::Initiator => Counter::IkeRekeyInit,
+        Role::Responder => Counter::IkeRekeyResp,
+    }
+}
 
 /// The counter of what an IKE_SA has noted.
 pub(crate) fn counter_of(tallied: Tallied) -> Option<Counter> {

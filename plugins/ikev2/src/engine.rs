@@ -23,7 +23,7 @@ use crate::shared::Shared;
 /// Snapshots in one chunk of a listing.
 const CHUNK: usize = 256;
 /// Chunks that a listing may be ahead of its reader.
-const CHUNKS_AHEAD: usize = 2;
+const CHUNKS_AHEAD: usize = 1;
 
 /// The engine.
 pub(crate) struct Engine {
@@ -209,14 +209,16 @@ async fn list(shared: Arc<Shared>, filter: SaFilter, chunks: mpsc::Sender<Vec<Ik
         shared.send_to(shard, Input::Spis { reply }).await;
         let Ok(spis) = spis.await else { continue };
         for chunk in spis.chunks(CHUNK) {
+            // Not made before somebody takes it: who reads slowly must not have many of them kept.
+            let Ok(place) = chunks.reserve().await else { return };
             let mut snapshots = snapshots(&shared, shard, chunk.to_vec()).await;
             snapshots.retain(|sa| matches(&filter, sa));
             for sa in &mut snapshots {
                 sa.children.retain(|child| matches_child(&filter, child));
             }
             add_usage(&shared, &mut snapshots).await;
-            if !snapshots.is_empty() && chunks.send(snapshots).await.is_err() {
-                return;
+            if !snapshots.is_empty() {
+                place.send(snapshots);
             }
         }
     }

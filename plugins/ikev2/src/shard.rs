@@ -407,7 +407,12 @@ impl Shard {
                         IkeEvent::ChildInstalled { sa, child } => {
                             self.kernel_sas.extend(sa_keys(sa, child).map(|key| (key, spi)));
                         }
+                        IkeEvent::Rekeyed { new, .. } => {
+                            let counter = counting::of_rekeying(new.role);
+                            self.shared.counted.add(self.index, counter, Some(&new.name), 1);
+                        }
                         IkeEvent::ChildRekeyed { sa, old, new } => {
+                            self.shared.counted.add(self.index, Counter::ChildRekey, Some(&sa.name), 1);
                             for key in sa_keys(sa, old) {
                                 self.kernel_sas.remove(&key);
                             }

@@ -14,9 +14,9 @@ pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitte
     if emitter.wants(EventKind::ListSa) {
         let mut chunks = server.control.engine.list(filter(request));
         while let Some(chunk) = chunks.recv().await {
-            for sa in &chunk {
+            for sa in chunk {
                 let mut message = Message::new();
-                render::ike_sa::with_children(&mut message, sa, &sa.children, &server.names);
+                render::ike_sa::with_children(&mut message, &sa, &sa.children, &server.names);
                 emitter.send(EventKind::ListSa, &message).await?;
             }
         }

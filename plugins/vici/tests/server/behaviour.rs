@@ -246,3 +246,90 @@ fn connections_keep_the_order_of_their_first_loading_however_many_go() {
         assert_eq!(again.text("errmsg"), Some("unload: connection 'c5' not found"));
     });
 }
+
+/// A client that has asked for the list of all IKE_SAs and reads nothing.
+async fn stalled_lister(daemon: &Daemon) -> UnixStream {
+    let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();
+    let list = frame(Packet::Request { name: Name::new(b"list-sas").unwrap(), message: b"" });
+    stream.write_all(&[register("list-sa"), list].concat()).await.unwrap();
+    stream
+}
+
+#[test]
+fn a_hundred_thousand_ike_sas_are_listed_while_others_stall_and_ask() {
+    run(async {
+        let daemon = Daemon::start().await;
+        daemon.engine().set_multitude(100_000);
+        let mut stalled = Vec::new();
+        for _ in 0..8 {
+            stalled.push(stalled_lister(&daemon).await);
+        }
+        let mut lister = Client::connect(&Uri::Unix(daemon.socket())).await.unwrap();
+        let listing = async {
+            let mut listed = 0;
+            let mut sas = lister.stream("list-sas", "list-sa", &Message::new()).await.unwrap();
+            while sas.next_event().await.unwrap().is_some() {
+                listed += 1;
+            }
+            listed
+        };
+        let mut other = daemon.connect().await;
+        let asking = async {
+            let nothing = Message::new();
+            for _ in 0..500 {
+                let asked = other.request("version", &nothing);
+                tokio::time::timeout(Duration::from_secs(5), asked).await.expect("answered meanwhile");
+            }
+        };
+        let (listed, ()) = tokio::join!(listing, asking);
+        assert_eq!(listed, 100_000);
+        // Whoever stalled may go on at any time.
+        let mut first = [0; 9];
+        stalled[0].read_exact(&mut first).await.unwrap();
+        assert_eq!((first[4], first[8] > 0), (5, true));
+    });
+}
+
+#[test]
+fn a_client_that_dies_in_mid_packet_or_mid_listing_leaves_nothing_behind() {
+    run(async {
+        let daemon = Daemon::start().await;
+        daemon.engine().set_multitude(100_000);
+        let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let at_rest = alive();
+        for cut in [1, 4, 5, 10] {
+            let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();
+            let request = frame(Packet::Request { name: Name::new(b"version").unwrap(), message: b"abc" });
+            stream.write_all(&request[..cut]).await.unwrap();
+            drop(stream);
+            let mut lister = stalled_lister(&daemon).await;
+            let mut some = [0; 1000];
+            lister.read_exact(&mut some).await.unwrap();
+        }
+        let mut other = daemon.connect().await;
+        assert!(other.request("version", &Message::new()).await.text("daemon").is_some());
+        let gone = async {
+            // A chunk waits for whoever takes it; nobody does any more.
+            while alive() > at_rest + 1 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(15), gone).await.expect("their tasks end");
+    });
+}
+
+#[test]
+fn what_was_begun_is_answered_when_the_daemon_ends() {
+    run(async {
+        let daemon = Daemon::start().await;
+        let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();
+        stream.write_all(&register("alert")).await.unwrap();
+        let mut confirmation = [0; 5];
+        stream.read_exact(&mut confirmation).await.unwrap();
+        daemon.raise(Alert::ShutdownSignal, None);
+        daemon.stop().await;
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert!(String::from_utf8_lossy(&rest).contains("shutdown-signal"));
+    });
+}

@@ -61,7 +61,7 @@ pub(crate) struct Daemon {
     credentials: Arc<Credentials>,
     /// Its pools, to lend from as an IKE_SA would.
     pub(crate) pools: Arc<Pools>,
-    _loaded: Loaded,
+    loaded: Loaded,
 }
 
 /// What the server sent.
@@ -110,11 +110,20 @@ impl Daemon {
         let text = format!("charond {{ plugins {{ vici {{ readonly_socket = {read_only} }} }} }}");
         let settings = SettingsHandle::new(Settings::parse("test", text.as_bytes()).unwrap());
         let loaded = Registry::new(&plugins).start(settings, Arc::clone(bus), log.clone()).await.unwrap();
-        Self { folder, engine, counters, credentials, pools, _loaded: loaded }
+        Self { folder, engine, counters, credentials, pools, loaded }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("vici")
+    }
+
+    /// Ends it as the daemon does.
+    pub(crate) async fn stop(mut self) {
+        self.loaded.stop().await;
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(crate) fn read_only_socket(&self) -> PathBuf {

@@ -45,16 +45,23 @@ pub(crate) struct Engine {
     bus: Arc<Bus>,
     current: Mutex<Script>,
     scripts: Mutex<VecDeque<Script>>,
+    /// Instead of what is recorded: so many IKE_SAs, alike.
+    multitude: Mutex<Option<usize>>,
 }
 
 impl Engine {
     pub(crate) fn new(bus: Arc<Bus>) -> Self {
-        Self { bus, current: Mutex::default(), scripts: Mutex::default() }
+        Self { bus, current: Mutex::default(), scripts: Mutex::default(), multitude: Mutex::default() }
     }
 
     /// Scripts for the requests that follow, one for each that initiates, terminates or lists SAs.
     pub(crate) fn set_scripts(&self, scripts: VecDeque<Script>) {
         *self.scripts.lock() = scripts;
+    }
+
+    /// From now on so many IKE_SAs are listed.
+    pub(crate) fn set_multitude(&self, count: usize) {
+        *self.multitude.lock() = Some(count);
     }
 
     fn next(&self) {
@@ -101,8 +108,12 @@ impl IkeEngine for Engine {
     }
 
     fn list(&self, _: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
-        self.next();
         let (sender, receiver) = mpsc::channel(1);
+        if let Some(count) = *self.multitude.lock() {
+            tokio::spawn(tell_of_many(count, sender));
+            return receiver;
+        }
+        self.next();
         sender.try_send(self.current.lock().sas.clone()).unwrap();
         receiver
     }
@@ -111,6 +122,18 @@ impl IkeEngine for Engine {
         IkeSaCounts::default()
     }
 }
+
+/// Chunks as the real engine makes them: none before the last one was taken.
+async fn tell_of_many(count: usize, chunks: mpsc::Sender<Vec<IkeSaSnapshot>>) {
+    let one = some_ike_sa("gw");
+    for first in (0..count).step_by(CHUNK) {
+        let Ok(place) = chunks.reserve().await else { return };
+        place.send(vec![one.clone(); CHUNK.min(count - first)]);
+    }
+}
+
+/// IKE_SAs in a chunk.
+const CHUNK: usize = 256;
 
 /// Writes a line to the log as the IKE_SA in it would.
 fn say(line: &Message, tap: Option<&LogTap>) {
