@@ -232,6 +232,8 @@ pub struct Vrouter {
     pub lower_priority_advert: Toggle,
     /// Whether an Active router sends a last advert before it yields.
     pub higher_priority_advert: Toggle,
+    /// Whether adverts of rVRRPd are taken whose count is that of its interface's addresses, though they carry one.
+    pub rvrrpd_compat: Toggle,
     /// Announcements of the addresses.
     pub garp: Garp,
     /// Routers of the same group change together.
@@ -274,6 +276,7 @@ impl Vrouter {
             down_adverts: 3,
             lower_priority_advert: Toggle::Enabled,
             higher_priority_advert: Toggle::Disabled,
+            rvrrpd_compat: Toggle::Disabled,
             garp: Garp::default(),
             group: None,
             track_primary: Toggle::Enabled,

@@ -335,6 +335,7 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("peers", Kind::Hosts, "", "addresses that adverts go to instead of the group"),
         key("lower_priority_advert", BOOL, "yes", "whether a lower priority is answered by an advert at once"),
         key("higher_priority_advert", BOOL, "no", "whether a last advert is sent before yielding"),
+        key("rvrrpd_compat", BOOL, "no", "whether adverts of rVRRPd are taken that count several addresses and carry one"),
         key("track_primary", BOOL, "yes", "whether the router takes no part while its interface is down"),
         key("group", TEXT, "", "sync group: its routers change their roles together"),
         key("garp_repeat", OCTET, "5", "announcements of each address on becoming Active"),

@@ -69,7 +69,10 @@ pub(crate) fn router_config(vrouter: &Vrouter) -> Result<RouterConfig, VrouterFa
             Toggle::Disabled => OnHigherPriority::Yield,
         },
         address_list: AddressListCheck::Count,
-        compatibility: Compatibility::Strict,
+        compatibility: match vrouter.rvrrpd_compat {
+            Toggle::Enabled => Compatibility::Rvrrpd,
+            Toggle::Disabled => Compatibility::Strict,
+        },
     })
 }
 

@@ -152,7 +152,8 @@ impl Vrouter {
             VrouterAuth::Hmac if !(HMAC_SECRET_LEN_MIN..=HMAC_SECRET_LEN_MAX).contains(&secret) => {
                 fault("secret", "hmac needs 32 to 64 octets")
             }
-            _ if secret == 0 => fault("secret", "there must be one"),
+            // One of no octets is none to be proud of, but rVRRPd has it where none is configured.
+            _ if self.secret.is_none() => fault("secret", "there must be one"),
             _ => Ok(()),
         }
     }

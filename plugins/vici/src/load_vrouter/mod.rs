@@ -113,6 +113,7 @@ fn set(router: &mut Vrouter, key: &str, data: &[u8]) -> Result<(), Refusal> {
         "down_adverts" => router.down_adverts = octet()?,
         "lower_priority_advert" => router.lower_priority_advert = toggle()?,
         "higher_priority_advert" => router.higher_priority_advert = toggle()?,
+        "rvrrpd_compat" => router.rvrrpd_compat = toggle()?,
         "track_primary" => router.track_primary = toggle()?,
         "group" => router.group = Some(text()?).filter(|name| !name.is_empty()),
         "garp_repeat" => router.garp.repeat = octet()?,

@@ -154,6 +154,7 @@ impl RouterTable {
             let given = self.auth_secret.as_ref().map(|hidden| hidden.0.clone());
             vrouter.secret = Some(given.unwrap_or_else(|| Secret::copy_from(&[])));
         }
+        vrouter.rvrrpd_compat = Toggle::Enabled;
         vrouter.routes = routes;
         vrouter
     }

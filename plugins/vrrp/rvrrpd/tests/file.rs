@@ -68,6 +68,14 @@ fn every_directive_is_read() {
 }
 
 #[test]
+fn authentication_without_a_secret_has_an_empty_key() {
+    let document = Document::parse(&FULL.replace("auth_secret", "# auth_secret"), Format::Toml).unwrap();
+    let first = &document.vrouters(|_| None)[0];
+    assert_eq!(first.secret.as_ref().map(charon_types::Secret::len), Some(0));
+    assert_eq!((first.check(), first.rvrrpd_compat), (Ok(()), Toggle::Enabled));
+}
+
+#[test]
 fn both_spellings_of_p1_are_taken() {
     for (name, auth) in [
         ("rfc2338-simple", VrouterAuth::Simple),
