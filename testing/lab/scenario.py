@@ -171,6 +171,22 @@ class Play:
                                   | ({"reauth": "yes"} if reauth else {}))
         assert said.get("success") == "yes", f"rekey on {on}: {said}"
 
+    def do_load(self, on):
+        """--load-all once more."""
+        self.swanctls[on].load_all()
+
+    def do_edit(self, on, old, new, fails=False):
+        """Its swanctl.conf says `new` instead of `old`, and --load-all takes it (or does not)."""
+        path = self.daemons[on].swanctl_dir / "swanctl.conf"
+        text = path.read_text()
+        assert old in text, f"swanctl.conf of {on} has no {old!r}"
+        path.write_text(text.replace(old, new, 1))
+        self.do_swanctl(on, ["--load-all"], fails=fails)
+
+    def do_wait(self, seconds):
+        """Lets time pass."""
+        time.sleep(seconds)
+
     def do_swanctl(self, on, arguments, says="", fails=False):
         """This command ends well (or does not) and says this."""
         done = self.swanctls[on](*arguments, check=False)
@@ -207,6 +223,16 @@ class Play:
     def do_renewed(self, within_s=10):
         """As `established`, but another IKE_SA with another CHILD_SA than at the last such step."""
         self.do_rekeyed("gw", "net", within_s)
+
+    def do_ike_sas(self, on, count, within_s=5):
+        """It has that many IKE_SAs."""
+        wait_until(lambda: len(self.daemons[on].sas()) == count, within_s, f"{on} with {count} IKE_SAs")
+
+    def do_child(self, on, key, value, child="net"):
+        """The CHILD_SA there shows this value."""
+        children = [c for _, sa in self.daemons[on].sas() for c in sa["child-sas"].values()]
+        got = [c.get(key) for c in children if c["name"] == child and c["state"] not in LINGERING]
+        assert got == [value], f"{on} has {key} {got}"
 
     def do_childless(self, ike="gw"):
         """Each end has one IKE_SA, ESTABLISHED, and no CHILD_SA."""

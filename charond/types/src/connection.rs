@@ -277,6 +277,14 @@ pub struct Action {
     pub start: bool,
 }
 
+impl ChildConfig {
+    /// Whether it is no CHILD_SA, but says which packets pass in clear or are dropped.
+    #[must_use]
+    pub const fn is_shunt(&self) -> bool {
+        matches!(self.mode, Mode::Pass | Mode::Drop)
+    }
+}
+
 /// A CHILD_SA as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildConfig {

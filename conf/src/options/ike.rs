@@ -34,7 +34,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("delete_rekeyed", Bool, "no", Unit::None, IKEV1, "whether rekeyed CHILD SAs are deleted at once"),
     daemon("delete_rekeyed_delay", Time, "5", Seconds, Effective, "time for which the inbound side of a rekeyed CHILD SA is kept"),
     daemon("close_ike_on_child_failure", Bool, "no", Unit::None, Effective, "whether the IKE SA is closed if its first CHILD SA fails"),
-    daemon("inactivity_close_ike", Bool, "no", Unit::None, NoMeaning("CHILD SAs are not closed for inactivity"), "whether the IKE SA is closed if its only CHILD SA was inactive"),
+    daemon("inactivity_close_ike", Bool, "no", Unit::None, Effective, "whether the IKE SA is closed if its only CHILD SA was inactive"),
     daemon("check_current_path", Bool, "no", Unit::None, NoMeaning("MOBIKE is not built"), "whether the path is checked when addresses change"),
     daemon("prefer_best_path", Bool, "no", Unit::None, NoMeaning("MOBIKE is not built"), "whether MOBIKE moves to a better path while the current one works"),
     daemon("prefer_temporary_addrs", Bool, "no", Unit::None, NoMeaning("the kernel chooses the source address"), "whether temporary IPv6 addresses are preferred"),

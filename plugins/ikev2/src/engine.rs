@@ -203,7 +203,8 @@ async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), Engine
     outcome.await.unwrap_or(Err(EngineError::ShuttingDown))
 }
 
-async fn list(shared: Arc<Shared>, filter: SaFilter, chunks: mpsc::Sender<Vec<IkeSaSnapshot>>) {
+/// Sends snapshots of matching IKE_SAs, counters included.
+pub(crate) async fn list(shared: Arc<Shared>, filter: SaFilter, chunks: mpsc::Sender<Vec<IkeSaSnapshot>>) {
     for shard in 0..shared.shards() {
         let (reply, spis) = oneshot::channel();
         shared.send_to(shard, Input::Spis { reply }).await;

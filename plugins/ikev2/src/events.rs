@@ -13,6 +13,7 @@ use ikev2_proto::output::{CloseReason, IkeEvent, InitialContact};
 use tracing::info;
 
 use crate::alerts;
+use crate::inactivity;
 use crate::peers::Peer;
 use crate::reauth::{self, Anew};
 use crate::restart;
@@ -46,6 +47,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
         }
         IkeEvent::Rekeyed { old, new } => shared.bus.publish(&Event::IkeRekeyed(old, new)),
         IkeEvent::ChildInstalled { sa, child } => {
+            inactivity::follow(shared, &sa, &child);
             shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child))
         }
         IkeEvent::ChildRemoved { sa, child, config, reason } => {
@@ -53,6 +55,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             shared.bus.publish(&Event::ChildUpDown(Change::Down, sa, child));
         }
         IkeEvent::ChildRekeyed { sa, old, new } => {
+            inactivity::follow(shared, &sa, &new);
             shared.bus.publish(&Event::ChildRekeyed(sa, old, new));
         }
         // Its successor is up.

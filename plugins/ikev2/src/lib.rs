@@ -12,6 +12,7 @@ mod engine;
 mod events;
 mod half_open;
 mod host_addresses;
+mod inactivity;
 mod interfaces;
 mod jobs;
 mod kernel_queue;

@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) initiator_only: Toggle,
     /// Whether the packet that asks for a child is kept out of its negotiation.
     pub(crate) ignore_acquire_ts: Toggle,
+    /// Whether the IKE_SA of an only child goes with it when that was idle.
+    pub(crate) inactivity_close_ike: Toggle,
     /// Until the name of a peer is looked up again after that failed; zero for never.
     pub(crate) retry_initiate_interval: Duration,
     /// Whether virtual addresses are put on an interface.
@@ -97,6 +99,7 @@ impl Options {
             ike_sas_max: NonZeroU32::new(daemon.int("ikesa_limit")?),
             initiator_only: toggle(daemon, "initiator_only")?,
             ignore_acquire_ts: toggle(daemon, "ignore_acquire_ts")?,
+            inactivity_close_ike: toggle(daemon, "inactivity_close_ike")?,
             retry_initiate_interval: daemon.time("retry_initiate_interval")?,
             install_virtual_ip: toggle(daemon, "install_virtual_ip")?,
             install_virtual_ip_on: daemon

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_types::connection::{ChildConfig, Connection};
-use charon_types::kernel_op::Mode;
 use charon_types::snapshot::IkeSaSnapshot;
 use tracing::error;
 
@@ -88,7 +87,7 @@ fn is_kept(old: &Connection, new: &Connection, child: &ChildConfig) -> bool {
 
 /// Whether a child is brought up when it is loaded. A shunt has nothing to bring up.
 fn starts(child: &ChildConfig) -> bool {
-    child.start_action.start && !matches!(child.mode, Mode::Pass | Mode::Drop)
+    child.start_action.start && !child.is_shunt()
 }
 
 fn start(engine: &dyn IkeEngine, children: Vec<(Arc<Connection>, Arc<ChildConfig>)>) {

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(plain.effective_priority() - web.effective_priority(), 256 + 64);
         let range = policy(PolicyClass::Regular, net(1, 16), net(2, 16).with_ports(6, 0x400, 0x4ff));
         assert_eq!(plain.effective_priority() - range.effective_priority(), 256 + 8 * 4);
-        let bound = Policy { interface: Some("eth0".to_owned()), ..plain.clone() };
+        let bound = Policy { interface: Some("eth0".to_owned()), ..plain };
         assert_eq!(plain.effective_priority() - bound.effective_priority(), 2);
     }
 

@@ -2,7 +2,7 @@
 
 use charon_crypto::CryptoError;
 use charon_types::algorithm::KeMethod;
-use charon_types::kernel_op::KernelError;
+use charon_types::kernel_op::{KernelError, Mode};
 
 use crate::env::TrustFailure;
 use crate::wire::{Notify, NotifyType};
@@ -146,6 +146,12 @@ pub enum LocalFault {
     /// Nothing that providers and kernel can do is configured.
     #[error("no usable proposal is configured")]
     NoUsableProposal,
+    /// The kernel cannot do the mode that is configured.
+    #[error("{0:?} mode is not supported by the kernel")]
+    UnsupportedMode(Mode),
+    /// A pass or drop policy has no SA.
+    #[error("a shunt policy has no CHILD_SA")]
+    Shunt,
     /// More than [`crate::ike_sa::CHILDREN_MAX`] children.
     #[error("too many CHILD_SAs")]
     TooManyChildren,
@@ -197,8 +203,10 @@ const fn fault_notify(fault: &LocalFault) -> NotifyType {
             NotifyType::AUTHENTICATION_FAILED
         }
         LocalFault::TooManyChildren => NotifyType::NO_ADDITIONAL_SAS,
-        LocalFault::Crypto(_) | LocalFault::Kernel(_) | LocalFault::NoUsableProposal => {
-            NotifyType::NO_PROPOSAL_CHOSEN
-        }
+        LocalFault::Crypto(_)
+        | LocalFault::Kernel(_)
+        | LocalFault::NoUsableProposal
+        | LocalFault::UnsupportedMode(_)
+        | LocalFault::Shunt => NotifyType::NO_PROPOSAL_CHOSEN,
     }
 }

@@ -100,7 +100,7 @@ impl Reader {
             "start_action" => child.start_action = action(key, value)?,
             "close_action" => child.close_action = action(key, value)?,
             "dpd_action" => child.dpd_action = action(key, value)?,
-            "inactivity" => only(key, value::seconds(value), &0, "closing for want of traffic is not built")?,
+            "inactivity" => child.inactivity = Duration::from_secs(required(key, value::seconds(value))?),
             "replay_window" => child.replay_window = Some(required(key, value::unsigned(value))?),
             "policies" => child.policies = toggle(key, value)?,
             "reqid" => child.reqid = required(key, value::unsigned(value))?,

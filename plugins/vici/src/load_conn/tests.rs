@@ -184,7 +184,6 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
         ("tfc_padding", "mtu", "0"),
         ("per_cpu_sas", "encap", "no"),
         ("icmp", "yes", "no"),
-        ("inactivity", "10m", "0s"),
     ];
     for (key, value, default) in in_child {
         let refused = errmsg(&child(&Message::new().with(key, value)));

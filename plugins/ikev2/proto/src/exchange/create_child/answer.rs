@@ -47,7 +47,7 @@ impl ChildChoice {
         let local = request.ts_r().ok_or(Misbehaviour::MissingPayload(PayloadType::TS_R.0))?;
         let mut no_fit = Incompatibility::TrafficSelectors;
         let mut best: Option<(u8, Self)> = None;
-        for config in configs {
+        for config in configs.iter().filter(|config| !config.is_shunt()) {
             let Some((rank, local_ts, remote_ts)) = narrowed(sa, config, local, remote) else { continue };
             if best.as_ref().is_some_and(|(best, _)| *best >= rank) {
                 continue;

@@ -101,7 +101,13 @@ impl ChildOffer {
         if own_ke == OwnKe::Never {
             proposals = proposals.iter().map(Proposal::without_ke).collect();
         }
-        if proposals.is_empty() || !cx.env.kernel.modes.contains(&config.mode) {
+        if config.is_shunt() {
+            return Err(LocalFault::Shunt.into());
+        }
+        if !cx.env.kernel.modes.contains(&config.mode) {
+            return Err(LocalFault::UnsupportedMode(config.mode).into());
+        }
+        if proposals.is_empty() {
             return Err(LocalFault::NoUsableProposal.into());
         }
         Ok(Self {

@@ -110,7 +110,7 @@ fn first_child(
         }
         return Ok(None);
     }
-    let first = || connection.children.first().cloned().map(ChildWish::from);
+    let first = || connection.children.iter().find(|child| !child.is_shunt()).cloned().map(ChildWish::from);
     let Some(wanted) = wanted.or_else(first) else {
         return Err(Refusal::Childless.into());
     };
