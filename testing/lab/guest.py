@@ -181,6 +181,13 @@ class Qemu(Guest):
         _said(["sh", "-c", f"cd {root} && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 > {work}/initrd.gz"])
 
 
+def update_table():
+    """Replaces the table in docs/kernel.md by what the last guest compared."""
+    page, rows = ROOT / "docs" / "kernel.md", (EVIDENCE / "same-as-strongswan.md").read_text()
+    before, _, rest = page.read_text().partition(TABLE_BEGIN)
+    page.write_text(before + TABLE_BEGIN + "\n" + rows + rest[rest.index(TABLE_END):])
+
+
 def _packages_of(name):
     said = _said(["apt-get", "-s", "install", "--no-install-recommends", name])
     return re.findall(r"^Inst (\S+)", said, re.M)
@@ -210,6 +217,7 @@ def _said(argv):
     return done.stdout
 
 
+TABLE_BEGIN, TABLE_END = "<!-- made by testing/guest --table -->", "<!-- end -->"
 NOISE = re.compile(r"^(Core dump limits|Checking |\s+soft - |\s+hard - |Adding \d+ bytes|arch_uml|Checking for|Checking that "
                    r"|Checking PROT|Powering off|.*mmapper_init|.*ubd device|\[ *[\d.]+\]|SELinux|reboot: |$)")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from . import packages
 from .binaries import ROOT
 
-STAGES = ("unit", "sim", "fuzz", "interop", "scenarios", "demo")
+STAGES = ("unit", "sim", "fuzz", "interop", "scenarios", "guest", "demo")
 LOGS = ROOT / "testing" / ".cache" / "logs"
 # A command that says nothing for this long gets a line, so that one sees it lives.
 HEARTBEAT_S = 30
@@ -176,6 +176,12 @@ def scenarios(tally, options):
                                                   "--profile", _profile(options)])
 
 
+def guest(tally, options):
+    """A kernel with IPsec: what is installed, traffic, crashes, every backend."""
+    if _built(tally, "guest", options, "charon-kernel-suite"):
+        _listed(tally, "guest", "guest", ["testing/guest", "--profile", _profile(options)])
+
+
 def demo(tally, options):
     """The main job, as root and as nobody in particular."""
     if _built(tally, "demo", options):
@@ -226,7 +232,9 @@ def _close(tallies, seconds):
     for tally in tallies.values():
         total.add(tally.passed, tally.failed, tally.skipped)
     print(f"{'all':12}{total.passed:8}{total.failed:8}{total.skipped:9}{seconds:9.0f}")
-    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
+    unrun = [stage for stage, tally in tallies.items() if tally.skipped and not tally.passed + tally.failed]
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped"
+          + (f" (not run, by --skip: {', '.join(unrun)})" if unrun else ""), flush=True)
     return 1 if total.failed else 0
 
 
@@ -257,8 +265,9 @@ def _listed(tally, stage, name, argv):
     tally.failures += [line.removeprefix("FAILED").strip() for line in done.lines if line.startswith("FAILED")]
 
 
-def _built(tally, stage, options):
-    done = Command(stage, "build", ["cargo", "build", "--locked", "-p", "charond", "-p", "swanctl",
+def _built(tally, stage, options, *more):
+    more = [word for package in more for word in ("-p", package)]
+    done = Command(stage, "build", ["cargo", "build", "--locked", "-p", "charond", "-p", "swanctl", *more,
                                     *(["--release"] if options.release else [])])
     if done.status != 0:
         tally.check("charond and swanctl build", False, done.tail())
