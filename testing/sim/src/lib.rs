@@ -15,6 +15,7 @@
 
 pub mod chance;
 pub mod check;
+pub mod exhaust;
 pub mod history;
 pub mod host;
 pub mod kernel;

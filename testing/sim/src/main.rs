@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use charon_sim::exhaust::{self, Verb};
 use charon_sim::{Crypto, Failed, Outcome, run, vrrp};
 use clap::{Parser, Subcommand};
 use parking_lot::Mutex;
@@ -31,7 +32,7 @@ struct Arguments {
     threads: Option<usize>,
 }
 
-/// Other machines than IKE's.
+/// Other machines than IKE's, and other ways.
 #[derive(Debug, Subcommand)]
 enum Instead {
     /// Plays histories of virtual routers instead.
@@ -45,6 +46,12 @@ enum Instead {
         /// The first seed.
         #[arg(long, default_value_t = 0)]
         first: u64,
+    },
+    /// Plays every order in which two things that both sides begin at once can go on.
+    Collisions {
+        /// Choices in each order.
+        #[arg(long, default_value_t = 6)]
+        depth: usize,
     },
 }
 
@@ -65,8 +72,10 @@ struct Tally {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Instead::Vrrp { steps, seeds, first }) = arguments.instead {
-        return play_vrrp(steps, seeds.max(1), first);
+    match arguments.instead {
+        Some(Instead::Vrrp { steps, seeds, first }) => return play_vrrp(steps, seeds.max(1), first),
+        Some(Instead::Collisions { depth }) => return play_collisions(depth),
+        None => {}
     }
     let crypto = if arguments.real { Crypto::Real } else { Crypto::Toy };
     if let Some(seed) = arguments.seed {
@@ -98,6 +107,25 @@ fn main() -> ExitCode {
     let tally = tally.into_inner();
     let summary = tally.summary();
     say(&summary, if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn play_collisions(depth: usize) -> ExitCode {
+    let pairs = Verb::ALL.into_iter().flat_map(|a| Verb::ALL.into_iter().map(move |b| [a, b]));
+    let (mut orders, mut failed) = (0, 0_u32);
+    for verbs in pairs {
+        match exhaust::pair(verbs, depth) {
+            Ok(count) => {
+                orders += count;
+                say(&format!("{:?} against {:?}: {count} orders", verbs[0], verbs[1]), ());
+            }
+            Err(broken) => {
+                failed += 1;
+                say(&report(&broken, broken.log.len()), ());
+            }
+        }
+    }
+    let code = if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    say(&format!("{orders} orders of depth {depth}, {failed} pairs FAILED"), code)
 }
 
 fn play_vrrp(steps: u64, seeds: u64, first: u64) -> ExitCode {

@@ -181,6 +181,56 @@ impl Simulation {
         }
     }
 
+    /// Datagrams on their way, copies of one counted once.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.flying().len()
+    }
+
+    /// One of the datagrams on their way arrives now, by its place in the order of sending.
+    pub fn deliver(&mut self, place: usize) {
+        let Some(key) = self.flying().get(place).copied() else { return };
+        if let Some(due) = self.due.remove(&key) {
+            self.on_due(due);
+        }
+        self.work();
+    }
+
+    fn flying(&self) -> Vec<(Instant, u64)> {
+        let mut seen: Vec<&[u8]> = Vec::new();
+        let mut keys = Vec::new();
+        for (key, due) in &self.due {
+            if let Due::Datagram(_, _, octets) = due
+                && !seen.contains(&&**octets)
+            {
+                seen.push(octets);
+                keys.push(*key);
+            }
+        }
+        keys
+    }
+
+    /// Nothing arrives until the next timer fires.
+    pub fn wait(&mut self) {
+        let next = self.hosts.iter().filter_map(Host::next_timer).min();
+        self.now = next.map_or(self.now, |next| next.max(self.now));
+        for side in Side::BOTH {
+            self.with_host(side, Host::fire);
+        }
+        self.work();
+    }
+
+    /// Kernels and jobs do what they were asked.
+    pub fn work(&mut self) {
+        loop {
+            let mut asked = self.due.iter().filter(|(_, due)| !matches!(due, Due::Datagram(..)));
+            let Some(key) = asked.next().map(|(key, _)| *key) else { return };
+            if let Some(due) = self.due.remove(&key) {
+                self.on_due(due);
+            }
+        }
+    }
+
     /// Lets that much time pass.
     pub fn pass(&mut self, span: Duration) {
         let end = self.now + span;
