@@ -27,6 +27,27 @@ pub struct Connection {
     pub remote: Vec<AuthConfig>,
     /// Children in the order of the configuration.
     pub children: Vec<Arc<ChildConfig>>,
+    /// The virtual router that must be Active here, if it is bound to one.
+    pub vrouter: Option<VrouterBinding>,
+}
+
+/// A connection that is answered and initiated only while a virtual router is Active here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrouterBinding {
+    /// Name of the virtual router.
+    pub name: Arc<str>,
+    /// What becomes of the SAs when it is Active no longer.
+    pub on_loss: VrouterLoss,
+}
+
+/// What becomes of SAs when their virtual router is Active no longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VrouterLoss {
+    /// They are closed.
+    #[default]
+    Close,
+    /// They stay, for the peer to find out.
+    Keep,
 }
 
 impl Connection {

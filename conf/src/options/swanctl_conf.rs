@@ -219,6 +219,8 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("over_time", TIME, "10 %", "time beyond rekeying or reauthentication after which the IKE SA is closed"),
         key("rand_time", TIME, "over_time", "random part by which rekeying comes earlier"),
         key("pools", Kind::List, "", "pools to serve virtual addresses from"),
+        key("vrouter", TEXT, "", "virtual router that must be Active here: only then the connection is answered and initiated"),
+        key("vrouter_loss", words(&["close", "keep"]), "close", "what becomes of its SAs when the virtual router is Active no longer"),
         key("if_id_in", Kind::InterfaceId, "0", "XFRM interface id, inbound"),
         key("if_id_out", Kind::InterfaceId, "0", "XFRM interface id, outbound"),
     ]),

@@ -18,7 +18,7 @@ use tracing::{Instrument, error, info};
 use crate::kernel_queue;
 use crate::names;
 use crate::shard::{Ask, Input, Order};
-use crate::shared::Shared;
+use crate::shared::{Shared, is_here};
 
 /// Snapshots in one chunk of a listing.
 const CHUNK: usize = 256;
@@ -76,6 +76,10 @@ pub(crate) async fn initiate(
 ) {
     let Initiate { connection, child, packet, tap } = request;
     let order = Order { done: Some(done), tap };
+    if !is_here(shared.roles.as_deref(), &connection) {
+        info!(target: "IKE", "connection '{}' is not initiated, its virtual router is not active here", connection.name);
+        return order.fail(EngineError::Failed);
+    }
     // A child joins an IKE_SA of its connection if there is one (`reuse_ikesa`).
     if let Some(child) = &child
         && shared.options.current().ike.reuse_ikesa.is_enabled()

@@ -33,7 +33,7 @@ mod virtual_ips;
 use std::sync::Arc;
 
 use charon_conf::ValueError;
-use charon_core::config::Connections;
+use charon_core::config::{Connections, VrouterRoles};
 use charon_core::counters::Counter;
 use charon_core::credentials::Credentials;
 use charon_core::kernel::Reqids;
@@ -92,6 +92,7 @@ impl Plugin for Ikev2 {
                 .provides::<charon_core::counters::Counters>()
                 .depends::<Sockets>()
                 .depends::<Connections>()
+                .wants::<VrouterRoles>()
                 .depends::<Credentials>()
                 .depends::<Reqids>()
                 .depends::<Policies>()
@@ -162,6 +163,7 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         names,
         bus: Arc::clone(context.bus()),
         connections,
+        roles: context.want::<VrouterRoles>()?,
         policies: context.require::<Policies>()?,
         acquires: Acquires::default(),
         credentials: context.require::<Credentials>()?,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use charon_core::bus::Bus;
-use charon_core::config::{Connections, ResolvedNames, ike_candidates, peer_candidates};
+use charon_core::config::{Connections, ResolvedNames, VrouterRoles, ike_candidates, peer_candidates};
 use charon_core::credentials::Credentials;
 use charon_core::kernel::{PolicyKey, Reqids};
 use charon_core::policies::Policies;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<Names>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) connections: Arc<Connections>,
+    /// Which virtual routers are Active here; without, none is.
+    pub(crate) roles: Option<Arc<VrouterRoles>>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) acquires: Acquires,
     pub(crate) credentials: Arc<Credentials>,
@@ -225,6 +227,7 @@ pub(crate) struct Views<'a> {
 struct ConnectionView {
     connections: Arc<Vec<Arc<Connection>>>,
     names: Arc<ResolvedNames>,
+    roles: Option<Arc<VrouterRoles>>,
 }
 
 impl<'a> Views<'a> {
@@ -235,6 +238,7 @@ impl<'a> Views<'a> {
             connections: ConnectionView {
                 connections: shared.connections.all(),
                 names: shared.names.current(),
+                roles: shared.roles.clone(),
             },
             trust: Trust::new(shared.credentials.snapshot(), Arc::clone(&shared.crypto)),
         }
@@ -258,7 +262,7 @@ impl<'a> Views<'a> {
 
 impl ConfigView for ConnectionView {
     fn ike_candidates(&self, path: &Path) -> Vec<Arc<Connection>> {
-        ike_candidates(&self.connections, &self.names, path)
+        self.here(ike_candidates(&self.connections, &self.names, path))
     }
 
     fn peer_candidates(
@@ -267,8 +271,22 @@ impl ConfigView for ConnectionView {
         local: Option<&Identity>,
         remote: &Identity,
     ) -> Vec<Arc<Connection>> {
-        peer_candidates(&self.connections, &self.names, path, local, remote)
+        self.here(peer_candidates(&self.connections, &self.names, path, local, remote))
     }
+}
+
+impl ConnectionView {
+    /// Those that no virtual router keeps away.
+    fn here(&self, mut candidates: Vec<Arc<Connection>>) -> Vec<Arc<Connection>> {
+        candidates.retain(|connection| is_here(self.roles.as_deref(), connection));
+        candidates
+    }
+}
+
+/// Whether a connection may be used here: the virtual router that it is bound to is Active.
+pub(crate) fn is_here(roles: Option<&VrouterRoles>, connection: &Connection) -> bool {
+    let Some(binding) = &connection.vrouter else { return true };
+    roles.is_some_and(|roles| roles.is_active(&binding.name))
 }
 
 /// The moment, by both clocks.

@@ -30,7 +30,8 @@ mod unicast;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use charon_core::config::VrouterRoles;
+use charon_core::config::{Connections, VrouterRoles};
+use charon_core::control::follow_vrouters;
 use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{IkeEngine, KernelLinks, VrrpEngine};
 use tokio::sync::mpsc;
@@ -57,6 +58,7 @@ impl Plugin for Vrrp {
                 .provides::<dyn VrrpEngine>()
                 .depends::<dyn KernelLinks>()
                 .depends::<VrouterRoles>()
+                .wants::<Connections>()
                 .wants::<dyn IkeEngine>()
                 .wants_algorithms(),
         ]
@@ -102,6 +104,12 @@ async fn load(context: &mut LoadContext) -> Result<Unload, LoadError> {
         bus: Arc::clone(context.bus()),
         ike: context.want::<dyn IkeEngine>()?,
     };
+    let binding = match (context.want::<Connections>()?, context.want::<dyn IkeEngine>()?) {
+        (Some(connections), Some(engine)) => {
+            Some(tokio::spawn(follow_vrouters(Arc::clone(context.bus()), connections, engine)))
+        }
+        _ => None,
+    };
     let sysctls = Arc::new(Sysctls::new(Arc::clone(&net), state_file));
     let engine = Arc::new(Engine::new(shared, sources, sysctls, net, thread.handle.clone()));
     context.provide::<dyn VrrpEngine>(Arc::clone(&engine) as Arc<dyn VrrpEngine>)?;
@@ -109,6 +117,9 @@ async fn load(context: &mut LoadContext) -> Result<Unload, LoadError> {
         Box::pin(async move {
             engine.stop().await;
             following.abort();
+            if let Some(binding) = binding {
+                binding.abort();
+            }
             // Waits for tasks that have nothing more to do.
             drop(tokio::task::spawn_blocking(move || thread.end()).await);
             drop(engine);

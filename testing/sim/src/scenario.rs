@@ -152,6 +152,7 @@ impl Shared {
             Side::B => (names[1], names[0]),
         };
         Connection {
+            vrouter: None,
             name: "conn".into(),
             ike: IkeConfig {
                 version: IkeVersion::V2,

@@ -7,6 +7,7 @@ mod install;
 mod rekey;
 mod start_action;
 mod terminate;
+mod vrouter_binding;
 mod vrouters;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyErr
 pub use initiate::{InitiateError, InitiateRequest, Kind};
 pub use install::PolicyError;
 pub use rekey::{RekeyError, Rekeyed, Renewal};
+pub use vrouter_binding::follow_vrouters;
 pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
 
 /// How long a command waits for its outcome.

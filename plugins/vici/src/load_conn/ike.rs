@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use charon_types::connection::{
     AuthConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion, SendCert, Toggle, Unique,
+    VrouterBinding, VrouterLoss,
 };
 use charon_types::endpoint::{EndpointPattern, PORT_IKE};
 use charon_types::lifetime::IkeLifetime;
@@ -41,6 +42,8 @@ struct Reader {
     remote: Vec<Round>,
     children: Vec<Arc<charon_types::connection::ChildConfig>>,
     warnings: Vec<&'static str>,
+    vrouter: Option<Arc<str>>,
+    vrouter_loss: VrouterLoss,
 }
 
 /// Lifetimes as given, before defaults.
@@ -82,6 +85,8 @@ impl Reader {
             remote: Vec::new(),
             children: Vec::new(),
             warnings: Vec::new(),
+            vrouter: None,
+            vrouter_loss: VrouterLoss::default(),
         }
     }
 
@@ -148,6 +153,14 @@ impl Reader {
                         ("replace", Unique::Replace),
                     ],
                 )?;
+            }
+            "vrouter" => {
+                let name = required(key, value::text(value).filter(|name| !name.is_empty()))?;
+                self.vrouter = Some(name.into());
+            }
+            "vrouter_loss" => {
+                self.vrouter_loss =
+                    word(key, value, &[("close", VrouterLoss::Close), ("keep", VrouterLoss::Keep)])?;
             }
             "reauth_time" => self.times.reauth = Some(required(key, value::time(value))?),
             "rekey_time" => self.times.rekey = Some(required(key, value::time(value))?),
@@ -244,6 +257,7 @@ impl Reader {
             local: in_rounds("local", self.local)?,
             remote: in_rounds("remote", self.remote)?,
             children: self.children,
+            vrouter: self.vrouter.map(|name| VrouterBinding { name, on_loss: self.vrouter_loss }),
         };
         Ok(Parsed { connection, warnings: self.warnings })
     }

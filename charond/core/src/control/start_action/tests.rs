@@ -164,7 +164,7 @@ fn connection(children: Vec<Arc<ChildConfig>>) -> Connection {
         vips: Vec::new(),
         pools: Vec::new(),
     };
-    Connection { name: "gw".into(), ike, local: Vec::new(), remote: Vec::new(), children }
+    Connection { name: "gw".into(), ike, local: Vec::new(), remote: Vec::new(), children, vrouter: None }
 }
 
 async fn after(

@@ -381,6 +381,7 @@ pub(super) fn connection(
     nets: (&str, &str),
 ) -> Connection {
     Connection {
+        vrouter: None,
         name: name.into(),
         ike: IkeConfig {
             version: Default::default(),
