@@ -1,6 +1,8 @@
 //! The service for virtual routers.
 
-use charon_core::service::kernel_links::{Link, LinkAddress, LinkAdmin, LinkRoute, LinksChange, Macvlan};
+use charon_core::service::kernel_links::{
+    Link, LinkAddress, LinkAdmin, LinkGroup, LinkRoute, LinksChange, Macvlan,
+};
 use charon_core::service::kernel_net::{Family, InterfaceIndex};
 use charon_core::service::{BoxFuture, KernelLinks};
 use charon_types::kernel_op::KernelError;
@@ -45,6 +47,10 @@ impl KernelLinks for NetlinkNet {
 
     fn remove_link(&self, index: InterfaceIndex) -> BoxFuture<'_, Result<(), KernelError>> {
         Box::pin(macvlan::remove(self.handle(), index))
+    }
+
+    fn remove_link_group(&self, group: LinkGroup) -> BoxFuture<'_, Result<(), KernelError>> {
+        Box::pin(macvlan::remove_group(self.handle(), group))
     }
 
     fn set_link(&self, index: InterfaceIndex, admin: LinkAdmin) -> BoxFuture<'_, Result<(), KernelError>> {

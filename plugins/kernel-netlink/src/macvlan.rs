@@ -1,6 +1,6 @@
 //! Links as virtual routers see them, and the macvlans that they make.
 
-use charon_core::service::kernel_links::{Carrier, Link, LinkAdmin, MacAddress, Macvlan};
+use charon_core::service::kernel_links::{Carrier, Link, LinkAdmin, LinkGroup, MacAddress, Macvlan};
 use charon_core::service::kernel_net::InterfaceIndex;
 use charon_types::kernel_op::KernelError;
 use futures_util::TryStreamExt;
@@ -24,6 +24,7 @@ pub(crate) async fn named(handle: &Handle, name: &str) -> Result<Link, KernelErr
 pub(crate) async fn add(handle: &Handle, macvlan: Macvlan) -> Result<InterfaceIndex, KernelError> {
     let message = LinkMacVlan::new(&macvlan.name, macvlan.parent.0, MacVlanMode::Private)
         .append_extra_attribute(LinkAttribute::Address(macvlan.mac.0.to_vec()))
+        .append_extra_attribute(LinkAttribute::Group(macvlan.group.0))
         .build();
     let done = handle.link().add(message).execute().await;
     done.map_err(|error| refused("add a macvlan", &error))?;
@@ -39,6 +40,13 @@ pub(crate) async fn add(handle: &Handle, macvlan: Macvlan) -> Result<InterfaceIn
 
 pub(crate) async fn remove(handle: &Handle, index: InterfaceIndex) -> Result<(), KernelError> {
     handle.link().del(index.0).execute().await.map_err(|error| refused("remove a link", &error))
+}
+
+/// The kernel waits for packets under way once, however many links there are.
+pub(crate) async fn remove_group(handle: &Handle, group: LinkGroup) -> Result<(), KernelError> {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::Group(group.0));
+    handle.link().del_with_message(message).execute().await.map_err(|error| refused("remove links", &error))
 }
 
 pub(crate) async fn set(handle: &Handle, index: InterfaceIndex, admin: LinkAdmin) -> Result<(), KernelError> {
@@ -63,12 +71,14 @@ pub(crate) fn read(message: &LinkMessage) -> Option<Link> {
         },
         parent: None,
         alias: None,
+        group: LinkGroup(0),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
             LinkAttribute::Address(mac) => link.mac = mac.as_slice().try_into().ok().map(MacAddress),
             LinkAttribute::Link(parent) => link.parent = Some(InterfaceIndex(*parent)),
+            LinkAttribute::Group(group) => link.group = LinkGroup(*group),
             LinkAttribute::IfAlias(alias) => link.alias = Some(alias.clone()),
             _ => {}
         }

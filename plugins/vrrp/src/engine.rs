@@ -93,14 +93,22 @@ impl Engine {
         let mut known = self.known.lock().await;
         known.ended = Ended::Yes;
         let routers = std::mem::take(&mut known.routers);
-        for router in &routers {
-            self.leave(&known, &router.config).await;
+        let interfaces = std::mem::take(&mut known.interfaces);
+        for attached in interfaces.values() {
+            let (done, stopped) = oneshot::channel();
+            if attached.commands.send(Command::StopAll { done }).await.is_ok() {
+                drop(stopped.await);
+            }
         }
         for router in &routers {
-            self.await_gone(&known, &router.config).await;
+            self.shared.roles.remove(&router.config.name);
             self.shared.report(Report::Stopped { config: Arc::clone(&router.config) });
         }
-        known.interfaces.clear();
+        for (name, attached) in &interfaces {
+            if tokio::time::timeout(GONE_WITHIN, attached.host.all_gone()).await.is_err() {
+                warn!(target: "KNL", "interface {name}: the kernel does not give back what it had");
+            }
+        }
         self.names.lock().clear();
     }
 

@@ -9,6 +9,7 @@ mod device;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use charon_core::service::KernelLinks;
@@ -82,6 +83,7 @@ enum Confirmed {
 struct Shared {
     wanted: Mutex<BTreeMap<Key, Wanted>>,
     changed: Notify,
+    closing: AtomicBool,
 }
 
 /// The interface's end.
@@ -125,6 +127,20 @@ impl Host {
     pub(crate) fn forget(&self, key: Key) {
         self.shared.wanted.lock().remove(&key);
         self.shared.changed.notify_one();
+    }
+
+    /// Nobody wants anything any more; everything goes at once.
+    pub(crate) fn close(&self) {
+        self.shared.wanted.lock().clear();
+        self.shared.closing.store(true, Ordering::Release);
+        self.shared.changed.notify_one();
+    }
+
+    /// Ready when nothing of any virtual router is left.
+    pub(crate) async fn all_gone(&self) {
+        let mut applied = self.applied.clone();
+        // As below.
+        drop(applied.wait_for(BTreeMap::is_empty).await);
     }
 
     /// The macvlan of a virtual router, while it has one.
@@ -174,6 +190,11 @@ impl Worker {
                 () = tokio::time::sleep(RETRY), if outcome == Outcome::Failed => {}
             }
             outcome = self.reconcile().await;
+            if self.shared.closing.load(Ordering::Acquire) {
+                self.withdraw_all().await;
+                self.told.send_replace(BTreeMap::new());
+                return;
+            }
             self.told.send_if_modified(|told| {
                 let now = self.applied.iter().map(|(key, applied)| (*key, applied.macvlan.clone())).collect();
                 let differs = *told != now;
@@ -192,6 +213,9 @@ impl Worker {
         let mut outcome = Outcome::Done;
         for key in keys {
             // As of now: it may have changed while the one before was worked at.
+            if self.shared.closing.load(Ordering::Acquire) {
+                break;
+            }
             let wanted = self.shared.wanted.lock().get(&key).cloned();
             if self.reconcile_one(key, wanted).await == Outcome::Failed {
                 outcome = Outcome::Failed;

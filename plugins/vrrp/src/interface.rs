@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Track { key: Key, name: Arc<str>, health: Health },
     /// Its group says something to a virtual router.
     Group { key: Key, order: GroupOrder },
+    /// All virtual routers go.
+    StopAll { done: oneshot::Sender<()> },
     /// All of them as they stand.
     List { done: oneshot::Sender<Vec<VrouterSnapshot>> },
 }
@@ -164,6 +166,11 @@ impl Interface {
                 });
             }
             Command::Group { key, order } => self.with(key, |slot, now| slot.router.handle_group(order, now)),
+            Command::StopAll { done } => {
+                self.stop_all();
+                self.flush();
+                let _ = done.send(());
+            }
             Command::List { done } => {
                 let there = self.there();
                 let all = self
@@ -187,6 +194,7 @@ impl Interface {
             slot.router.set_tracked(slot.tracks.tracked(), now);
             let state = self.interface_state(key);
             self.with(key, |slot, now| slot.router.handle_interface(state, now));
+            self.want_frames();
         } else {
             let mut router = VirtualRouter::new(definition, &self.shared.crypto, now)
                 .map_err(|error| convert::fault(&error))?;
@@ -220,8 +228,10 @@ impl Interface {
         let keys: Vec<Key> = self.slots.keys().copied().collect();
         for key in keys {
             self.with(key, |slot, now| slot.router.stop(now));
-            self.host.forget(key);
         }
+        self.slots.clear();
+        self.deadlines.clear();
+        self.host.close();
     }
 
     /// Feeds a router, then does what it says and sets its timer.

@@ -177,7 +177,7 @@ pub(crate) async fn follow(
 
 #[cfg(test)]
 mod tests {
-    use charon_core::service::kernel_links::MacAddress;
+    use charon_core::service::kernel_links::{LinkGroup, MacAddress};
 
     use super::*;
 
@@ -194,6 +194,7 @@ mod tests {
             carrier: Carrier::Running,
             parent: None,
             alias: None,
+            group: LinkGroup(0),
         }
     }
 

@@ -28,8 +28,8 @@ pub use credentials::{CertificateKind, KeyType, LoadCertificateError, LoadKeyErr
 pub use initiate::{InitiateError, InitiateRequest, Kind};
 pub use install::PolicyError;
 pub use rekey::{RekeyError, Rekeyed, Renewal};
-pub use vrouter_binding::follow_vrouters;
 pub use terminate::{Force, TerminateError, TerminateRequest, Terminated};
+pub use vrouter_binding::follow_vrouters;
 
 /// How long a command waits for its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

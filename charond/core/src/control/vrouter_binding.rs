@@ -44,7 +44,12 @@ fn begin(engine: &dyn IkeEngine, connection: &Arc<Connection>) {
     for child in connection.children.iter().filter(|child| child.start_action.start) {
         let child = Some(Arc::clone(child));
         // The attempt goes on by itself.
-        drop(engine.initiate(Initiate { connection: Arc::clone(connection), child, packet: None, tap: None }));
+        drop(engine.initiate(Initiate {
+            connection: Arc::clone(connection),
+            child,
+            packet: None,
+            tap: None,
+        }));
     }
 }
 

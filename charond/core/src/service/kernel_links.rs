@@ -37,6 +37,8 @@ pub struct Link {
     pub parent: Option<InterfaceIndex>,
     /// `IFLA_IFALIAS`, by which we know our own.
     pub alias: Option<String>,
+    /// Its group.
+    pub group: LinkGroup,
 }
 
 /// An address on a link.
@@ -72,7 +74,13 @@ pub struct Macvlan {
     pub mac: MacAddress,
     /// Its alias.
     pub alias: String,
+    /// Its group, by which many are removed at once.
+    pub group: LinkGroup,
 }
+
+/// A number that links can share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkGroup(pub u32);
 
 /// A route to install, with a mark of whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +156,9 @@ pub trait KernelLinks: Send + Sync {
 
     /// Removes a link.
     fn remove_link(&self, index: InterfaceIndex) -> BoxFuture<'_, Result<(), KernelError>>;
+
+    /// Removes every link of a group, in the time that one takes.
+    fn remove_link_group(&self, group: LinkGroup) -> BoxFuture<'_, Result<(), KernelError>>;
 
     /// Brings a link up or down.
     fn set_link(&self, index: InterfaceIndex, admin: LinkAdmin) -> BoxFuture<'_, Result<(), KernelError>>;

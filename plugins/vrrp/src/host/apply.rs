@@ -6,6 +6,7 @@ use charon_types::kernel_op::KernelError;
 use charon_types::vrouter::{VirtualAddress, VirtualRoute, VirtualRule};
 use tracing::{info, warn};
 
+use super::device::group_below;
 use super::{Applied, Confirmed, Held, HostRole, Outcome, Wanted, Worker};
 use crate::key::Key;
 use crate::net_state::OUR_PROTOCOL;
@@ -59,7 +60,10 @@ impl Worker {
         let mut applied = self.applied.remove(&key);
         let rebuild = |applied: &Applied, wanted: &Wanted| {
             let (old, new) = (&*applied.config, &*wanted.config);
-            old.vmac != new.vmac || old.vmac_name != new.vmac_name || old.name != new.name
+            old.vmac != new.vmac
+                || old.vmac_name != new.vmac_name
+                || old.accept != new.accept
+                || old.name != new.name
         };
         let obsolete = match (&applied, &wanted) {
             (Some(applied), Some(wanted)) => rebuild(applied, wanted),
@@ -97,6 +101,31 @@ impl Worker {
         };
         self.applied.insert(key, applied);
         outcome
+    }
+
+    /// Everything goes, in few requests however many routers there are.
+    pub(super) async fn withdraw_all(&mut self) {
+        let mut groups = Vec::new();
+        for mut applied in std::mem::take(&mut self.applied).into_values() {
+            let result = if applied.macvlan.is_some() {
+                groups.push(group_below(applied.parent));
+                super::device::forget_parent(&self.sysctls, &self.interface);
+                // Addresses go with the link.
+                self.withdraw_beside_link(&mut applied).await
+            } else {
+                self.withdraw(&mut applied).await
+            };
+            if let Err(error) = result {
+                warn!(target: "KNL", "taking back what vrouter {} had failed: {error:?}", applied.config.name);
+            }
+        }
+        groups.sort_unstable_by_key(|group| group.0);
+        groups.dedup();
+        for group in groups {
+            if let Err(error) = tolerate(self.net.remove_link_group(group).await) {
+                warn!(target: "KNL", "removing the macvlans of {} failed: {error:?}", self.interface);
+            }
+        }
     }
 
     /// Everything that an Active router has.
@@ -151,17 +180,28 @@ impl Worker {
 
     /// Nothing of that.
     async fn withdraw(&self, applied: &mut Applied) -> Result<(), KernelError> {
+        self.withdraw_beside_link(applied).await?;
+        let held: Vec<_> = applied.held.iter().map(|held| held.address).collect();
+        for address in held {
+            self.drop_address(applied, address).await?;
+        }
+        self.lower(applied).await
+    }
+
+    /// What stays when the macvlan goes.
+    async fn withdraw_beside_link(&self, applied: &mut Applied) -> Result<(), KernelError> {
         for rule in applied.rules.clone() {
             self.drop_rule(applied, rule).await?;
         }
         for route in applied.routes.clone() {
             self.drop_route(applied, &route).await?;
         }
-        let held: Vec<_> = applied.held.iter().map(|held| held.address).collect();
-        for address in held {
-            self.drop_address(applied, address).await?;
+        if !applied.config.accept.is_enabled() {
+            for route in applied.held.iter().filter_map(|held| refusal(held.address)) {
+                tolerate(self.net.remove_link_route(route).await)?;
+            }
         }
-        self.lower(applied).await
+        Ok(())
     }
 
     async fn drop_address(&self, applied: &mut Applied, address: VirtualAddress) -> Result<(), KernelError> {

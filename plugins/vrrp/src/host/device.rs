@@ -1,6 +1,6 @@
 //! The link that has a virtual router's addresses: the interface itself, or a macvlan with the virtual MAC address.
 
-use charon_core::service::kernel_links::{LinkAdmin, MacAddress, Macvlan};
+use charon_core::service::kernel_links::{LinkAdmin, LinkGroup, MacAddress, Macvlan};
 use charon_core::service::kernel_net::InterfaceIndex;
 use charon_types::kernel_op::KernelError;
 use charon_types::vrouter::Vrouter;
@@ -13,6 +13,11 @@ use crate::sysctl::Sysctls;
 
 /// How the macvlans of any charond are known.
 pub(crate) const ALIAS: &str = "charond vrouter ";
+
+/// The macvlans of an interface share a group.
+pub(super) const fn group_below(parent: InterfaceIndex) -> LinkGroup {
+    LinkGroup(0x5652_0000 | parent.0 & 0xffff)
+}
 
 /// On the interface below: it must neither answer for addresses of the macvlans, nor speak for them.
 const PARENT: [(&str, &str); 2] = [("arp_ignore", "1"), ("arp_announce", "2")];
@@ -45,6 +50,7 @@ impl Worker {
             parent,
             mac: MacAddress(key.vrid.mac(key.family)),
             alias: format!("{ALIAS}{}", config.name),
+            group: group_below(parent),
         };
         let device = match self.net.add_macvlan(macvlan.clone()).await {
             Err(KernelError::Exists) => {
