@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 from lab import vici
+from lab.shell import run
 from lab.topology import wait_until
 
 from . import packages
@@ -59,8 +60,12 @@ class Router:
 
     def kill(self):
         """Ends it by SIGKILL, children and all, as a crash would; what it left in the kernel goes on answering."""
+        for pid in run(["ip", "netns", "pids", self.node.name]).stdout.split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         for process in self.processes:
-            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         self.processes = []
 

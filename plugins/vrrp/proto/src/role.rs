@@ -250,13 +250,14 @@ impl VirtualRouter {
                 self.learn_form(heard, now);
                 self.active = Some(ActiveRouter { address: heard.source, priority: heard.priority });
             }
+            // A rival that takes our checksums for wrong would never yield.
+            Decision::Assert => self.learn_form(heard, now),
             Decision::Stay
             | Decision::TakeOver
             | Decision::StandBy
             | Decision::Leave
             | Decision::AwaitSkew
-            | Decision::Advertise
-            | Decision::Assert => {}
+            | Decision::Advertise => {}
         }
     }
 

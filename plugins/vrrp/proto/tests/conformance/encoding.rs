@@ -193,3 +193,22 @@ fn neighbour_advertisement_has_router_and_override_set_and_the_virtual_mac() {
     assert_eq!(frame[78..], [2, 1, 0, 0, 0x5e, 0, 2, 0x33]);
     assert_eq!(frame[21], 255);
 }
+
+#[test]
+fn checksum_of_a_rival_is_learnt_so_that_it_can_yield() {
+    let mut dut = Dut::active(config(Version::V3));
+    let rival = Packet { pseudo_header: true, ..Packet::v3(50) };
+    dut.advance(std::time::Duration::from_secs(1));
+    dut.log.clear();
+    assert_eq!(dut.hear(&rival), Ok(()));
+    dut.advance(std::time::Duration::from_secs(1));
+    let sent = dut.log.iter().rev().find_map(|(_, output)| match output {
+        vrrp_proto::Output::SendAdvert(advert) => Some(advert.payload.clone()),
+        _ => None,
+    });
+    let mut summed = sent.expect("an Active router advertises");
+    summed.extend(address_octets(ip("192.0.2.11")));
+    summed.extend(address_octets(ip("224.0.0.18")));
+    summed.extend([0, 112, 0, 12]);
+    assert_eq!(internet_checksum(&summed), 0);
+}

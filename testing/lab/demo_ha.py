@@ -1,0 +1,220 @@
+"""What testing/demo --ha shows: two gateways share an address, one dies, the tunnel to the other is back."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import daemon, namespace, swanctl
+from .binaries import STRONGSWAN, Binaries
+from .demo import _build, say, step
+from .namespace import Namespace
+from .shell import CommandFailed, run
+from .topology import wait_until
+
+PINGER = Path(__file__).resolve().parents[1] / "vrrp" / "pinger.py"
+OUTER = {"moon": "192.0.2.11", "sun": "192.0.2.12", "peer": "192.0.2.2"}
+SHARED = "192.0.2.1"
+INNER = {"moon": "10.1.0.1", "sun": "10.1.0.1", "peer": "10.2.0.1"}
+PRIORITY = {"moon": 150, "sun": 100}
+BACK_WITHIN_S = 30
+# The peer notices quickly that nobody answers; how quickly is its own choice.
+PEER_SETTINGS = {"retransmit_tries": "2", "retransmit_timeout": "0.3", "retransmit_base": "1.2"}
+CONNECTION = """connections {{
+  site {{
+    version = 2
+    local_addrs = {local}
+    remote_addrs = {remote}
+    {more}
+    local {{
+      auth = psk
+      id = {own_id}
+    }}
+    remote {{
+      auth = psk
+      id = {other_id}
+    }}
+    children {{
+      net {{
+        local_ts = {local_ts}/32
+        remote_ts = {remote_ts}/32
+        {child}
+      }}
+    }}
+  }}
+}}
+secrets {{
+  ike-1 {{
+    secret = "correct horse battery"
+  }}
+}}
+"""
+VROUTER = """vrouters {{
+  gw {{
+    interface = outer
+    vrid = 51
+    addresses = {address}/24
+    priority = {priority}
+    advert_interval = 100ms
+  }}
+}}
+"""
+
+
+def main():
+    """Shows it; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="testing/demo --ha", description="Two gateways, one address, one of them dies.")
+    parser.add_argument("--ha", action="store_true")
+    parser.add_argument("--release", action="store_true", help="the release build, slower to make")
+    parser.add_argument("--built", action="store_true", help="do not build, use what is there")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("demo: --ha needs root: it makes network namespaces")
+    if not options.built:
+        _build(options)
+    binaries = Binaries("release" if options.release else "debug")
+    kind = "strongswan" if os.access(STRONGSWAN, os.X_OK) else "charond"
+    missing = binaries.missing({"charond", kind})
+    if missing:
+        sys.exit(f"demo: not found: {', '.join(map(str, missing))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    begin = time.monotonic()
+    try:
+        with _Site() as site:
+            _show(site, binaries, kind)
+    except (AssertionError, CommandFailed) as error:
+        print(f"\ndemo FAILED: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(f"\nDone in {time.monotonic() - begin:.1f} s.")
+    return 0
+
+
+class _Site:
+    """Three namespaces on a bridge in a fourth."""
+
+    kept = False
+
+    def __init__(self):
+        self.prefix = f"charon-{os.getpid()}-ha"
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
+        self.nodes = {}
+        self._owned = []
+
+    def __enter__(self):
+        try:
+            namespace.sweep()
+            wire = self.nodes["wire"] = Namespace(self.prefix, "wire")
+            wire.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+            wire.ip("link", "set", "br0", "up")
+            for name, address in OUTER.items():
+                node = self.nodes[name] = Namespace(self.prefix, name)
+                run(["ip", "link", "add", "outer", "netns", node.name, "type", "veth", "peer", "name", f"to-{name}",
+                     "netns", wire.name])
+                wire.ip("link", "set", f"to-{name}", "master", "br0", "up")
+                node.ip("link", "set", "outer", "up")
+                node.ip("address", "add", f"{address}/24", "dev", "outer")
+                node.ip("address", "add", f"{INNER[name]}/32", "dev", "lo")
+                for setting in ("all", "default"):
+                    node.run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{setting}/rp_filter"])
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for closable in reversed(self._owned):
+            closable.close()
+        for node in self.nodes.values():
+            node.delete()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def own(self, closable):
+        """Has it closed before the namespaces go."""
+        self._owned.append(closable)
+        return closable
+
+
+def _show(site, binaries, kind):
+    step("Two gateways that share an address, and a peer; each in a network namespace")
+    say(f"moon {OUTER['moon']}, sun {OUTER['sun']}: both charond, VRRPv3 id 51 for {SHARED}, adverts every 0.1 s")
+    say(f"peer {OUTER['peer']}: {kind}, with a tunnel to {SHARED}")
+    commands = {}
+    for name in ("moon", "sun", "peer"):
+        one = daemon.make("charond" if name != "peer" else kind, site, name, binaries,
+                          settings=PEER_SETTINGS if name == "peer" else None)
+        text = _configuration(name)
+        (one.swanctl_dir / "swanctl.conf").write_text(text)
+        commands[name] = swanctl.make(one.kind, one, binaries)
+        one.start()
+        commands[name].load_all()
+    moon, sun, peer = (commands[name].daemon for name in ("moon", "sun", "peer"))
+
+    step("The gateways elect: --list-vrouters on moon and sun")
+    wait_until(lambda: _state(moon) == "active" and _state(sun) == "backup", 10, "moon active, sun backup")
+    for name in ("moon", "sun"):
+        for line in commands[name]("--list-vrouters").stdout.splitlines()[:2]:
+            say(f"{name}: {line}")
+
+    step(f"The peer brings the tunnel to {SHARED} up")
+    commands["peer"]("--initiate", "--child", "net", timeout=20)
+    wait_until(lambda: moon.sas(), 5, "the SA on moon")
+    assert not sun.sas(), "sun has an SA although it is backup"
+    log = site.directory / "answers"
+    pinger = subprocess.Popen(site.nodes["peer"].enter([sys.executable, PINGER, INNER["moon"], log]),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        pinger.stdout.readline()
+        wait_until(lambda: len(_times(log)) > 20, 10, "pings through the tunnel")
+        say(f"pings {INNER['peer']} -> {INNER['moon']} are answered through the tunnel")
+
+        step("moon dies: SIGKILL, and its link goes down")
+        died = time.monotonic()
+        moon.kill()
+        site.nodes["wire"].ip("link", "set", "to-moon", "down")
+        wait_until(lambda: _state(sun) == "active", 10, "sun active")
+        wait_until(lambda: [at for at in _times(log) if at > died + 0.5], BACK_WITHIN_S, "the tunnel back through sun")
+        time.sleep(0.5)
+    finally:
+        pinger.terminate()
+        pinger.wait()
+    times = _times(log)
+    gap = max(later - earlier for earlier, later in zip(times, times[1:]))
+    assert sun.sas(), "the tunnel is not on sun"
+    for line in commands["sun"]("--list-vrouters").stdout.splitlines()[:2]:
+        say(f"sun: {line}")
+    for line in commands["sun"]("--list-sas").stdout.splitlines()[:3]:
+        say(f"sun: {line}")
+    say(f"The tunnel is back. Nobody answered for {gap:.2f} s, of which the election took about 0.36 s; the rest is the")
+    say("peer's dead peer detection, set to 1 s here, and a new IKE_SA.")
+
+
+def _configuration(name):
+    if name == "peer":
+        return CONNECTION.format(local=OUTER["peer"], remote=SHARED, own_id="peer.lab", other_id="gw.lab",
+                                 local_ts=INNER["peer"], remote_ts=INNER["moon"],
+                                 more="dpd_delay = 1s\n    keyingtries = 0",
+                                 child="dpd_action = restart\n        close_action = start")
+    connection = CONNECTION.format(local=SHARED, remote=OUTER["peer"], own_id="gw.lab", other_id="peer.lab",
+                                   local_ts=INNER[name], remote_ts=INNER["peer"], more="vrouter = gw", child="")
+    return connection + VROUTER.format(address=SHARED, priority=PRIORITY[name])
+
+
+def _state(one):
+    with one.vici() as client:
+        events, _ = client.stream("list-vrouters", "list-vrouter")
+    return next((router["state"] for event in events for router in event.values()), None)
+
+
+def _times(log):
+    return [float(line) for line in log.read_text().split()] if log.exists() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
