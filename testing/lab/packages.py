@@ -14,14 +14,15 @@ NEEDED = {
     "interop": (*NAMESPACES, *STRONGSWAN, "ruby", "perl", "socat", "dpkg-dev"),
     "scenarios": (*NAMESPACES, *STRONGSWAN),
     "guest": (*NAMESPACES, *STRONGSWAN, "kmod", "user-mode-linux"),
+    "vrrp": (*NAMESPACES, "keepalived"),
     "demo": NAMESPACES,
 }
 
 
 def provide(stages):
     """Installs what the stages need, or ends with the list of what is missing."""
-    if os.geteuid() != 0 and {"interop", "scenarios"} & set(stages):
-        sys.exit("testing/run: interop and scenarios need root, for network namespaces; or --skip them")
+    if os.geteuid() != 0 and {"interop", "scenarios", "vrrp"} & set(stages):
+        sys.exit("testing/run: interop, scenarios and vrrp need root, for network namespaces; or --skip them")
     wanted = {package for stage in stages for package in NEEDED[stage]}
     if "interop" in stages and not _has_venv():
         wanted.add("python3-venv")

@@ -68,6 +68,9 @@ class Router:
         for process in self.processes:
             process.wait()
         self.processes = []
+        # A child that nobody has reaped yet would count as a running daemon.
+        for stale in self.directory.glob("*pid"):
+            stale.unlink()
 
     def close(self):
         """Ends it in whatever state it is."""

@@ -1,5 +1,8 @@
 """Two routers and a host on a bridge, and what crosses it."""
 
+import ctypes
+import itertools
+import os
 import shutil
 import socket
 import struct
@@ -20,18 +23,15 @@ PRIMARY6 = {"a": "fe80::11", "b": "fe80::12"}
 HOST = "192.0.2.100"
 HOST6 = "fd00::100"
 ETH_ALL = 3
-_count = 0
+_counter = itertools.count(1)
 
 
 class Wire:
     """Namespaces a, b and the host with the bridge; a context manager that removes them."""
 
     def __init__(self):
-        global _count
-        _count += 1
         sweep()
-        import os
-        self.prefix = f"charon-{os.getpid()}-vrrp{_count}"
+        self.prefix = f"charon-{os.getpid()}-vrrp{next(_counter)}"
         self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
         self.nodes = {}
         self._owned = []
@@ -139,8 +139,6 @@ class Capture:
         return [advert for advert in (_advert(at, frame) for at, frame in list(self.frames)) if advert]
 
     def _listen(self):
-        import ctypes
-        import os
         libc = ctypes.CDLL(None, use_errno=True)
         # This thread alone moves.
         with open(self._namespace) as namespace:
