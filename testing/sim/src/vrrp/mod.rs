@@ -2,7 +2,7 @@
 //!
 //! Three to five routers share a link that loses, delays, repeats and reorders, falls into parts and heals; routers are
 //! paused, stopped, killed and started again, lose their interface, and change their priority. A seed decides everything.
-//! Every so often all troubles end, and the routers must agree within the time that the protocol allows ([`promise`]).
+//! Every so often all troubles end, and the routers must agree within the time that the protocol allows.
 //!
 //! ```text
 //! scenario   what the seed stands for     fleet   the routers, their inboxes and the link
