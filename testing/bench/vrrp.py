@@ -18,6 +18,7 @@ TESTING = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTING))
 
 from lab.binaries import Binaries  # noqa: E402
+from lab.shell import run  # noqa: E402
 from lab.topology import wait_until  # noqa: E402
 from vrrp import packages, routers  # noqa: E402
 from vrrp.wire import Capture, Wire  # noqa: E402
@@ -83,7 +84,8 @@ def keepalived(wire, setup, names):
 
 def processes(wire):
     """Process ids inside."""
-    return wire.nodes["a"].run(["ip", "netns", "pids", wire.nodes["a"].name]).stdout.split()
+    own = run(["ip", "netns", "pids", wire.nodes["a"].name]).stdout.split()
+    return [pid for pid in own if Path(f"/proc/{pid}/smaps_rollup").exists()]
 
 
 def cpu_s(pids):

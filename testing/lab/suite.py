@@ -14,11 +14,7 @@ from dataclasses import dataclass, field
 from . import packages
 from .binaries import ROOT
 
-<<<<<<< HEAD
-STAGES = ("unit", "sim", "fuzz", "interop", "scenarios", "guest", "demo")
-=======
-STAGES = ("unit", "sim", "fuzz", "interop", "scenarios", "vrrp", "demo")
->>>>>>> c6289f3 (testing: stage of virtual routers, bench against keepalived; docs: virtual routers)
+STAGES = ("unit", "sim", "fuzz", "interop", "scenarios", "guest", "vrrp", "demo")
 LOGS = ROOT / "testing" / ".cache" / "logs"
 # A command that says nothing for this long gets a line, so that one sees it lives.
 HEARTBEAT_S = 30
@@ -180,17 +176,16 @@ def scenarios(tally, options):
                                                   "--profile", _profile(options)])
 
 
-<<<<<<< HEAD
 def guest(tally, options):
     """A kernel with IPsec: what is installed, traffic, crashes, every backend."""
     if _built(tally, "guest", options, "charon-kernel-suite"):
         _listed(tally, "guest", "guest", ["testing/guest", "--profile", _profile(options)])
-=======
+
+
 def vrrp(tally, options):
     """Virtual routers in namespaces: charond with itself, keepalived and FRR."""
     if _built(tally, "vrrp", options):
         _listed(tally, "vrrp", "vrrp", ["testing/vrrp/run", "--jobs", "3", "--profile", _profile(options)])
->>>>>>> c6289f3 (testing: stage of virtual routers, bench against keepalived; docs: virtual routers)
 
 
 def demo(tally, options):
