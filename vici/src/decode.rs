@@ -2,13 +2,9 @@
 //!
 //! It checks everything that can be checked without a tree: element types, lengths, names, and which element may stand
 //! where. As in charon, nesting may be as deep as the buffer allows, and data that ends inside an open section or list
-//! is accepted as if it had been closed.
+//! is accepted as if it had been closed. The walk is by hand rather than by combinators: all reading of messages is built on it.
 
 use crate::name::Name;
-use nom::IResult;
-use nom::bytes::complete::take;
-use nom::multi::length_data;
-use nom::number::complete::{be_u8, be_u16};
 
 /// One element of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,24 +118,20 @@ impl<'a> Elements<'a> {
     }
 
     #[inline(always)]
-    fn element(&mut self) -> Result<Element<'a>, DecodeError> {
+    fn element(&mut self, kind: u8, rest: &'a [u8]) -> Result<Element<'a>, DecodeError> {
         let at = self.offset();
-        let truncated = DecodeError::Truncated { at };
-        let (rest, kind) = byte(self.rest).map_err(|_| truncated)?;
         let (rest, element) = match (kind, self.place) {
             (KEY_VALUE, Place::Section) => {
-                let (rest, name) = name(rest).map_err(|_| truncated)?;
-                let name = Name::new(name).ok_or(DecodeError::NameNotPrintable { at })?;
-                let (rest, value) = value(rest).map_err(|_| truncated)?;
+                let (name, rest) = name(rest, at)?;
+                let (value, rest) = value(rest).ok_or(DecodeError::Truncated { at })?;
                 (rest, Element::KeyValue(name, value))
             }
             (LIST_ITEM, Place::List) => {
-                let (rest, value) = value(rest).map_err(|_| truncated)?;
+                let (value, rest) = value(rest).ok_or(DecodeError::Truncated { at })?;
                 (rest, Element::ListItem(value))
             }
             (SECTION_START, Place::Section) => {
-                let (rest, name) = name(rest).map_err(|_| truncated)?;
-                let name = Name::new(name).ok_or(DecodeError::NameNotPrintable { at })?;
+                let (name, rest) = name(rest, at)?;
                 self.depth += 1;
                 (rest, Element::SectionStart(name))
             }
@@ -148,8 +140,7 @@ impl<'a> Elements<'a> {
                 (rest, Element::SectionEnd)
             }
             (LIST_START, Place::Section) => {
-                let (rest, name) = name(rest).map_err(|_| truncated)?;
-                let name = Name::new(name).ok_or(DecodeError::NameNotPrintable { at })?;
+                let (name, rest) = name(rest, at)?;
                 self.place = Place::List;
                 (rest, Element::ListStart(name))
             }
@@ -171,10 +162,8 @@ impl<'a> Iterator for Elements<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let element = self.element();
+        let (kind, rest) = self.rest.split_first()?;
+        let element = self.element(*kind, rest);
         if element.is_err() {
             self.rest = &[];
         }
@@ -184,22 +173,21 @@ impl<'a> Iterator for Elements<'a> {
 
 impl std::iter::FusedIterator for Elements<'_> {}
 
-#[inline]
-fn byte(input: &[u8]) -> IResult<&[u8], u8, ()> {
-    be_u8(input)
+/// A length of one byte, then so many printable bytes; and what follows.
+#[inline(always)]
+fn name(input: &[u8], at: usize) -> Result<(Name<'_>, &[u8]), DecodeError> {
+    let truncated = DecodeError::Truncated { at };
+    let (len, input) = input.split_first().ok_or(truncated)?;
+    let (name, rest) = input.split_at_checked(usize::from(*len)).ok_or(truncated)?;
+    let name = Name::at_start(input, name).ok_or(DecodeError::NameNotPrintable { at })?;
+    Ok((name, rest))
 }
 
-/// A length of one byte, then so many bytes.
-#[inline]
-pub(crate) fn name(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
-    let (rest, len) = be_u8(input)?;
-    take(len)(rest)
-}
-
-/// A length of two bytes, big-endian, then so many bytes.
-#[inline]
-fn value(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
-    nom::Parser::parse(&mut length_data(be_u16), input)
+/// A length of two bytes, big-endian, then so many bytes; and what follows.
+#[inline(always)]
+fn value(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, input) = input.split_first_chunk()?;
+    input.split_at_checked(usize::from(u16::from_be_bytes(*len)))
 }
 
 pub(crate) const SECTION_START: u8 = 1;

@@ -18,6 +18,26 @@ impl<'a> Name<'a> {
         is_printable(bytes).then_some(Self(bytes))
     }
 
+    /// Takes `name`, with which `input` begins, as a name. What follows it makes the look at short names one of a whole word.
+    #[inline(always)]
+    pub(crate) fn at_start(input: &'a [u8], name: &'a [u8]) -> Option<Self> {
+        let printable = match (name.len(), input.first_chunk::<8>()) {
+            (0, _) => true,
+            (len @ 1..=8, Some(word)) => {
+                let mask = u64::MAX >> (64 - 8 * len);
+                unprintable(u64::from_le_bytes(*word) & mask | SPACES & !mask) == 0
+            }
+            (9..=16, Some(word)) => match name.last_chunk::<8>() {
+                Some(last) => {
+                    unprintable(u64::from_le_bytes(*word)) | unprintable(u64::from_le_bytes(*last)) == 0
+                }
+                None => is_printable(name),
+            },
+            _ => is_printable(name),
+        };
+        printable.then_some(Self(name))
+    }
+
     /// The name's bytes.
     #[inline]
     pub fn as_bytes(self) -> &'a [u8] {
@@ -78,6 +98,9 @@ pub(crate) fn is_printable(bytes: &[u8]) -> bool {
     bad == 0
 }
 
+/// Eight printable bytes.
+const SPACES: u64 = 0x2020_2020_2020_2020;
+
 /// Non-zero if one of the eight bytes is below 0x20 or above 0x7e.
 #[inline]
 fn unprintable(word: u64) -> u64 {
@@ -101,6 +124,12 @@ mod tests {
                     bytes[position] = byte;
                     let expected = (0x20..=0x7e).contains(&byte);
                     assert_eq!(is_printable(&bytes), expected, "{byte:#x} at {position} of {len}");
+                    for after in [0, 3, 20] {
+                        let mut input = bytes.clone();
+                        input.resize(len + after, 0xff);
+                        let name = Name::at_start(&input, &input[..len]);
+                        assert_eq!(name.is_some(), expected, "{byte:#x} at {position} of {len}");
+                    }
                 }
             }
         }

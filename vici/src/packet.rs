@@ -1,6 +1,5 @@
 //! Packets: what a frame holds. One byte of type, for some types a name, for some a message behind it.
 
-use crate::decode::name;
 use crate::encode::{EncodeError, name_len};
 use crate::name::Name;
 use bytes::BufMut;
@@ -75,8 +74,10 @@ impl<'a> Packet<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PacketError> {
         let (&kind, rest) = bytes.split_first().ok_or(PacketError::Empty)?;
         let named = || -> Result<(Name<'a>, &'a [u8]), PacketError> {
-            let (message, bytes) = name(rest).map_err(|_| PacketError::NameTruncated { kind })?;
-            Ok((Name::new(bytes).ok_or(PacketError::NameNotPrintable { kind })?, message))
+            let truncated = PacketError::NameTruncated { kind };
+            let (len, rest) = rest.split_first().ok_or(truncated)?;
+            let (name, message) = rest.split_at_checked(usize::from(*len)).ok_or(truncated)?;
+            Ok((Name::new(name).ok_or(PacketError::NameNotPrintable { kind })?, message))
         };
         Ok(match kind {
             REQUEST => {

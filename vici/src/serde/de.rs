@@ -1,8 +1,9 @@
 //! From messages.
 
-use super::Error;
+use super::{Error, Fault};
 use crate::decode::{Element, Elements};
 use crate::message::Message;
+use crate::name::Name;
 use crate::section::Section;
 use serde_core::de::value::BorrowedStrDeserializer;
 use serde_core::de::{
@@ -55,6 +56,7 @@ enum What<'m> {
 }
 
 impl<'m> Node<'_, 'm> {
+    #[inline]
     fn text(&self) -> Result<&'m str, Error> {
         match self.what {
             What::Data(data) => text(data),
@@ -63,18 +65,21 @@ impl<'m> Node<'_, 'm> {
         }
     }
 
+    #[inline]
     fn number<T: std::str::FromStr>(&self, wanted: &'static str) -> Result<T, Error> {
         let text = self.text()?;
-        text.parse().map_err(|_| Error::Mistyped { value: text.into(), wanted })
+        text.parse().map_err(|_| Fault::Mistyped { value: text.into(), wanted }.into())
     }
 }
 
+#[inline]
 fn text(data: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(data).map_err(|_| Error::NotText)
+    std::str::from_utf8(data).map_err(|_| Fault::NotText.into())
 }
 
 macro_rules! numbers {
     ($($method:ident $visit:ident $type:ty;)*) => {$(
+        #[inline]
         fn $method<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
             visitor.$visit(self.number::<$type>(stringify!($type))?)
         }
@@ -84,6 +89,7 @@ macro_rules! numbers {
 impl<'m> Deserializer<'m> for Node<'_, 'm> {
     type Error = Error;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.what {
             What::Data(data) => match std::str::from_utf8(data) {
@@ -113,7 +119,7 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
         } else if is(["no", "false", "disabled", "0"]) {
             visitor.visit_bool(false)
         } else {
-            Err(Error::Mistyped { value: text.into(), wanted: "yes or no" })
+            Err(Fault::Mistyped { value: text.into(), wanted: "yes or no" }.into())
         }
     }
 
@@ -143,6 +149,7 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
         self.deserialize_bytes(visitor)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_some(self)
     }
@@ -173,9 +180,32 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
         }
     }
 
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.what {
+            // Names are ASCII, and those that are not looked for need not be looked at.
+            What::Data(name) => visitor.visit_borrowed_bytes(name),
+            What::List | What::Section => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        let depth = match self.what {
+            What::Data(_) => return visitor.visit_unit(),
+            What::List | What::Section => self.elements.open(),
+        };
+        // What was just opened is counted.
+        while self.elements.open() >= depth {
+            if self.elements.next().transpose()?.is_none() {
+                break;
+            }
+        }
+        visitor.visit_unit()
+    }
+
     forward_to_deserialize_any! {
         <V: Visitor<'m>>
-        char str string unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        char str string unit unit_struct seq tuple tuple_struct map struct
     }
 }
 
@@ -187,7 +217,8 @@ struct Entries<'e, 'm> {
 }
 
 impl<'m> Entries<'_, 'm> {
-    fn next_name(&mut self) -> Result<Option<&'m str>, Error> {
+    #[inline]
+    fn next_name(&mut self) -> Result<Option<Name<'m>>, Error> {
         if self.over {
             return Ok(None);
         }
@@ -202,11 +233,12 @@ impl<'m> Entries<'_, 'm> {
             }
         };
         self.next = Some(what);
-        Ok(Some(name.as_str()))
+        Ok(Some(name))
     }
 
+    #[inline]
     fn node(&mut self) -> Result<Node<'_, 'm>, Error> {
-        let what = self.next.take().ok_or(Error::Formless("a value without a name"))?;
+        let what = self.next.take().ok_or(Fault::Formless("a value without a name"))?;
         Ok(Node { what, elements: self.elements })
     }
 
@@ -226,12 +258,14 @@ impl<'m> Entries<'_, 'm> {
 impl<'m> MapAccess<'m> for &mut Entries<'_, 'm> {
     type Error = Error;
 
+    #[inline]
     fn next_key_seed<K: DeserializeSeed<'m>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         let Some(name) = self.next_name()? else { return Ok(None) };
         // Names may be numbers, as values are.
         seed.deserialize(Node { what: What::Data(name.as_bytes()), elements: self.elements }).map(Some)
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'m>>(&mut self, seed: V) -> Result<V::Value, Error> {
         seed.deserialize(self.node()?)
     }
@@ -243,8 +277,8 @@ impl<'m> EnumAccess<'m> for &mut Entries<'_, 'm> {
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'m>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        let name = self.next_name()?.ok_or(Error::Formless("a variant without a name"))?;
-        Ok((seed.deserialize(IntoDeserializer::<Error>::into_deserializer(name))?, self))
+        let name = self.next_name()?.ok_or(Fault::Formless("a variant without a name"))?;
+        Ok((seed.deserialize(IntoDeserializer::<Error>::into_deserializer(name.as_str()))?, self))
     }
 }
 
@@ -279,6 +313,7 @@ struct Items<'e, 'm> {
 }
 
 impl<'m> Items<'_, 'm> {
+    #[inline]
     fn next_item(&mut self) -> Result<Option<&'m [u8]>, Error> {
         if self.over {
             return Ok(None);
@@ -301,6 +336,7 @@ impl<'m> Items<'_, 'm> {
 impl<'m> SeqAccess<'m> for &mut Items<'_, 'm> {
     type Error = Error;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'m>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some(item) = self.next_item()? else { return Ok(None) };
         seed.deserialize(Node { what: What::Data(item), elements: self.elements }).map(Some)

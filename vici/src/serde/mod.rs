@@ -51,14 +51,26 @@ use std::fmt;
 
 /// Why a value is no message, or a message no such value.
 #[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Fault>);
+
+impl Error {
+    /// What is wrong.
+    pub fn fault(&self) -> &Fault {
+        &self.0
+    }
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum Fault {
     /// Bytes that are no message.
     #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Decode(DecodeError),
     /// A name or value that does not fit.
     #[error(transparent)]
-    Encode(#[from] EncodeError),
+    Encode(EncodeError),
     /// What a type's own implementation says.
     #[error("{0}")]
     Custom(Box<str>),
@@ -78,15 +90,36 @@ pub enum Error {
     },
 }
 
+impl From<Fault> for Error {
+    #[cold]
+    fn from(fault: Fault) -> Self {
+        Self(Box::new(fault))
+    }
+}
+
+impl From<DecodeError> for Error {
+    #[cold]
+    fn from(error: DecodeError) -> Self {
+        Fault::Decode(error).into()
+    }
+}
+
+impl From<EncodeError> for Error {
+    #[cold]
+    fn from(error: EncodeError) -> Self {
+        Fault::Encode(error).into()
+    }
+}
+
 impl serde_core::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::Custom(message.to_string().into())
+        Fault::Custom(message.to_string().into()).into()
     }
 }
 
 impl serde_core::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::Custom(message.to_string().into())
+        Fault::Custom(message.to_string().into()).into()
     }
 }
 

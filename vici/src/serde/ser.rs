@@ -1,6 +1,6 @@
 //! To messages.
 
-use super::Error;
+use super::{Error, Fault};
 use crate::encode::Encoder;
 use crate::message::Message;
 use serde_core::ser::{
@@ -42,7 +42,7 @@ impl<'o> Node<'o, '_> {
     fn value(self, value: &[u8]) -> Result<(), Error> {
         let mut encoder = Encoder::new(self.bytes);
         match self.place {
-            Place::Root => Err(Error::Formless("a value outside of a section")),
+            Place::Root => Err(Fault::Formless("a value outside of a section").into()),
             Place::Named(name) => Ok(encoder.key_value(name.as_bytes(), value)?),
             Place::Item => Ok(encoder.list_item(value)?),
         }
@@ -51,7 +51,7 @@ impl<'o> Node<'o, '_> {
     fn display(self, value: impl std::fmt::Display) -> Result<(), Error> {
         let Self { bytes, scratch, place } = self;
         scratch.clear();
-        write!(scratch, "{value}").map_err(|_| Error::Formless("such a value"))?;
+        write!(scratch, "{value}").map_err(|_| Fault::Formless("such a value"))?;
         Node { bytes, scratch: &mut String::new(), place }.value(scratch.as_bytes())
     }
 
@@ -62,19 +62,19 @@ impl<'o> Node<'o, '_> {
                 Encoder::new(self.bytes).section_start(name.as_bytes())?;
                 1
             }
-            Place::Item => return Err(Error::Formless("a section in a list")),
+            Place::Item => return Err(Fault::Formless("a section in a list").into()),
         };
         Ok(Section { bytes: self.bytes, scratch: self.scratch, name: String::new(), closes })
     }
 
     fn list(self) -> Result<List<'o>, Error> {
         match self.place {
-            Place::Root => Err(Error::Formless("a list outside of a section")),
+            Place::Root => Err(Fault::Formless("a list outside of a section").into()),
             Place::Named(name) => {
                 Encoder::new(self.bytes).list_start(name.as_bytes())?;
                 Ok(List { bytes: self.bytes, scratch: self.scratch, closes: 0 })
             }
-            Place::Item => Err(Error::Formless("a list in a list")),
+            Place::Item => Err(Fault::Formless("a list in a list").into()),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'o> Node<'o, '_> {
             Encoder::new(self.bytes).section_start(name.as_bytes())?;
             return Ok(Node { bytes: self.bytes, scratch: self.scratch, place: Place::Named(variant) });
         }
-        Err(Error::Formless("a variant with content there"))
+        Err(Fault::Formless("a variant with content there").into())
     }
 }
 
@@ -144,7 +144,7 @@ impl<'o> Serializer for Node<'o, '_> {
     }
 
     fn serialize_unit(self) -> Result<(), Error> {
-        Err(Error::Formless("a unit"))
+        Err(Fault::Formless("a unit").into())
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
@@ -344,7 +344,7 @@ struct KeyText<'t>(&'t mut String);
 macro_rules! keys {
     ($($method:ident $type:ty;)*) => {$(
         fn $method(self, value: $type) -> Result<(), Error> {
-            write!(self.0, "{value}").map_err(|_| Error::Formless("such a key"))
+            write!(self.0, "{value}").map_err(|_| Fault::Formless("such a key").into())
         }
     )*};
 }
@@ -386,28 +386,28 @@ impl Serializer for KeyText<'_> {
     }
 
     fn serialize_bool(self, _: bool) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_f32(self, _: f32) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_f64(self, _: f64) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_bytes(self, _: &[u8]) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_none(self) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_unit(self) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
@@ -416,16 +416,16 @@ impl Serializer for KeyText<'_> {
         _: &'static str,
         _: &T,
     ) -> Result<(), Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_tuple_variant(
         self,
@@ -434,13 +434,13 @@ impl Serializer for KeyText<'_> {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleVariant, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
     fn serialize_struct_variant(
         self,
@@ -449,11 +449,13 @@ impl Serializer for KeyText<'_> {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeStructVariant, Error> {
-        Err(NO_KEY)
+        Err(no_key())
     }
 }
 
-const NO_KEY: Error = Error::Formless("a name that is not text");
+fn no_key() -> Error {
+    Fault::Formless("a name that is not text").into()
+}
 
 /// Room, in bytes, for a usual message.
 const MESSAGE_LEN_GUESS: usize = 512;

@@ -128,6 +128,6 @@ fn faults_are_told_as_what_they_are() {
     );
     let lists = to_message(&One { v: vec![vec![1]] }).unwrap_err();
     assert_eq!(lists.to_string(), "a list in a list cannot be in a message");
-    assert!(matches!(to_message(&One { v: "x".repeat(70_000) }), Err(Error::Encode(_))));
-    assert!(matches!(to_message(&BTreeMap::from([("k\n", 1)])), Err(Error::Encode(_))));
+    assert!(matches!(to_message(&One { v: "x".repeat(70_000) }).unwrap_err().fault(), Fault::Encode(_)));
+    assert!(matches!(to_message(&BTreeMap::from([("k\n", 1)])).unwrap_err().fault(), Fault::Encode(_)));
 }
