@@ -77,10 +77,30 @@ fn text(data: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(data).map_err(|_| Fault::NotText.into())
 }
 
-macro_rules! numbers {
+/// Digits alone, as nearly all numbers of a message are; `None` for anything else, which is not to say that it is no number.
+#[inline]
+fn digits(data: &[u8]) -> Option<u64> {
+    if data.is_empty() || data.len() > DIGITS_MAX {
+        return None;
+    }
+    data.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + u64::from(digit))
+    })
+}
+
+/// So many digits are a number of 64 bits, whatever they are.
+const DIGITS_MAX: usize = 19;
+
+macro_rules! integers {
     ($($method:ident $visit:ident $type:ty;)*) => {$(
         #[inline]
         fn $method<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+            if let What::Data(data) = self.what
+                && let Some(number) = digits(data).and_then(|number| <$type>::try_from(number).ok())
+            {
+                return visitor.$visit(number);
+            }
             visitor.$visit(self.number::<$type>(stringify!($type))?)
         }
     )*};
@@ -123,7 +143,7 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
         }
     }
 
-    numbers! {
+    integers! {
         deserialize_i8 visit_i8 i8;
         deserialize_i16 visit_i16 i16;
         deserialize_i32 visit_i32 i32;
@@ -134,8 +154,14 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
         deserialize_u32 visit_u32 u32;
         deserialize_u64 visit_u64 u64;
         deserialize_u128 visit_u128 u128;
-        deserialize_f32 visit_f32 f32;
-        deserialize_f64 visit_f64 f64;
+    }
+
+    fn deserialize_f32<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_f32(self.number("f32")?)
+    }
+
+    fn deserialize_f64<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_f64(self.number("f64")?)
     }
 
     fn deserialize_bytes<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {

@@ -116,7 +116,11 @@ fn faults_are_told_as_what_they_are() {
     }
     let read =
         |value: &str| from_message::<One<u8>>(&Message::new().with("v", value)).unwrap_err().to_string();
-    assert_eq!(read("300"), "'300' is no u8");
+    for wrong in ["300", "-1", "", "1 ", "99999999999999999999", "1:"] {
+        assert_eq!(read(wrong), format!("'{wrong}' is no u8"));
+    }
+    let long = from_message::<One<u64>>(&Message::new().with("v", u64::MAX.to_string())).unwrap();
+    assert_eq!(long.v, u64::MAX);
     let flag = from_message::<One<bool>>(&Message::new().with("v", "maybe")).unwrap_err();
     assert_eq!(flag.to_string(), "'maybe' is no yes or no");
     let text = from_message::<One<String>>(&Message::new().with("v", [0xff])).unwrap_err();
