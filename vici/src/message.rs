@@ -4,6 +4,7 @@ use crate::decode::{DecodeError, LIST_END, SECTION_END};
 use crate::encode::{EncodeError, Encoder};
 use crate::section::{Section, survey};
 use std::fmt;
+use std::io::Write;
 
 /// A message: a tree of keys, lists and sections, in order and with duplicates.
 ///
@@ -54,6 +55,12 @@ impl Message {
         Section::checked(&self.bytes)
     }
 
+    /// Forgets all entries and keeps the memory, for the next message.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.misfit = None;
+    }
+
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -62,6 +69,30 @@ impl Message {
     /// Appends a key with its value, whether or not there is one of that name.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let pushed = self.encoder().key_value(name.as_bytes(), value.as_ref());
+        self.note(pushed);
+    }
+
+    /// Appends a key with a value as it is displayed, without a copy in between.
+    pub fn push_display(&mut self, name: &str, value: impl fmt::Display) {
+        let mark = self.bytes.len();
+        let mut pushed = self.encoder().key_value(name.as_bytes(), b"");
+        if pushed.is_ok() {
+            let start = self.bytes.len();
+            // Writing into a growing buffer does not fail; a value that says that it does is cut where it stopped.
+            drop(write!(self.bytes, "{value}"));
+            let len = self.bytes.len() - start;
+            match u16::try_from(len) {
+                Ok(len) => {
+                    if let Some(place) = self.bytes[..start].last_chunk_mut() {
+                        *place = len.to_be_bytes();
+                    }
+                }
+                Err(_) => pushed = Err(EncodeError::ValueTooLong { len }),
+            }
+        }
+        if pushed.is_err() {
+            self.bytes.truncate(mark);
+        }
         self.note(pushed);
     }
 

@@ -131,3 +131,18 @@ fn what_does_not_fit_into_the_length_fields_is_told_when_encoding() {
     let message = Message::new().with_section("s", &message);
     assert_eq!(message.encode(), Err(EncodeError::ValueTooLong { len: 65_536 }));
 }
+
+#[test]
+fn what_is_displayed_is_pushed_as_if_it_had_been_text_before() {
+    let mut message = Message::new();
+    message.push_display("number", 4500);
+    message.push_display("empty", "");
+    assert_eq!(message, Message::new().with("number", "4500").with("empty", ""));
+    message.clear();
+    assert!(message.is_empty());
+    message.push_display("long", "x".repeat(65_535));
+    assert!(message.encode().is_ok());
+    message.push_display("too-long", "x".repeat(65_536));
+    assert_eq!(message.encode(), Err(EncodeError::ValueTooLong { len: 65_536 }));
+    assert_eq!(message.root().iter().count(), 1);
+}

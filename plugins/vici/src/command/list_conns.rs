@@ -12,9 +12,10 @@ use crate::server::Server;
 pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitter) -> Result<Message, Gone> {
     if emitter.wants(EventKind::ListConn) {
         let wanted = request.text("ike");
+        let mut message = Message::new();
         for connection in server.control.connections.all().iter() {
             if wanted.is_none_or(|name| name == &*connection.name) {
-                let mut message = Message::new();
+                message.clear();
                 render::connection::push(&mut message, connection, &server.names, &certificate::subject);
                 emitter.send(EventKind::ListConn, &message).await?;
             }

@@ -13,9 +13,10 @@ use crate::server::Server;
 pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitter) -> Result<Message, Gone> {
     if emitter.wants(EventKind::ListSa) {
         let mut chunks = server.control.engine.list(filter(request));
+        let mut message = Message::new();
         while let Some(chunk) = chunks.recv().await {
             for sa in chunk {
-                let mut message = Message::new();
+                message.clear();
                 render::ike_sa::with_children(&mut message, &sa, &sa.children, &server.names);
                 emitter.send(EventKind::ListSa, &message).await?;
             }

@@ -11,7 +11,7 @@ use charon_types::selector::SelectorPattern;
 use vici::{List, Section, Value};
 
 use super::auth::unless_empty;
-use super::ike::{proposals, toggle, word};
+use super::ike::{proposals, shrink_proposals, toggle, word};
 use super::refusal::{Refusal, only, required};
 use super::{Environment, sa_options, value};
 
@@ -136,7 +136,9 @@ impl Reader {
             if selectors.is_empty() {
                 selectors.push(SelectorPattern::Dynamic { protocol: 0, port_start: 0, port_end: u16::MAX });
             }
+            selectors.shrink_to_fit();
         }
+        shrink_proposals(&mut child.proposals);
         child.lifetime = ChildLifetime {
             time: self.time.complete(REKEY_SECONDS),
             bytes: self.bytes.complete(0),

@@ -34,6 +34,23 @@ pub(super) fn parse(
     reader.finish(name, environment)
 }
 
+/// There may be very many connections, and they are kept for long: lists that grew have room to spare.
+fn give_back_room(connection: &mut Connection) {
+    connection.ike.local_addrs.shrink_to_fit();
+    connection.ike.remote_addrs.shrink_to_fit();
+    shrink_proposals(&mut connection.ike.proposals);
+    connection.children.shrink_to_fit();
+    for rounds in [&mut connection.local, &mut connection.remote] {
+        rounds.iter_mut().for_each(|round| round.order.shrink_to_fit());
+        rounds.shrink_to_fit();
+    }
+}
+
+pub(super) fn shrink_proposals(proposals: &mut Vec<Proposal>) {
+    proposals.iter_mut().for_each(|proposal| proposal.transforms.shrink_to_fit());
+    proposals.shrink_to_fit();
+}
+
 /// A connection while its keys come in.
 struct Reader {
     ike: IkeConfig,
@@ -251,7 +268,7 @@ impl Reader {
         }
         self.ike.lifetime = self.times.complete();
         self.warnings.dedup();
-        let connection = Connection {
+        let mut connection = Connection {
             name: name.into(),
             ike: self.ike,
             local: in_rounds("local", self.local)?,
@@ -259,6 +276,7 @@ impl Reader {
             children: self.children,
             vrouter: self.vrouter.map(|name| VrouterBinding { name, on_loss: self.vrouter_loss }),
         };
+        give_back_room(&mut connection);
         Ok(Parsed { connection, warnings: self.warnings })
     }
 }

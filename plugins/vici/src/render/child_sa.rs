@@ -18,7 +18,7 @@ pub(crate) fn push(message: &mut Message, sa: &ChildSaSnapshot, names: &ServiceN
 pub(crate) fn push_as(message: &mut Message, section: &str, sa: &ChildSaSnapshot, names: &ServiceNames) {
     message.nest(section, |section| {
         section.push("name", &*sa.name);
-        section.push("uniqueid", sa.unique_id.to_string());
+        section.push_display("uniqueid", sa.unique_id);
         section.push("reqid", sa.reqid.map_or_else(|| "0".to_owned(), |reqid| reqid.to_string()));
         section.push("state", sa.state.name());
         section.push("mode", mode(sa.mode));
@@ -47,25 +47,25 @@ fn is_in_kernel(state: ChildSaState) -> bool {
 }
 
 fn push_installed(section: &mut Message, sa: &InstalledSa) {
-    section.push("protocol", sa.suite.protocol.to_string());
+    section.push_display("protocol", sa.suite.protocol);
     if sa.encap == Encap::Udp {
         section.push("encap", "yes");
     }
-    section.push("spi-in", sa.spi_in.to_string());
-    section.push("spi-out", sa.spi_out.to_string());
+    section.push_display("spi-in", sa.spi_in);
+    section.push_display("spi-out", sa.spi_out);
     push_mark(section, ["mark-in", "mark-mask-in"], sa.mark_in);
     push_mark(section, ["mark-out", "mark-mask-out"], sa.mark_out);
     push_if_id(section, "if-id-in", sa.if_id_in);
     push_if_id(section, "if-id-out", sa.if_id_out);
     if let Some(encryption) = sa.suite.encryption {
-        section.push("encr-alg", encryption.to_string());
+        section.push_display("encr-alg", encryption);
         push_bits(section, sa.suite.key_bits);
     }
     if let Some(integrity) = sa.suite.integrity {
-        section.push("integ-alg", integrity.to_string());
+        section.push_display("integ-alg", integrity);
     }
     if let Some(ke) = sa.suite.ke {
-        section.push("dh-group", ke.to_string());
+        section.push_display("dh-group", ke);
     }
     if sa.suite.esn == Esn::Enabled {
         section.push("esn", "1");
@@ -74,32 +74,32 @@ fn push_installed(section: &mut Message, sa: &InstalledSa) {
     push_usage(section, ["bytes-out", "packets-out", "use-out"], sa.usage_out);
     for (key, seconds) in [("rekey-time", sa.rekey_in), ("life-time", sa.life_in)] {
         if let Some(seconds) = seconds {
-            section.push(key, seconds.to_string());
+            section.push_display(key, seconds);
         }
     }
-    section.push("install-time", sa.age.as_secs().to_string());
+    section.push_display("install-time", sa.age.as_secs());
 }
 
 fn push_mark(section: &mut Message, [value, mask]: [&str; 2], mark: Mark) {
     if mark.value != 0 || mark.mask != 0 {
-        section.push(value, format!("{:08x}", mark.value));
+        section.push_display(value, format_args!("{:08x}", mark.value));
         if mark.mask != u32::MAX {
-            section.push(mask, format!("{:08x}", mark.mask));
+            section.push_display(mask, format_args!("{:08x}", mark.mask));
         }
     }
 }
 
 fn push_if_id(section: &mut Message, key: &str, id: IfId) {
     if id.0 != 0 {
-        section.push(key, format!("{:08x}", id.0));
+        section.push_display(key, format_args!("{:08x}", id.0));
     }
 }
 
 fn push_usage(section: &mut Message, [bytes, packets, used]: [&str; 3], usage: SaUsage) {
-    section.push(bytes, usage.bytes.to_string());
-    section.push(packets, usage.packets.to_string());
+    section.push_display(bytes, usage.bytes);
+    section.push_display(packets, usage.packets);
     if let Some(idle) = usage.idle {
-        section.push(used, idle.as_secs().to_string());
+        section.push_display(used, idle.as_secs());
     }
 }
 

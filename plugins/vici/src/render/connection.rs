@@ -22,8 +22,8 @@ pub(crate) fn push(
         let ike = &connection.ike;
         push_addresses(section, "local_addrs", &ike.local_addrs);
         push_addresses(section, "remote_addrs", &ike.remote_addrs);
-        section.push("local_port", ike.local_port.to_string());
-        section.push("remote_port", ike.remote_port.to_string());
+        section.push_display("local_port", ike.local_port);
+        section.push_display("remote_port", ike.remote_port);
         section.push(
             "version",
             match ike.version {
@@ -31,12 +31,12 @@ pub(crate) fn push(
                 IkeVersion::V2 => "IKEv2",
             },
         );
-        section.push("reauth_time", ike.lifetime.reauth_time.as_secs().to_string());
-        section.push("rekey_time", ike.lifetime.rekey_time.as_secs().to_string());
+        section.push_display("reauth_time", ike.lifetime.reauth_time.as_secs());
+        section.push_display("rekey_time", ike.lifetime.rekey_time.as_secs());
         section.push("unique", unique(ike.unique));
         for (key, time) in [("dpd_delay", ike.dpd_delay), ("dpd_timeout", ike.dpd_timeout)] {
             if !time.is_zero() {
-                section.push(key, time.as_secs().to_string());
+                section.push_display(key, time.as_secs());
             }
         }
         push_rounds(section, "local", &connection.local, subject);
@@ -70,7 +70,7 @@ fn push_round(section: &mut Message, round: &AuthConfig, subject: &dyn Fn(&[u8])
             AuthRule::Class => push_class(section, &round.method),
             AuthRule::Id => {
                 if let Some(id) = &round.id {
-                    section.push("id", id.to_string());
+                    section.push_display("id", id);
                 }
             }
             AuthRule::Revocation => {}
@@ -108,9 +108,9 @@ fn push_certificates(
 fn push_child(message: &mut Message, child: &ChildConfig, names: &ServiceNames) {
     message.nest(&child.name, |section| {
         section.push("mode", mode(child.mode));
-        section.push("rekey_time", child.lifetime.time.rekey.to_string());
-        section.push("rekey_bytes", child.lifetime.bytes.rekey.to_string());
-        section.push("rekey_packets", child.lifetime.packets.rekey.to_string());
+        section.push_display("rekey_time", child.lifetime.time.rekey);
+        section.push_display("rekey_bytes", child.lifetime.bytes.rekey);
+        section.push_display("rekey_packets", child.lifetime.packets.rekey);
         section.push("dpd_action", action(child.dpd_action));
         section.push("close_action", action(child.close_action));
         section.push_list("local-ts", child.local_ts.iter().map(|ts| ts.display(names).to_string()));
@@ -119,7 +119,7 @@ fn push_child(message: &mut Message, child: &ChildConfig, names: &ServiceNames) 
             section.push("interface", interface);
         }
         if child.priority != 0 {
-            section.push("priority", child.priority.to_string());
+            section.push_display("priority", child.priority);
         }
     });
 }

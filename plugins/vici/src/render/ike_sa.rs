@@ -57,15 +57,15 @@ pub(crate) fn alone(message: &mut Message, sa: &IkeSaSnapshot) {
 }
 
 fn push(section: &mut Message, sa: &IkeSaSnapshot) {
-    section.push("uniqueid", sa.unique_id.to_string());
+    section.push_display("uniqueid", sa.unique_id);
     section.push("version", "2");
     section.push("state", sa.state.name());
-    section.push("local-host", sa.path.local.ip().to_string());
-    section.push("local-port", sa.path.local.port().to_string());
-    section.push("local-id", sa.local_id.to_string());
-    section.push("remote-host", sa.path.remote.ip().to_string());
-    section.push("remote-port", sa.path.remote.port().to_string());
-    section.push("remote-id", sa.remote_id.to_string());
+    section.push_display("local-host", sa.path.local.ip());
+    section.push_display("local-port", sa.path.local.port());
+    section.push_display("local-id", &sa.local_id);
+    section.push_display("remote-host", sa.path.remote.ip());
+    section.push_display("remote-port", sa.path.remote.port());
+    section.push_display("remote-id", &sa.remote_id);
     if sa.role == Role::Initiator {
         section.push("initiator", "yes");
     }
@@ -82,21 +82,21 @@ fn push(section: &mut Message, sa: &IkeSaSnapshot) {
         }
     }
     if let Some(suite) = &sa.suite {
-        section.push("encr-alg", suite.encryption.to_string());
+        section.push_display("encr-alg", suite.encryption);
         push_bits(section, suite.key_bits);
         if let Some(integrity) = suite.integrity {
-            section.push("integ-alg", integrity.to_string());
+            section.push_display("integ-alg", integrity);
         }
-        section.push("prf-alg", suite.prf.to_string());
-        section.push("dh-group", suite.ke.to_string());
+        section.push_display("prf-alg", suite.prf);
+        section.push_display("dh-group", suite.ke);
     }
     if sa.state == IkeSaState::Established {
         if let Some(established) = sa.established {
-            section.push("established", established.as_secs().to_string());
+            section.push_display("established", established.as_secs());
         }
         for (key, seconds) in [("rekey-time", sa.rekey_in), ("reauth-time", sa.reauth_in)] {
             if let Some(seconds) = seconds {
-                section.push(key, seconds.to_string());
+                section.push_display(key, seconds);
             }
         }
     }
@@ -123,6 +123,6 @@ fn spi(spi: Option<IkeSpi>) -> String {
 /// The key length, where the algorithm has several.
 pub(super) fn push_bits(section: &mut Message, bits: Option<u16>) {
     if let Some(bits) = bits.filter(|bits| *bits != 0) {
-        section.push("encr-keysize", bits.to_string());
+        section.push_display("encr-keysize", bits);
     }
 }
