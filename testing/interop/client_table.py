@@ -4,6 +4,8 @@ Each library is told to do the same by its executor (clients/README.md); what co
 """
 
 import json
+import os
+import socket
 import subprocess
 import threading
 import time
@@ -331,6 +333,27 @@ def raw_bytes(moon, report):
     report.add("socat: raw frames are answered, an empty one is not", None if good else f"{done.stdout!r} {done.stderr!r}")
 
 
+def handed_over(binaries, report):
+    """A daemon that is given its socket by whoever starts it, as systemd does."""
+    with Lab() as lab, socket.socket(socket.AF_UNIX) as listening:
+        moon = lab_daemon.make("charond", lab, "moon", binaries)
+        listening.bind(str(moon.socket))
+        listening.listen()
+        number = listening.fileno()
+        inside = ["sh", "-c", 'exec 3<&"$0"; LISTEN_PID=$$ exec "$@"', number, binaries.charond, "--config", moon.conf,
+                  "--socket", "systemd://vici"]
+        moon.process = subprocess.Popen(
+            moon.node.enter([str(part) for part in inside]), pass_fds=(number,), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "vici"})
+        try:
+            wait_until(lambda: "daemon" in moon.vici().request("version"), 10, "an answer on the socket handed over")
+            report.add("a socket handed over by systemd is served")
+        except AssertionError as error:
+            report.add("a socket handed over by systemd is served", str(error))
+        moon.close()
+
+
 def prepare_sun(sun):
     """The peer of all."""
     with sun.vici() as client:
@@ -344,6 +367,8 @@ def prepare_sun(sun):
 def run_all(report, binaries, certificates, strongswan_swanctl, only=None):
     """All libraries in turn, each with a fresh daemon; {library: {name: cell}}."""
     table = {}
+    if not only:
+        handed_over(binaries, report)
     players = vici_clients.executors() + [("swanctl 5.9.8", None)]
     for library, argv in players:
         if only and only not in library:
