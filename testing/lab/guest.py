@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import libreswan
 from .binaries import ROOT
 
 UML = Path("/usr/bin/linux.uml")
@@ -22,6 +23,7 @@ MODULES = ("af_key xfrm_user esp4 esp6 ah4 ah6 authenc cbc hmac sha512_generic s
 # What the last guest left in /hostout.
 EVIDENCE = ROOT / "testing" / ".cache" / "guest"
 KERNEL_CACHE = ROOT / "testing" / ".cache" / "kernel"
+LIBRESWAN = KERNEL_CACHE / "libreswan"
 # What of our environment the command needs.
 KEPT = ("CARGO_TARGET_DIR", "CHAROND_PROFILE", "RUST_BACKTRACE", "RUST_LOG")
 
@@ -179,6 +181,12 @@ class Qemu(Guest):
         (root / "init").write_text(QEMU_INIT.format(inserts=inserts, work=work))
         (root / "init").chmod(0o755)
         _said(["sh", "-c", f"cd {root} && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 > {work}/initrd.gz"])
+
+
+def provide_libreswan():
+    """Unpacks libreswan where the suite finds it."""
+    KERNEL_CACHE.mkdir(parents=True, exist_ok=True)
+    _unpacked(LIBRESWAN, libreswan.PACKAGES)
 
 
 def update_table():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import daemon, leftovers, swanctl, xfrm  # noqa: E402
+from lab import daemon, guest, leftovers, libreswan, swanctl, xfrm  # noqa: E402
 from lab.binaries import Binaries  # noqa: E402
 from lab.shell import run  # noqa: E402
 from lab.topology import GATEWAYS, PING, VERDICT, Lab, wait_until  # noqa: E402
@@ -50,7 +50,8 @@ PASS = "local_ts = 10.{local}.13.0/24\nremote_ts = 10.{local}.13.0/24[udp/53]\nm
 DROP = "local_ts = 10.{local}.14.0/24\nremote_ts = 10.{remote}.14.0/24\nmode = drop\nstart_action = trap"
 
 
-def conf(gateway, children, *, more="", settings="", name="gw", identity="", shunts=None, secrets=True):
+def conf(gateway, children, *, more="", settings="", name="gw", identity="", shunts=None, secrets=True,
+         proposals="aes256gcm16-prfsha256-x25519"):
     """swanctl.conf of a gateway with these children, a secret for both identities."""
     ours, theirs = PEERS[gateway]
     other = next(one for one in GATEWAYS if one != gateway)
@@ -60,7 +61,7 @@ connections {{
     version = 2
     local_addrs = {ours}
     remote_addrs = {theirs}
-    proposals = aes256gcm16-prfsha256-x25519
+    proposals = {proposals}
 {settings}
     local {{
       auth = psk
@@ -367,6 +368,23 @@ def case_pfkey(binaries):
                 assert pair.pinged("192.0.2.2") == 5, "transport mode"
             wait_until(lambda: pair.pinged("10.2.12.1", 3) == 3, 5, "pings through the tunnel that they started")
             pair.finish()
+
+
+def case_libreswan(binaries):
+    """tunnels with libreswan, from either side"""
+    for initiator in ("charond", "libreswan"):
+        # It takes its time for the first message.
+        with Pair(binaries, settings={"moon": {"retransmit_tries": "6"}}) as pair:
+            peer = pair.lab.own(libreswan.Pluto(pair.lab, guest.LIBRESWAN))
+            pair.configure("moon", conf("moon", {"gcm": CHILDREN["gcm"]}, proposals="aes256gcm16-prfsha512-modp2048"))
+            if initiator == "charond":
+                pair.initiate("gcm")
+            else:
+                peer.initiate()
+            # Sun has no route of its own into the tunnel.
+            pair.lab.nodes["sun"].ip("route", "replace", "10.1.15.0/24", "via", "192.0.2.1", "src", "10.2.15.1")
+            pair.ping(15)
+            pair.finish(["moon"])
 
 
 def case_rekey_and_move(binaries):
