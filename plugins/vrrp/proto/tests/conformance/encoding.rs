@@ -198,12 +198,12 @@ fn neighbour_advertisement_has_router_and_override_set_and_the_virtual_mac() {
 fn checksum_of_a_rival_is_learnt_so_that_it_can_yield() {
     let mut dut = Dut::active(config(Version::V3));
     let rival = Packet { pseudo_header: true, ..Packet::v3(50) };
-    dut.advance(std::time::Duration::from_secs(1));
+    dut.advance(Duration::from_secs(1));
     dut.log.clear();
     assert_eq!(dut.hear(&rival), Ok(()));
-    dut.advance(std::time::Duration::from_secs(1));
+    dut.advance(Duration::from_secs(1));
     let sent = dut.log.iter().rev().find_map(|(_, output)| match output {
-        vrrp_proto::Output::SendAdvert(advert) => Some(advert.payload.clone()),
+        Output::SendAdvert(advert) => Some(advert.payload.clone()),
         _ => None,
     });
     let mut summed = sent.expect("an Active router advertises");
