@@ -133,7 +133,9 @@ def run(program, case, scratch):
             done = subprocess.run(argv, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=30,
                                   check=False, start_new_session=True)
             status, said = done.returncode, (done.stdout + b"--- stderr\n" + done.stderr).decode("utf-8", "replace")
-    return Ran(recorder.packets, status, said.replace(str(scratch), ""), [word for word in case.typed if word and word in said])
+    # What strongSwan does not have: ours asks for it last, and without any in the file says nothing of it.
+    packets = [packet for packet in recorder.packets if not packet[2:].startswith(b"get-vrouters")]
+    return Ran(packets, status, said.replace(str(scratch), ""), [word for word in case.typed if word and word in said])
 
 
 def fixture(name, made):

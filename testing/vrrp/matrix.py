@@ -41,6 +41,9 @@ class Pair:
             a.start()
             b.start()
             _settle(wire, setup, capture, "a")
+            # A peer that takes our checksums for wrong contends once; from then on we send what it sends.
+            time.sleep(2 * down)
+            _settle(wire, setup, capture, "a")
             mark = time.time()
             times["SIGKILL"] = _failover(wire, setup, a.kill, capture, "b")
             # What it left goes on answering; a successor of ours looks after that itself, others need help.
