@@ -425,6 +425,7 @@ impl Sa {
         for other in self.children.iter_mut().filter(|other| other.replaced_by == Some(unique_id)) {
             // It was to be replaced by the one that goes: it stays in charge.
             other.replaced_by = None;
+            self.collision.take_if(|collision| collision.old == other.unique_id);
             if other.state == ChildSaState::Rekeyed {
                 other.state = ChildSaState::Installed;
             }

@@ -112,6 +112,33 @@ fn crossing_rekeyings_leave_one_child_whoever_wins() {
 }
 
 #[test]
+fn a_collision_won_in_vain_leaves_the_old_child_to_be_rekeyed_again() {
+    // A --> CREATE_CHILD_SA <-- B; A's kernel refuses the replacement, whoever wins.
+    for _ in 0..12 {
+        let mut pair = established();
+        pair.command(Side::A, rekey(1, 2));
+        pair.command(Side::B, rekey(1, 3));
+        pair.run(Duration::from_millis(15));
+        pair.a.kernel.broken = true;
+        pair.run(SOON);
+        pair.a.kernel.broken = false;
+        pair.run(Duration::from_secs(60) + LINGER);
+        if pair.snapshot(Side::A).children.is_empty() {
+            continue; // A lost, and its kernel did not take B's replacement either.
+        }
+        for side in [Side::A, Side::B] {
+            let child = pair.snapshot(side).children[0].unique_id;
+            let command = Command::RekeyChild { child, token: Some(CommandToken(9)) };
+            pair.command(side, command);
+            pair.run(Duration::from_secs(60) + LINGER);
+            let done = |event: &&Seen| matches!(event, Seen::Done(9, Ok(_)));
+            assert_eq!(pair.host(side).events.iter().filter(done).count(), 1, "{side:?}");
+        }
+        assert_one_child(&mut pair);
+    }
+}
+
+#[test]
 fn crossing_rekeyings_on_a_bad_network_leave_one_child() {
     for seed in 1..=40_u64 {
         let mut pair = established();

@@ -98,6 +98,7 @@ pub(super) fn loses(sa: &mut Sa, old: UniqueId, nonce_i: &[u8], nonce_r: &[u8]) 
 
 /// Our rekeying of `old` lost: the peer's replaces it.
 pub(super) fn lost(sa: &mut Sa, old: UniqueId) {
+    sa.collision.take_if(|collision| collision.old == old);
     if let Some(child) = sa.child_mut(old).filter(|child| child.state == ChildSaState::Rekeying) {
         child.state = ChildSaState::Rekeyed;
     }
@@ -170,7 +171,9 @@ pub(crate) fn activated(sa: &mut Sa, new: UniqueId, results: &[KernelResult]) {
 
 /// Our rekeying of `old` failed: another attempt follows, as long as it lives.
 pub(super) fn failed(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
-    let collided = sa.collision.take_if(|collision| collision.old == old).is_some();
+    // What the peer made lost against ours, and goes.
+    let peers_goes_on = |collision: Collision| collision.verdict == Verdict::Open;
+    let collided = sa.collision.take_if(|collision| collision.old == old).is_some_and(peers_goes_on);
     let less = Duration::from_secs(cx.env.crypto.random().u64() % (RETRY_JITTER_SECONDS + 1));
     let Some(child) = sa.child_mut(old) else { return };
     if child.state != ChildSaState::Rekeying {
