@@ -13,7 +13,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from . import capture, daemon, leftovers, swanctl, wire
+from . import capture, daemon, leftovers, nat, swanctl, wire
 from .topology import GATEWAYS, SLOWNESS, Lab, wait_until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
@@ -247,6 +247,32 @@ class Play:
         got = child["local-ts"], child["remote-ts"]
         assert got == (local, remote), f"{on} has {got}"
 
+    def do_at(self, on, remote, within_s=10):
+        """Its only IKE_SA has the peer at this address."""
+        def there():
+            (_, sa), = self.daemons[on].sas()
+            assert sa["remote-host"] == remote, f"{on} has the peer at {sa['remote-host']}"
+
+        self._eventually(there, within_s)
+
+    def do_shows(self, on, ike=None, child=None):
+        """The only IKE_SA there, and its only CHILD_SA, have these values."""
+        (_, sa), = self.daemons[on].sas()
+        for want, got in ((ike or {}, sa), (child or {}, next(iter(sa["child-sas"].values()), {}))):
+            wrong = {key: got.get(key) for key, value in want.items() if got.get(key) != value}
+            assert not wrong, f"{on} shows {wrong} instead of {want}"
+
+    def do_leases(self, on, pool, online, offline=None, within_s=5):
+        """The pool has these leases, address by identity, and no others."""
+        def leased():
+            with self.daemons[on].vici() as client:
+                said = client.request("get-pools", {"name": pool, "leases": "yes"})[pool]["leases"]
+            for status, want in (("online", online), ("offline", offline or {})):
+                got = {one["identity"]: one["address"] for one in said.values() if one["status"] == status}
+                assert got == want, f"{on} has {status} leases {got}"
+
+        self._eventually(leased, within_s)
+
     def do_gone(self, on=GATEWAYS, within_s=5):
         """No IKE_SA is left."""
         for gateway in [on] if isinstance(on, str) else on:
@@ -300,6 +326,24 @@ class Play:
     def do_mend(self):
         """The wire passes all again."""
         wire.mend(self.lab)
+
+    def do_readdress(self, on, add=None, remove=None, device="outer"):
+        """An address comes, another goes."""
+        node = self.lab.nodes[on]
+        # Else the kernel takes further addresses of a network away with the first one.
+        node.run(["sh", "-c", f"echo 1 > /proc/sys/net/ipv4/conf/{device}/promote_secondaries"])
+        for word, address in (("add", add), ("del", remove)):
+            if address is None:
+                continue
+            node.ip("address", word, address, "dev", device, *(["nodad"] if word == "add" and ":" in address else []))
+
+    def do_nat(self, outside):
+        """From now on moon is behind a NAT that has this address."""
+        nat.insert(self.lab, outside)
+
+    def do_rebind(self, outside, before):
+        """The NAT forgets its mappings and has another address."""
+        nat.rebind(self.lab, outside, before)
 
     def do_crossed(self, exchange=None, at_least=1, within_s=2):
         """Only IKE, ESP and AH crossed the wire, and this exchange so many times in each role."""

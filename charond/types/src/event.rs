@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::alert::Alert;
+use crate::endpoint::Path;
 use crate::id::UniqueId;
 use crate::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 use crate::vrouter::{VrouterSnapshot, VrouterState};
@@ -24,6 +25,8 @@ pub enum Event {
     IkeUpDown(Change, Arc<IkeSaSnapshot>),
     /// An IKE_SA, the first, was replaced by another, the second. Neither shows children.
     IkeRekeyed(Arc<IkeSaSnapshot>, Arc<IkeSaSnapshot>),
+    /// An IKE_SA, as it was before, goes on at other addresses.
+    IkeMoved(Arc<IkeSaSnapshot>, Path),
     /// A CHILD_SA was installed or removed. The IKE_SA's `children` holds that one only.
     ChildUpDown(Change, Arc<IkeSaSnapshot>, Arc<ChildSaSnapshot>),
     /// A CHILD_SA, the first, was replaced by another, the second.

@@ -15,7 +15,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("routing_table", COUNT, "220", Unit::None, Effective, "table of the installed routes"),
     daemon("routing_table_prio", COUNT, "220", Unit::None, Effective, "priority of the rule for that table"),
     daemon("ignore_routing_tables", List, "", Unit::None, NoMeaning("not built"), "tables left out of route lookups"),
-    daemon("process_route", Bool, "yes", Unit::None, NoMeaning("route changes do not move IKE SAs"), "whether route changes are followed"),
+    daemon("process_route", Bool, "yes", Unit::None, NoMeaning("they are followed in any case"), "whether route changes are followed"),
     daemon("install_virtual_ip", Bool, "yes", Unit::None, Effective, "whether virtual addresses are installed"),
     daemon("install_virtual_ip_on", Text, "", Unit::None, Effective, "interface for virtual addresses; else the outbound one"),
 ];

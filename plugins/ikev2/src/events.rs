@@ -45,6 +45,10 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
         IkeEvent::Reauthenticate { old, connection, children, path, order } => {
             reauth::begin(shared, Anew { old, connection, children, path, sequence: order });
         }
+        IkeEvent::Moved { sa, path } => {
+            shared.peers.relocate(sa.unique_id, path);
+            shared.bus.publish(&Event::IkeMoved(sa, path));
+        }
         IkeEvent::Rekeyed { old, new } => shared.bus.publish(&Event::IkeRekeyed(old, new)),
         IkeEvent::ChildInstalled { sa, child } => {
             inactivity::follow(shared, &sa, &child);

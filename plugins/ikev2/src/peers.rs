@@ -50,6 +50,13 @@ impl Peers {
         inner.by_id.insert(peer.unique_id, peer);
     }
 
+    /// An IKE_SA goes on at other addresses.
+    pub(crate) fn relocate(&self, unique_id: UniqueId, path: Path) {
+        if let Some(peer) = self.inner.write().by_id.get_mut(&unique_id) {
+            peer.path = path;
+        }
+    }
+
     /// Forgets an IKE_SA.
     pub(crate) fn remove(&self, unique_id: UniqueId) {
         self.inner.write().forget(unique_id);

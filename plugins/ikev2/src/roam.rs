@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
+use charon_types::IkeSpi;
+use ikev2_proto::output::{OpId, SourceQuery};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 use tracing::warn;
 
 use charon_core::service::kernel_net::NetEvent;
 
+use crate::shard::Input;
 use crate::shared::Shared;
 
 /// Changes come in bursts: the last of them within this time counts.
@@ -24,6 +27,10 @@ pub(crate) async fn follow(shared: &Arc<Shared>) -> JoinSet<()> {
         while changes.recv().await.is_some() {
             settle(&mut changes).await;
             refresh(&shared).await;
+            // Routes may be others even if the addresses are not.
+            for shard in 0..shared.shards() {
+                shared.send_to(shard, Input::NetworkChange).await;
+            }
         }
     });
     task
@@ -48,4 +55,24 @@ async fn refresh(shared: &Shared) {
         }
         Err(error) => warn!(target: "NET", "listing the addresses failed: {error}"),
     }
+}
+
+/// Looks up from where packets leave; the answer comes as [`Input::Sources`].
+pub(crate) fn find_sources(
+    shared: &Arc<Shared>,
+    inputs: mpsc::Sender<Input>,
+    spi: IkeSpi,
+    op: OpId,
+    queries: Vec<SourceQuery>,
+) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let mut sources = Vec::with_capacity(queries.len());
+        for SourceQuery { remote, source } in queries {
+            let hop = shared.net.next_hop(remote, source).await.ok();
+            sources.push(hop.map(|hop| hop.source).filter(|source| shared.usable.contain(*source)));
+        }
+        // A shard that has ended awaits nothing.
+        drop(inputs.send(Input::Sources { spi, op, sources }).await);
+    });
 }

@@ -4,6 +4,7 @@
 //! full (IKE retransmits); everything else through one whose senders wait.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +35,7 @@ use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
 use crate::timer_queue::TimerQueue;
 use crate::virtual_ips::Batch;
-use crate::{counting, events, jobs, kernel_queue};
+use crate::{counting, events, jobs, kernel_queue, roam};
 
 /// Inputs handled before timers and the other channel have a turn.
 const BATCH_MAX: usize = 64;
@@ -64,6 +65,10 @@ pub(crate) enum Input {
     Kernel { spi: IkeSpi, op: OpId, results: Vec<KernelResult> },
     /// Virtual addresses were changed.
     Addresses { spi: IkeSpi, op: OpId, results: Vec<Result<(), KernelError>> },
+    /// Our addresses, links or routes changed.
+    NetworkChange,
+    /// From where packets leave.
+    Sources { spi: IkeSpi, op: OpId, sources: Vec<Option<IpAddr>> },
     /// The kernel tells something about one of its SAs.
     KernelEvent(SaKey, KernelEvent),
     /// Which IKE_SAs are here?
@@ -185,6 +190,15 @@ impl Shard {
             }
             Input::Addresses { spi, op, results } => {
                 self.step(env, spi, |sa, now| sa.handle_addresses(now, env, op, &results));
+            }
+            Input::NetworkChange => {
+                let spis: Vec<IkeSpi> = self.sas.keys().copied().collect();
+                for spi in spis {
+                    self.step(env, spi, |sa, now| sa.handle_network_change(now, env));
+                }
+            }
+            Input::Sources { spi, op, sources } => {
+                self.step(env, spi, |sa, now| sa.handle_sources(now, env, op, &sources));
             }
             Input::KernelEvent(sa, event) => {
                 if let Some(&spi) = self.kernel_sas.get(&sa) {
@@ -384,7 +398,9 @@ impl Shard {
                     let (answer, options) = (self.inputs.clone(), self.shared.options.current());
                     self.shared.virtual_ips.submit(Batch { spi, op, beside, ops, answer, options });
                 }
-                Output::FindSources { .. } => {}
+                Output::FindSources { op, queries } => {
+                    roam::find_sources(&self.shared, self.inputs.clone(), spi, op, queries);
+                }
                 Output::Job { id, cost, job } => {
                     if let Some(result) = jobs::run(&self.shared, cost, job, spi, id, &self.inputs) {
                         entry.sa.handle_completion(now(), env, id, result);
@@ -417,6 +433,15 @@ impl Shard {
                                 self.kernel_sas.remove(&key);
                             }
                             self.kernel_sas.extend(sa_keys(sa, new).map(|key| (key, spi)));
+                        }
+                        IkeEvent::Moved { sa, path } => {
+                            let after = IkeSaSnapshot { path: *path, ..IkeSaSnapshot::clone(sa) };
+                            for child in &sa.children {
+                                for key in sa_keys(sa, child) {
+                                    self.kernel_sas.remove(&key);
+                                }
+                                self.kernel_sas.extend(sa_keys(&after, child).map(|key| (key, spi)));
+                            }
                         }
                         IkeEvent::ChildRemoved { sa, child, .. } => {
                             for key in sa_keys(sa, child) {

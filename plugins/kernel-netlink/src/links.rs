@@ -30,7 +30,7 @@ const GROUPS: &[MulticastGroup] = &[
 
 impl KernelLinks for NetlinkNet {
     fn links(&self) -> BoxFuture<'_, Result<Vec<Link>, KernelError>> {
-        Box::pin(macvlan::list(self.handle()))
+        Box::pin(self.one_at_a_time(macvlan::list(self.handle())))
     }
 
     fn link<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Link, KernelError>> {
@@ -38,7 +38,7 @@ impl KernelLinks for NetlinkNet {
     }
 
     fn link_addresses(&self) -> BoxFuture<'_, Result<Vec<LinkAddress>, KernelError>> {
-        Box::pin(marked::addresses(self.handle()))
+        Box::pin(self.one_at_a_time(marked::addresses(self.handle())))
     }
 
     fn add_macvlan(&self, macvlan: Macvlan) -> BoxFuture<'_, Result<InterfaceIndex, KernelError>> {
@@ -83,11 +83,11 @@ impl KernelLinks for NetlinkNet {
     }
 
     fn flush_link_routes(&self, protocol: u8) -> BoxFuture<'_, Result<(), KernelError>> {
-        Box::pin(marked::flush_routes(self.handle(), protocol))
+        Box::pin(self.one_at_a_time(marked::flush_routes(self.handle(), protocol)))
     }
 
     fn destinations(&self, family: Family) -> BoxFuture<'_, Result<Vec<VirtualAddress>, KernelError>> {
-        Box::pin(marked::destinations(self.handle(), family))
+        Box::pin(self.one_at_a_time(marked::destinations(self.handle(), family)))
     }
 
     fn add_marked_rule(
@@ -109,7 +109,7 @@ impl KernelLinks for NetlinkNet {
     }
 
     fn flush_rules(&self, protocol: u8) -> BoxFuture<'_, Result<(), KernelError>> {
-        Box::pin(marked::flush_rules(self.handle(), protocol))
+        Box::pin(self.one_at_a_time(marked::flush_rules(self.handle(), protocol)))
     }
 
     fn sysctl(&self, path: &str) -> Result<String, KernelError> {

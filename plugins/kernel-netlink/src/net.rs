@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use charon_core::service::kernel_net::{InterfaceAddress, InterfaceIndex, NetEvent, NextHop, Route, Rule};
 use charon_core::service::{BoxFuture, KernelNet};
 use charon_types::kernel_op::KernelError;
 use rtnetlink::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::{address, link, next_hop, route, rule, watch};
@@ -40,6 +41,8 @@ pub struct NetlinkNet {
     interfaces: Interfaces,
     own_table: u32,
     connection: AbortHandle,
+    /// A netlink socket carries one listing at a time: the kernel refuses a second one as busy.
+    listing: Arc<Mutex<()>>,
 }
 
 impl NetlinkNet {
@@ -52,7 +55,7 @@ impl NetlinkNet {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         // Ends with the handle at the latest; a request that was under way then gets no answer.
         let connection = tokio::spawn(connection).abort_handle();
-        Ok(Self { handle, interfaces, own_table, connection })
+        Ok(Self { handle, interfaces, own_table, connection, listing: Arc::default() })
     }
 
     /// Removes the addresses that a killed predecessor added; how many there were.
@@ -65,6 +68,12 @@ impl NetlinkNet {
 }
 
 impl NetlinkNet {
+    /// Whatever lists something waits until nothing else does.
+    pub(crate) async fn one_at_a_time<T>(&self, list: impl Future<Output = T>) -> T {
+        let _listing = self.listing.lock().await;
+        list.await
+    }
+
     pub(crate) const fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -82,7 +91,7 @@ impl KernelNet for NetlinkNet {
     }
 
     fn addresses(&self) -> BoxFuture<'_, Result<Vec<InterfaceAddress>, KernelError>> {
-        Box::pin(address::list(&self.handle, &self.interfaces))
+        Box::pin(self.one_at_a_time(address::list(&self.handle, &self.interfaces)))
     }
 
     fn next_hop(
@@ -90,7 +99,7 @@ impl KernelNet for NetlinkNet {
         remote: IpAddr,
         source: Option<IpAddr>,
     ) -> BoxFuture<'_, Result<NextHop, KernelError>> {
-        Box::pin(next_hop::find(&self.handle, self.own_table, remote, source))
+        Box::pin(self.one_at_a_time(next_hop::find(&self.handle, self.own_table, remote, source)))
     }
 
     fn interface(&self, name: &str) -> BoxFuture<'_, Result<InterfaceIndex, KernelError>> {
@@ -129,7 +138,7 @@ impl KernelNet for NetlinkNet {
     }
 
     fn flush_table(&self, table: u32) -> BoxFuture<'_, Result<(), KernelError>> {
-        Box::pin(route::flush(&self.handle, table))
+        Box::pin(self.one_at_a_time(route::flush(&self.handle, table)))
     }
 
     fn add_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), KernelError>> {
@@ -141,7 +150,7 @@ impl KernelNet for NetlinkNet {
     }
 
     fn watch(&self) -> mpsc::Receiver<NetEvent> {
-        watch::start(self.handle.clone(), self.interfaces.clone())
+        watch::start(self.handle.clone(), self.interfaces.clone(), Arc::clone(&self.listing))
     }
 }
 

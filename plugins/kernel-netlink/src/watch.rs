@@ -1,13 +1,14 @@
 //! What changes, as it changes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use charon_core::service::kernel_net::{InterfaceIndex, NetEvent};
 use futures_util::StreamExt;
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::RouteNetlinkMessage;
 use rtnetlink::{Handle, MulticastGroup};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tracing::warn;
 
 use crate::net::Interfaces;
@@ -25,14 +26,19 @@ const GROUPS: &[MulticastGroup] = &[
 ];
 
 /// Watches until the receiver is dropped. A socket that cannot be opened ends the stream at once, with a line in the log.
-pub(crate) fn start(handle: Handle, interfaces: Interfaces) -> mpsc::Receiver<NetEvent> {
+pub(crate) fn start(
+    handle: Handle,
+    interfaces: Interfaces,
+    listing: Arc<Mutex<()>>,
+) -> mpsc::Receiver<NetEvent> {
     let (sender, receiver) = mpsc::channel(DEPTH);
     match rtnetlink::new_multicast_connection(GROUPS) {
         Ok((connection, _, mut messages)) => {
             // Both tasks end with the receiver: the reader sees it closed and drops the messages, which ends the socket.
             let socket = tokio::spawn(connection);
             tokio::spawn(async move {
-                let mut reader = Reader { handle, interfaces, names: HashMap::new(), sender, missed: false };
+                let mut reader =
+                    Reader { handle, listing, interfaces, names: HashMap::new(), sender, missed: false };
                 loop {
                     tokio::select! {
                         message = messages.next() => {
@@ -54,6 +60,8 @@ pub(crate) fn start(handle: Handle, interfaces: Interfaces) -> mpsc::Receiver<Ne
 
 struct Reader {
     handle: Handle,
+    /// Held while something is listed.
+    listing: Arc<Mutex<()>>,
     interfaces: Interfaces,
     names: HashMap<u32, String>,
     sender: mpsc::Sender<NetEvent>,
@@ -88,9 +96,11 @@ impl Reader {
 
     /// Remembers names, since the message of an address that goes may come after its link went.
     async fn learn(&mut self, index: u32) {
-        if !self.names.contains_key(&index)
-            && let Ok(names) = link::names_of_up(&self.handle).await
-        {
+        if self.names.contains_key(&index) {
+            return;
+        }
+        let _listing = self.listing.lock().await;
+        if let Ok(names) = link::names_of_up(&self.handle).await {
             self.names.extend(names);
         }
     }

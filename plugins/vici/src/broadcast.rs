@@ -64,6 +64,7 @@ fn kind_of(event: &Event) -> Option<EventKind> {
     match event {
         Event::IkeUpDown(..) => Some(EventKind::IkeUpdown),
         Event::IkeRekeyed(..) => Some(EventKind::IkeRekey),
+        Event::IkeMoved(..) => Some(EventKind::IkeUpdate),
         Event::ChildUpDown(..) => Some(EventKind::ChildUpdown),
         Event::ChildRekeyed(..) => Some(EventKind::ChildRekey),
         Event::VrouterState(..) => Some(EventKind::VrouterState),
@@ -80,6 +81,7 @@ fn message(event: &Event, names: &ServiceNames) -> Option<Message> {
             render::ike_sa::alone(&mut message, ike_sa);
         }
         Event::IkeRekeyed(old, new) => render::ike_sa::replaced(&mut message, old, new),
+        Event::IkeMoved(ike_sa, path) => render::ike_sa::moved(&mut message, ike_sa, path),
         Event::ChildUpDown(change, ike_sa, child_sa) => {
             push_change(&mut message, *change);
             render::ike_sa::with_children(&mut message, ike_sa, [&**child_sa], names);

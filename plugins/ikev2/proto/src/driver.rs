@@ -11,6 +11,7 @@ use crate::exchange::create_child::offer::ChildWish;
 use crate::exchange::create_child::rekey_child;
 use crate::exchange::create_child::responder::{self, Passive};
 use crate::exchange::informational::{self, Informed};
+use crate::exchange::mobike::{self, Answered, Step};
 use crate::exchange::rekey_ike;
 use crate::failure::{Failure, Misbehaviour, Refusal, notify_for};
 use crate::ike_sa::{Command, Force, IkeSa};
@@ -83,6 +84,7 @@ impl IkeSa {
                 | Task::RekeyIke(_)
                 | Task::RekeyChild(..)
                 | Task::DisownChild(..)
+                | Task::Mobike(_)
                 | Task::Liveness => waiting.extend(task.token()),
             }
         }
@@ -402,6 +404,11 @@ impl IkeSa {
             Task::DeleteIke(reason, token) => {
                 informational::delete_ike(sa, cx).map(|()| Active::DeleteIke(reason, token))
             }
+            Task::Mobike(step) => mobike::begin(sa, cx, step).map(Active::Mobike),
+            // Behind a NAT the answer tells whether it still maps us as before.
+            Task::Liveness if sa.chooses_path() && sa.nat.local => {
+                mobike::begin(sa, cx, Step::CheckMapping).map(Active::Mobike)
+            }
             Task::Liveness => {
                 tracing::info!(target: "IKE", "sending DPD request");
                 sa.send_request(cx, ExchangeType::INFORMATIONAL, Vec::new()).map(|()| Active::Liveness)
@@ -555,6 +562,10 @@ impl IkeSa {
                 return;
             }
             Active::DisownChild | Active::Liveness => None,
+            Active::Mobike(state) => match state.handle(&mut self.sa, cx, &response) {
+                Answered::Done => None,
+                Answered::Close(reason) => return self.close(cx, &reason),
+            },
             waiting @ (Active::AwaitSpi(_)
             | Active::AwaitKeyPair(_)
             | Active::AwaitSecret(_)

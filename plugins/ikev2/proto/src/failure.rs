@@ -53,6 +53,9 @@ pub enum Misbehaviour {
     /// Selectors are wider than offered.
     #[error("its traffic selectors are wider than offered")]
     WiderSelectors,
+    /// The COOKIE2 that it returned is not ours: somebody else answered (RFC 4555 §3.7).
+    #[error("it returned another COOKIE2")]
+    Cookie,
     /// It made us start over too often.
     #[error("it made us start over too often")]
     TooManyRetries,

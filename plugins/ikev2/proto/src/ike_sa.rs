@@ -5,6 +5,7 @@
 //! responder  AwaitResponse > ExpectRequest > AwaitPeerTrust > AwaitOwnSignature > AwaitChildSpi > AwaitInstall > Established > Finished
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -203,6 +204,18 @@ impl IkeSa {
         results: &[Result<(), KernelError>],
     ) {
         self.on_addresses(Cx { now, env }, op, results);
+        self.start_next_task(Cx { now, env });
+    }
+
+    /// Addresses, links or routes of the host changed; [`crate::env::HostView`] tells what they are now.
+    pub fn handle_network_change(&mut self, now: Now, env: &Env<'_>) {
+        self.sa.on_network_change(Cx { now, env });
+        self.start_next_task(Cx { now, env });
+    }
+
+    /// From which addresses packets leave, in the order of the queries; `None`: from none.
+    pub fn handle_sources(&mut self, now: Now, env: &Env<'_>, op: OpId, sources: &[Option<IpAddr>]) {
+        self.sa.on_sources(Cx { now, env }, op, sources);
         self.start_next_task(Cx { now, env });
     }
 

@@ -17,6 +17,7 @@ pub mod failure;
 pub mod ike_sa;
 pub mod job;
 pub mod keymat;
+mod mobility;
 pub mod natd;
 pub mod output;
 mod proposal;

@@ -104,7 +104,8 @@ impl IkeSa {
         }
         let Some((plaintext, digest)) = self.sa.open_request(datagram, digest) else { return };
         self.sa.heard(cx, path);
-        self.sa.processing = Some(Processing { id: header.message_id, exchange: header.exchange, digest });
+        let (id, exchange) = (header.message_id, header.exchange);
+        self.sa.processing = Some(Processing { id, exchange, digest, path });
         match self.sa.read(header, &plaintext) {
             Ok(request) => self.on_request(cx, request),
             Err(ParseError::UnsupportedCritical(kind)) => {
@@ -123,6 +124,7 @@ impl IkeSa {
         }
         let Some(plaintext) = self.sa.open_response(datagram) else { return };
         self.sa.heard(cx, path);
+        self.sa.path_answered(path);
         self.sa.answered();
         match self.sa.read(header, &plaintext) {
             Ok(response) => self.on_response(cx, response),

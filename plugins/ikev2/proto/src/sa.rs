@@ -21,6 +21,7 @@ use crate::exchange::rekey_ike::Crossing;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::keymat::IkeKeys;
+use crate::mobility::Mobility;
 use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, JobId, OpId, Output};
 use crate::retransmit::Outstanding;
 use crate::schedule::Schedule;
@@ -60,6 +61,8 @@ pub(crate) struct Sa {
     pub(crate) peer: PeerAbilities,
     /// Virtual addresses.
     pub(crate) assignment: Assignment,
+    /// Paths.
+    pub(crate) mobility: Mobility,
     pub(crate) children: Vec<ChildSa>,
     pub(crate) clock: SaClock,
     pub(crate) timers: TimerTable,
@@ -123,6 +126,8 @@ pub(crate) struct PeerAbilities {
     pub(crate) childless: bool,
     /// SIGNATURE_HASH_ALGORITHMS; empty: no RFC 7427.
     pub(crate) hashes: Vec<HashId>,
+    /// It sent NAT detection payloads.
+    pub(crate) nat_detection: bool,
     /// From its CERTREQ payloads; `None`: it sent none.
     pub(crate) authorities: Option<Vec<AuthorityKeyId>>,
 }
@@ -174,6 +179,8 @@ pub(crate) struct Processing {
     pub(crate) id: MessageId,
     pub(crate) exchange: ExchangeType,
     pub(crate) digest: Digest,
+    /// Where it came from, and where its answer goes.
+    pub(crate) path: Path,
 }
 
 impl Sa {
@@ -193,6 +200,7 @@ impl Sa {
             keys: None,
             peer: PeerAbilities::default(),
             assignment: Assignment::default(),
+            mobility: Mobility::default(),
             children: Vec::new(),
             clock: SaClock { established: None, heard: now.mono, sent: now.mono },
             timers: TimerTable::default(),

@@ -62,6 +62,7 @@ impl Sa {
         heir.children = std::mem::take(&mut self.children);
         heir.lingering = std::mem::take(&mut self.lingering);
         heir.assignment = std::mem::take(&mut self.assignment);
+        heir.mobility = self.mobility.inherit();
         for task in std::mem::take(&mut self.queue) {
             match task {
                 Task::RekeyIke(token) => self.done(token, Ok(CommandSuccess::IkeRekeyed)),

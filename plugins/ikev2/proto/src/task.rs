@@ -4,6 +4,7 @@ use charon_types::id::{EspSpi, UniqueId};
 use charon_types::proposal::Protocol;
 
 use crate::exchange::create_child::offer::ChildWish;
+use crate::exchange::mobike::Step;
 use crate::output::{CloseReason, CommandToken};
 
 /// A task. One exchange each.
@@ -23,6 +24,8 @@ pub(crate) enum Task {
     DeleteIke(CloseReason, Option<CommandToken>),
     /// Ask whether the peer lives.
     Liveness,
+    /// See [`Step`].
+    Mobike(Step),
 }
 
 impl Task {
@@ -34,7 +37,7 @@ impl Task {
             | Self::RekeyChild(_, token)
             | Self::DeleteChild(_, _, token)
             | Self::DeleteIke(_, token) => *token,
-            Self::DisownChild(..) | Self::Liveness => None,
+            Self::DisownChild(..) | Self::Liveness | Self::Mobike(_) => None,
         }
     }
 
@@ -47,6 +50,7 @@ impl Task {
             Self::DeleteChild(..) | Self::DisownChild(..) => "CHILD_DELETE",
             Self::DeleteIke(..) => "IKE_DELETE",
             Self::Liveness => "IKE_DPD",
+            Self::Mobike(_) => "IKE_MOBIKE",
         }
     }
 }

@@ -4,6 +4,7 @@ mod certificates;
 mod deletion;
 mod handshake;
 mod malformed;
+mod mobike;
 mod overtaking;
 mod pair;
 mod reauth;

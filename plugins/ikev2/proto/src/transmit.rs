@@ -1,10 +1,13 @@
 //! What an IKE_SA sends: requests with their retransmission, answers with their memory, keepalives.
 
+use std::time::Duration;
+
 use charon_crypto::CryptoError;
 use charon_types::endpoint::Path;
 use charon_types::id::MessageId;
 
 use crate::failure::{Failure, LocalFault};
+use crate::mobility::Cause;
 use crate::output::Output;
 use crate::retransmit::{Outstanding, wait};
 use crate::sa::{Cx, Sa};
@@ -12,6 +15,18 @@ use crate::tally::Way;
 use crate::text::payload_list;
 use crate::timer::Timer;
 use crate::wire::{ExchangeType, Header, Message, MessageKind, Notify, Payload, PayloadType, Title};
+
+/// Between repetitions of a request while several paths are tried.
+const PROBE_INTERVAL: Duration = Duration::from_millis(2500);
+
+/// How long the path that comes first is tried alone.
+const HEAD_START: Duration = Duration::from_millis(500);
+
+/// Repetitions while several paths are tried.
+const PROBES_MAX: u32 = 10;
+
+/// Repetitions without an answer after which other paths are tried, too.
+const SILENCE: u32 = 2;
 
 impl Sa {
     /// Sends an IKE_SA_INIT request. Returns the message: AUTH covers it.
@@ -76,7 +91,9 @@ impl Sa {
     pub(crate) fn retransmit(&mut self, cx: Cx<'_>) -> Result<(), Failure> {
         let settings = &cx.env.settings.retransmission;
         let Some(outstanding) = &mut self.outstanding else { return Ok(()) };
-        if outstanding.resent >= settings.tries {
+        let probing = !self.mobility.probing.is_empty();
+        let tries = if probing { PROBES_MAX } else { settings.tries };
+        if outstanding.resent >= tries {
             tracing::info!(target: "IKE", "giving up after {} retransmits", outstanding.resent);
             self.answered();
             return Err(Failure::Unreachable);
@@ -88,11 +105,44 @@ impl Sa {
             outstanding.resent,
             outstanding.id
         );
-        let next = wait(settings, outstanding.resent, cx.env.crypto.random().u32());
+        let resent = outstanding.resent;
+        self.mobility.head_start = false;
+        let next = match probing {
+            true => PROBE_INTERVAL,
+            false => wait(settings, resent, cx.env.crypto.random().u32()),
+        };
         let datagrams = outstanding.datagrams.clone();
         self.timers.set(Timer::Retransmit, cx.now.mono + next);
-        self.transmit(cx, self.path, datagrams);
+        self.transmit_request(cx, datagrams);
+        if resent == SILENCE && !probing && self.chooses_path() && !self.mobility.peer_addresses.is_empty() {
+            self.look_for_paths(cx, Cause::Silence);
+        }
         Ok(())
+    }
+
+    /// Sends the outstanding request at once, with all its repetitions before it.
+    pub(crate) fn repeat_request(&mut self, cx: Cx<'_>) {
+        let Some(outstanding) = &mut self.outstanding else { return };
+        outstanding.resent = 0;
+        let datagrams = outstanding.datagrams.clone();
+        let interval = self.probe_interval();
+        self.timers.set(Timer::Retransmit, cx.now.mono + interval);
+        self.transmit_request(cx, datagrams);
+    }
+
+    const fn probe_interval(&self) -> Duration {
+        if self.mobility.head_start { HEAD_START } else { PROBE_INTERVAL }
+    }
+
+    /// On the current path, or on all that are being tried.
+    fn transmit_request(&mut self, cx: Cx<'_>, datagrams: Vec<Vec<u8>>) {
+        if self.mobility.probing.is_empty() {
+            return self.transmit(cx, self.path, datagrams);
+        }
+        let paths = if self.mobility.head_start { 1 } else { usize::MAX };
+        for path in self.mobility.probing.iter().copied().take(paths).collect::<Vec<_>>() {
+            self.transmit(cx, path, datagrams.clone());
+        }
     }
 
     /// Repeats the last answer to where the repeated request came from.
@@ -156,19 +206,24 @@ impl Sa {
     }
 
     fn await_answer(&mut self, cx: Cx<'_>, id: MessageId, exchange: ExchangeType, datagrams: Vec<Vec<u8>>) {
-        let first = wait(&cx.env.settings.retransmission, 0, cx.env.crypto.random().u32());
+        let first = match self.mobility.probing.is_empty() {
+            true => wait(&cx.env.settings.retransmission, 0, cx.env.crypto.random().u32()),
+            false => self.probe_interval(),
+        };
         self.timers.set(Timer::Retransmit, cx.now.mono + first);
         self.response_pieces.clear();
         self.outstanding = Some(Outstanding { id, exchange, datagrams: datagrams.clone(), resent: 0 });
-        self.transmit(cx, self.path, datagrams);
+        self.transmit_request(cx, datagrams);
     }
 
     fn answer(&mut self, cx: Cx<'_>, datagrams: Vec<Vec<u8>>) {
+        let mut path = self.path;
         if let Some(processing) = self.processing.take() {
             self.inbound.answer(processing.digest, datagrams.clone());
+            path = processing.path;
         }
         self.request_pieces.clear();
-        self.transmit(cx, self.path, datagrams);
+        self.transmit(cx, path, datagrams);
     }
 
     fn transmit(&mut self, cx: Cx<'_>, path: Path, datagrams: Vec<Vec<u8>>) {

@@ -23,10 +23,12 @@ impl Sa {
         self.remote_spi = None;
     }
 
-    /// Behind a NAT everything goes on from port 4500 to port 4500 (RFC 7296 §2.23). A peer's port that was configured
+    /// Behind a NAT, or if it may come to be, everything goes on from port 4500 to port 4500 (RFC 7296 §2.23, RFC 4555 §3.3). A peer's port that was configured
     /// stays.
     pub(crate) fn float_to_nat_port(&mut self, cx: Cx<'_>) {
-        if !self.nat.any() {
+        let mobile = self.peer.nat_detection
+            && self.connection.as_ref().is_some_and(|connection| connection.ike.mobike.is_enabled());
+        if !self.nat.any() && !mobile {
             return;
         }
         let settings = cx.env.settings;
@@ -41,7 +43,9 @@ impl Sa {
     /// An authenticated message came on `path`. The peer behind a NAT is followed, and during the handshake anybody.
     pub(crate) fn heard(&mut self, cx: Cx<'_>, path: Path) {
         self.clock.heard = cx.now.mono;
-        let follows = self.clock.established.is_none() || (self.nat.remote && !self.nat.local);
+        // With MOBIKE only a request to do so moves anything (RFC 4555 §3.8).
+        let follows =
+            self.clock.established.is_none() || (self.nat.remote && !self.nat.local && !self.mobility.agreed);
         if path != self.path && follows {
             self.move_to(cx, path);
         }
@@ -52,18 +56,13 @@ impl Sa {
         if path == self.path {
             return;
         }
-        if self.clock.established.is_some() {
-            tracing::info!(target: "IKE", "remote endpoint changed from {} to {}", self.path.remote, path.remote);
+        if self.clock.established.is_none() {
+            self.path = path;
+            return;
         }
-        self.path = path;
-        let mut ops = Vec::new();
-        for child in self.children.iter_mut().filter(|child| child.encap == Encap::Udp) {
-            ops.extend(child.move_ops(path));
-        }
-        if !ops.is_empty() {
-            self.kernel(ops);
-        }
+        tracing::info!(target: "IKE", "remote endpoint changed from {} to {}", self.path.remote, path.remote);
         self.clock.sent = cx.now.mono;
+        self.relocate(cx, path, self.nat);
     }
 
     /// Before the peer is asked, the kernel is: inbound ESP in UDP is a sign of life, too.

@@ -116,10 +116,7 @@ impl Reader {
             }
             "remote_port" => ike.remote_port = required(key, value::port(value))?,
             "encap" => ike.encap = toggle(key, value)?,
-            "mobike" => {
-                ike.mobike = toggle(key, value)?;
-                self.warnings.extend(ike.mobike.is_enabled().then_some(MOBIKE_NOT_OFFERED));
-            }
+            "mobike" => ike.mobike = toggle(key, value)?,
             "send_certreq" => ike.send_certreq = toggle(key, value)?,
             "dpd_delay" => ike.dpd_delay = required(key, value::time(value))?,
             "dpd_timeout" => ike.dpd_timeout = required(key, value::time(value))?,
@@ -381,6 +378,3 @@ pub(super) fn word<T: Copy>(key: &str, value: &[u8], words: &[(&str, T)]) -> Res
 
 /// Rekeying of an IKE_SA unless anything is configured.
 const REKEY_TIME: Duration = Duration::from_secs(4 * 3600);
-/// Said when MOBIKE is asked for by name; by default it is offered if it can be.
-pub(super) const MOBIKE_NOT_OFFERED: &str =
-    "MOBIKE is not built, the IKE_SA does not follow a change of addresses";

@@ -257,11 +257,3 @@ fn the_last_of_several_values_counts_and_lists_add_up() {
     assert_eq!(connection.ike.dpd_delay, Duration::from_secs(2));
     assert_eq!(connection.ike.local_addrs.len(), 2);
 }
-
-#[test]
-fn mobike_asked_for_by_name_is_kept_with_a_warning() {
-    let Ok(parsed) = read(&Message::new().with("mobike", "yes")) else { panic!("refused") };
-    assert_eq!(parsed.warnings, [ike::MOBIKE_NOT_OFFERED]);
-    let Ok(parsed) = read(&Message::new().with("mobike", "no")) else { panic!("refused") };
-    assert!(parsed.warnings.is_empty());
-}

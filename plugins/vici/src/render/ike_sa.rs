@@ -1,5 +1,6 @@
 //! IKE_SAs as `list-sa`, `ike-updown` and `child-updown` show them.
 
+use charon_types::endpoint::Path;
 use charon_types::id::{IkeSpi, Role};
 use charon_types::services::ServiceNames;
 use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot, IkeSaState};
@@ -49,6 +50,15 @@ pub(crate) fn replaced(message: &mut Message, old: &IkeSaSnapshot, new: &IkeSaSn
         section.nest("old", |section| push(section, old));
         section.nest("new", |section| push(section, new));
     });
+}
+
+/// Where an IKE_SA goes on, and its section as it was before.
+pub(crate) fn moved(message: &mut Message, sa: &IkeSaSnapshot, path: &Path) {
+    message.push("local-host", path.local.ip().to_string());
+    message.push("local-port", path.local.port().to_string());
+    message.push("remote-host", path.remote.ip().to_string());
+    message.push("remote-port", path.remote.port().to_string());
+    alone(message, sa);
 }
 
 /// The section of an IKE_SA without its children.

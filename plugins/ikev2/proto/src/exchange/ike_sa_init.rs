@@ -91,6 +91,7 @@ fn abilities(sa: &Sa, cx: Cx<'_>, message: &Message) -> PeerAbilities {
             .filter(|_| ours)
             .filter_map(|pair| Some(HashId(u16::from_be_bytes(pair.try_into().ok()?))))
             .collect(),
+        nat_detection: message.has_notify(NotifyType::NAT_DETECTION_SOURCE_IP),
         authorities: certreq::requested(cx, message),
     }
 }

@@ -5,6 +5,7 @@ use charon_types::proposal::Protocol;
 use charon_types::snapshot::ChildSaState;
 
 use super::create_child::rekey_child;
+use super::mobike;
 use crate::failure::{Failure, Refusal};
 use crate::output::CloseReason;
 use crate::sa::{Cx, Sa};
@@ -26,7 +27,7 @@ pub(crate) fn handle_request(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Info
         return Informed::Close(CloseReason::Failed(Failure::Rejected(NotifyType::AUTHENTICATION_FAILED.0)));
     }
     sa.note_auth_lifetime(cx, request);
-    let mut deleted = Vec::new();
+    let mut deleted = mobike::handle_request(sa, cx, request);
     for delete in request.deletes() {
         match delete.protocol {
             Protocol::Ike => {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use charon_types::connection::Connection;
+use charon_types::endpoint::Path;
 use charon_types::kernel_op::EncapSupport;
 use charon_types::snapshot::NatConditions;
 
@@ -15,15 +16,25 @@ const SOURCES_MAX: usize = 32;
 
 /// Our notifies. To have ESP encapsulated where no NAT is, the source hash is one that cannot match.
 pub(crate) fn announce(sa: &Sa, cx: Cx<'_>, connection: &Connection) -> Vec<Payload> {
-    let source = if fakes(cx, connection) { unspecified(sa.path.local) } else { sa.path.local };
+    announce_at(sa, cx, connection, sa.path)
+}
+
+/// As [`announce`], for another path.
+pub(crate) fn announce_at(sa: &Sa, cx: Cx<'_>, connection: &Connection, path: Path) -> Vec<Payload> {
+    let source = if fakes(cx, connection) { unspecified(path.local) } else { path.local };
     let source = hash(sa, cx, source).map(|data| Payload::notify(NotifyType::NAT_DETECTION_SOURCE_IP, data));
-    let destination = hash(sa, cx, sa.path.remote)
-        .map(|data| Payload::notify(NotifyType::NAT_DETECTION_DESTINATION_IP, data));
+    let destination =
+        hash(sa, cx, path.remote).map(|data| Payload::notify(NotifyType::NAT_DETECTION_DESTINATION_IP, data));
     source.into_iter().chain(destination).collect()
 }
 
 /// What the peer's notifies say of the path.
 pub(crate) fn examine(sa: &Sa, cx: Cx<'_>, message: &Message) -> NatConditions {
+    examine_at(sa, cx, message, sa.path)
+}
+
+/// As [`examine`], for another path.
+pub(crate) fn examine_at(sa: &Sa, cx: Cx<'_>, message: &Message, path: Path) -> NatConditions {
     let mut conditions = NatConditions::default();
     let of_kind = |kind| message.notifies().filter(move |notify| notify.kind == kind);
     let mut sources = of_kind(NotifyType::NAT_DETECTION_SOURCE_IP).take(SOURCES_MAX).peekable();
@@ -32,10 +43,10 @@ pub(crate) fn examine(sa: &Sa, cx: Cx<'_>, message: &Message) -> NatConditions {
     let spis = (message.header.spi_initiator, message.header.spi_responder);
     let expected = |endpoint| natd::hash(cx.env.crypto, spis.0, spis.1, endpoint);
     let (Some(_), Some(destination)) = (sources.peek(), destination) else { return conditions };
-    if let Some(source) = expected(sa.path.remote) {
+    if let Some(source) = expected(path.remote) {
         conditions.remote = !sources.any(|notify| notify.data == source);
     }
-    if let Some(ours) = expected(sa.path.local) {
+    if let Some(ours) = expected(path.local) {
         conditions.local = destination.data != ours;
     }
     if conditions.local {
@@ -60,7 +71,8 @@ fn hash(sa: &Sa, cx: Cx<'_>, endpoint: SocketAddr) -> Option<Vec<u8>> {
     let initiator = sa.spi_initiator()?;
     let responder = match sa.role {
         // The first message knows no responder SPI, and repeats of it keep to that.
-        charon_types::id::Role::Initiator => None,
+        charon_types::id::Role::Initiator if sa.keys.is_none() => None,
+        charon_types::id::Role::Initiator => sa.spi_responder(),
         charon_types::id::Role::Responder => sa.spi_responder(),
     };
     natd::hash(cx.env.crypto, initiator, responder, endpoint)

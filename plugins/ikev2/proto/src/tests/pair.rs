@@ -46,6 +46,8 @@ pub(super) struct Network {
     pub(super) datagram_len_max: usize,
     /// Whether A sits behind a NAT.
     pub(super) nat: bool,
+    /// Added to a port by the NAT.
+    pub(super) nat_shift: u16,
 }
 
 impl Default for Network {
@@ -57,6 +59,7 @@ impl Default for Network {
             duplicate_percent: 0,
             datagram_len_max: 65_000,
             nat: false,
+            nat_shift: 30_000,
         }
     }
 }
@@ -258,6 +261,20 @@ impl Pair {
         self.drain(side);
     }
 
+    /// The host has these addresses from now on.
+    pub(super) fn roam(&mut self, side: Side, addresses: &[&str]) {
+        let now = self.now();
+        let host = self.host(side);
+        *host.world.addresses.borrow_mut() = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        if let Some(first) = addresses.first() {
+            host.address.set_ip(first.parse().unwrap());
+        }
+        for sa in &mut host.sas {
+            sa.handle_network_change(now, &host.world.env());
+        }
+        self.drain(side);
+    }
+
     /// Lets things happen until nothing is left to happen, or that much time has passed.
     pub(super) fn run(&mut self, limit: Duration) {
         let end = self.now + limit;
@@ -361,7 +378,10 @@ impl Pair {
                         let results: Vec<_> = ops.into_iter().map(|op| host.interface.change(op)).collect();
                         sa.handle_addresses(now, &env, op, &results);
                     }
-                    Output::FindSources { .. } => {}
+                    Output::FindSources { op, queries } => {
+                        let sources: Vec<_> = queries.iter().map(|query| host.world.source(query)).collect();
+                        sa.handle_sources(now, &env, op, &sources);
+                    }
                     Output::Job { id, job, .. } => sa.handle_completion(now, &env, id, job.run()),
                     Output::Event(event) => {
                         if let IkeEvent::Established { initial_contact, .. } = &event {
@@ -400,14 +420,18 @@ impl Pair {
     /// The path as the receiver sees it.
     fn translate(&self, from: Side, path: Path) -> Path {
         const OUTSIDE: &str = "198.51.100.1";
-        const SHIFT: u16 = 30_000;
         let mut seen = Path { local: path.remote, remote: path.local };
         if self.network.nat {
             match from {
-                Side::A => seen.remote = SocketAddr::new(OUTSIDE.parse().unwrap(), path.local.port() + SHIFT),
+                Side::A => {
+                    seen.remote =
+                        SocketAddr::new(OUTSIDE.parse().unwrap(), path.local.port() + self.network.nat_shift)
+                }
                 Side::B => {
-                    seen.local =
-                        SocketAddr::new(self.a.address.ip(), path.remote.port().saturating_sub(SHIFT))
+                    seen.local = SocketAddr::new(
+                        self.a.address.ip(),
+                        path.remote.port().saturating_sub(self.network.nat_shift),
+                    )
                 }
             }
         }

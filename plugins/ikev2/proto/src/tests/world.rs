@@ -31,6 +31,7 @@ use crate::env::{
     OwnCredential, PeerVerifier, PeerView, PoolView, ReqidKey, Settings, TrustFailure, TrustRequest,
     TrustedKey,
 };
+use crate::output::SourceQuery;
 
 /// The real algorithms, loaded once.
 pub(super) fn crypto() -> &'static Arc<CryptoProvider> {
@@ -103,6 +104,16 @@ impl World {
 
     pub(super) fn share(&mut self, local: &str, remote: &str, secret: &[u8]) {
         self.secrets.push((id(local), id(remote), Secret::copy_from(secret)));
+    }
+
+    /// What the routing tables say: every address of ours leads everywhere in its family.
+    pub(super) fn source(&self, query: &SourceQuery) -> Option<IpAddr> {
+        let addresses = self.addresses.borrow();
+        let fits = |address: &&IpAddr| match query.source {
+            Some(wanted) => **address == wanted,
+            None => address.is_ipv4() == query.remote.is_ipv4(),
+        };
+        addresses.iter().find(fits).copied()
     }
 
     pub(super) fn fresh_spi(&self) -> IkeSpi {

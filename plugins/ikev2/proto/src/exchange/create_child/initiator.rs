@@ -16,6 +16,7 @@ use super::offer::{ChildOffer, ChildWish, OwnKe};
 use super::rekey_child;
 use crate::exchange::ike_auth::initiator::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
+use crate::exchange::mobike::Mobike;
 use crate::exchange::rekey_ike::initiator::RekeyIke;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::{Job, JobResult};
@@ -47,6 +48,8 @@ pub(crate) enum Active {
     DeleteIke(CloseReason, Option<CommandToken>),
     /// A liveness check.
     Liveness,
+    /// Addresses told, or a path checked.
+    Mobike(Mobike),
 }
 
 /// See [`Active::AwaitSpi`].
@@ -135,7 +138,7 @@ impl Active {
     /// Whether the peer may replace the IKE_SA meanwhile.
     pub(crate) const fn lets_ike_be_replaced(&self) -> bool {
         match self {
-            Self::RekeyIke(_) | Self::Liveness => true,
+            Self::RekeyIke(_) | Self::Liveness | Self::Mobike(_) => true,
             Self::AwaitSpi(_)
             | Self::AwaitKeyPair(_)
             | Self::ExpectAnswer(_)
@@ -159,7 +162,8 @@ impl Active {
             | Self::DeleteChild(..)
             | Self::DisownChild
             | Self::DeleteIke(..)
-            | Self::Liveness => None,
+            | Self::Liveness
+            | Self::Mobike(_) => None,
         }
     }
 
@@ -175,7 +179,8 @@ impl Active {
             | Self::DeleteChild(..)
             | Self::DisownChild
             | Self::DeleteIke(..)
-            | Self::Liveness => None,
+            | Self::Liveness
+            | Self::Mobike(_) => None,
         }
     }
 
@@ -191,6 +196,7 @@ impl Active {
             Self::DeleteChild(..) | Self::DisownChild => "CHILD_DELETE",
             Self::DeleteIke(..) => "IKE_DELETE",
             Self::Liveness => "IKE_DPD",
+            Self::Mobike(_) => "IKE_MOBIKE",
         }
     }
 
@@ -247,7 +253,7 @@ impl Active {
                 installing.token()
             }
             Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => token,
-            Self::DisownChild | Self::Liveness => None,
+            Self::DisownChild | Self::Liveness | Self::Mobike(_) => None,
         }
     }
 }

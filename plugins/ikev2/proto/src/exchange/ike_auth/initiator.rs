@@ -17,7 +17,7 @@ use crate::exchange::create_child::initiator::Active;
 use crate::exchange::create_child::install::KeySource;
 use crate::exchange::create_child::offer::{ChildOffer, ChildWish, OwnKe};
 use crate::exchange::ike_sa_init::Handshake;
-use crate::exchange::{certreq, config_payload};
+use crate::exchange::{certreq, config_payload, mobike};
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
 use crate::job::VerifyFailure;
 use crate::output::{CloseReason, CommandSuccess, InitialContact, JobId, OpId};
@@ -177,6 +177,7 @@ impl Plan {
             tracing::error!(target: "IKE", "establishing CHILD_SA {}{{{}}}", offer.config.name, offer.unique_id);
             payloads.extend(offer.payloads(*spi, Vec::new()));
         }
+        payloads.extend(mobike::announce(sa, cx, &connection));
         sa.send_request(cx, ExchangeType::IKE_AUTH, payloads)?;
         Ok(State::AuthExpectAnswer(Box::new(ExpectAuth { plan: self })))
     }
@@ -278,6 +279,7 @@ impl Plan {
         proof: PeerAuthenticated,
     ) -> Result<State, Failure> {
         let connection = connection(sa)?;
+        mobike::agree(sa, cx, &connection, answer);
         establish(sa, cx, proof, InitialContact::Absent);
         sa.note_auth_lifetime(cx, answer);
         let token = sa.handshake_token.take();

@@ -19,7 +19,7 @@ use crate::exchange::create_child::answer::ChildChoice;
 use crate::exchange::create_child::install::{Installing, KeySource};
 use crate::exchange::create_child::offer::OwnKe;
 use crate::exchange::ike_sa_init::Handshake;
-use crate::exchange::{certreq, config_payload};
+use crate::exchange::{certreq, config_payload, mobike};
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal, notify_for};
 use crate::job::VerifyFailure;
 use crate::output::{CloseReason, InitialContact, JobId, OpId};
@@ -278,6 +278,10 @@ impl Plan {
         payloads.push(Payload::Auth(auth));
         payloads.extend(self.config);
         payloads.extend(child);
+        mobike::agree(sa, cx, &self.connection, &self.request);
+        if sa.mobility.agreed {
+            payloads.extend(mobike::announce(sa, cx, &self.connection));
+        }
         establish(sa, cx, self.proof, initial_contact);
         payloads.extend(sa.auth_lifetime(cx));
         sa.send_response(cx, payloads)?;

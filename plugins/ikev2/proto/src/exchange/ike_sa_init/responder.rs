@@ -31,6 +31,7 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: InitRequest) -> Result<Sta
         id: message.header.message_id,
         exchange: message.header.exchange,
         digest,
+        path: sa.path,
     });
     tracing::info!(target: "IKE", "{} is initiating an IKE_SA", sa.path.remote.ip());
     tracing::info!(target: "CFG", "selected proposal: {}", selected.suite);
