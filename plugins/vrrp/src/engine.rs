@@ -127,10 +127,13 @@ impl Engine {
             return Err(VrouterError::Taken { by: Arc::clone(&other.config.name) });
         }
         let at = known.routers.iter().position(|other| other.config.name == vrouter.name);
+        // One that goes on in its group is in it already.
+        let mut joins = true;
         let loading = match at.map(|at| Arc::clone(&known.routers[at].config)) {
             Some(old) if *old == vrouter => return Ok(VrouterLoading::Unchanged),
             Some(old) if same_place(&old) => {
-                self.change_group(&known, &old, &vrouter);
+                self.change_group(&old, &vrouter);
+                joins = old.group != vrouter.group;
                 VrouterLoading::Replaced
             }
             Some(old) => {
@@ -145,11 +148,8 @@ impl Engine {
         };
         let config = Arc::new(vrouter);
         let attached = self.attach(&mut known, &config.interface);
-        if let Some(group) = &config.group {
-            let moved = at.is_none_or(|at| known.routers[at].config.group.as_ref() != Some(group));
-            if moved || loading == VrouterLoading::Added {
-                self.shared.groups.join(group, &config.name, key, &attached.commands);
-            }
+        if let Some(group) = config.group.as_ref().filter(|_| joins) {
+            self.shared.groups.join(group, &config.name, key, &attached.commands);
         }
         let (done, outcome) = oneshot::channel();
         let command = Command::Load { config: Arc::clone(&config), router: Box::new(definition), done };
@@ -218,7 +218,7 @@ impl Engine {
     }
 
     /// A router that stays where it is changes its group.
-    fn change_group(&self, _: &Known, old: &Vrouter, new: &Vrouter) {
+    fn change_group(&self, old: &Vrouter, new: &Vrouter) {
         if old.group != new.group
             && let Some(group) = &old.group
         {

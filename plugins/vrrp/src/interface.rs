@@ -190,6 +190,10 @@ impl Interface {
                 .reconfigure(definition, &self.shared.crypto, now)
                 .map_err(|error| convert::fault(&error))?;
             let before = std::mem::replace(&mut slot.config, config);
+            if before.group != slot.config.group {
+                // Another group has heard nothing yet.
+                slot.told_obstacle = None;
+            }
             slot.track(&before.track);
             slot.router.set_tracked(slot.tracks.tracked(), now);
             let state = self.interface_state(key);
