@@ -148,6 +148,9 @@ fn typed<'m, T: Deserialize<'m> + Serialize>(
     bytes: &'m [u8],
 ) -> ([Option<Duration>; 2], [Option<Duration>; 2]) {
     let value: T = vici::serde::from_slice(bytes).expect("the message is of that type");
+    let same: T = serde_vici::from_slice(bytes).expect("the message is of that type");
+    let written = vici::serde::to_message(&value).expect("was read before");
+    assert_eq!(serde_vici::to_vec(&same).expect("was read before"), written.encode().expect("was written before"));
     let ours = [
         time(|| vici::serde::from_slice::<T>(black_box(bytes)).expect("read before")),
         time(|| vici::serde::to_message(black_box(&value)).expect("was read before")),
