@@ -50,7 +50,7 @@ DRIVEN = (
     ("--terminate", ("terminate completed successfully", "terminate reply {success=yes", "terminate reply {\n  success = yes")),
 )
 # Commands that our swanctl does not have so far. Such a command must say so; one that works must leave this list.
-LATER = ("--list-pols", "--install", "--uninstall")
+LATER = ()
 # Commands that our daemon does not know so far. A command that it answers must leave this list.
 UNKNOWN = ()
 # For a strongSwan daemon; charond has neither authorities nor pools so far.
