@@ -68,7 +68,7 @@ CLONE_NEWNET = 0x40000000
 SPI_AT = 14 + 20 + 8
 
 
-def flood(namespace, mac, seconds, sent):
+def flood(namespace, mac, seconds, rate, sent):
     """Sends from the wire until the time is over."""
     with open(f"/run/netns/{namespace}") as file:
         if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
@@ -77,7 +77,8 @@ def flood(namespace, mac, seconds, sent):
     frames = [bytearray(frame(rng, mac)) for _ in range(FRAMES)]
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.bind(("to-sun", 0))
-        count, end, spi = 0, time.monotonic() + seconds, rng.getrandbits(62)
+        begin = time.monotonic()
+        count, end, spi = 0, begin + seconds, rng.getrandbits(62)
         while time.monotonic() < end:
             for one in frames:
                 spi += 1
@@ -87,6 +88,10 @@ def flood(namespace, mac, seconds, sent):
                     count += 1
                 except OSError:  # the device's queue is full
                     pass
+                if rate and count % 50 == 0:
+                    time.sleep(max(0, begin + count / rate - time.monotonic()))
+                    if time.monotonic() >= end:
+                        break
         sent.value = count
 
 
@@ -145,7 +150,8 @@ def measure(kind, options, binaries):
         before, busy = load.memory_kib(gateway.process), load.cpu_s(gateway.process)
         sent = multiprocessing.Value("Q", 0)
         flooding = multiprocessing.Process(
-            target=flood, args=(lab.nodes["wire"].name, bytes.fromhex(mac.replace(":", "")), options.seconds, sent))
+            target=flood, args=(lab.nodes["wire"].name, bytes.fromhex(mac.replace(":", "")), options.seconds, options.rate,
+                  sent))
         flooding.start()
         time.sleep(1)
         half = load.memory_kib(gateway.process)
@@ -163,6 +169,7 @@ def measure(kind, options, binaries):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--rate", type=int, default=0, help="requests a second; 0 for as many as one core can send")
     parser.add_argument("--responders", default="charond,strongswan")
     parser.add_argument("--profile", default="release")
     options = parser.parse_args()

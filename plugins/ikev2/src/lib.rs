@@ -31,6 +31,7 @@ mod timer_queue;
 mod virtual_ips;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use charon_conf::ValueError;
 use charon_core::config::{Connections, VrouterRoles};
@@ -45,6 +46,8 @@ use charon_core::pools::Pools;
 use charon_core::service::{IkeEngine, IkeSockets, KernelIpsec, KernelNet};
 use charon_types::endpoint::Path;
 use ikev2_proto::Settings;
+use ikev2_proto::admission::{Verdict, challenge};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tracing::debug;
@@ -172,6 +175,7 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
         host: HostAddresses::default(),
         peers: Peers::default(),
         half_open: HalfOpenTable::new(),
+        cookies: Mutex::default(),
         ids: Ids::new(context.require::<Reqids>()?),
         space: SpiSpace::new(shards),
         esp_space: EspSpiSpace::new(spi_min, spi_max, shards),
@@ -220,6 +224,40 @@ struct Inlet {
     datagrams: Vec<mpsc::Sender<Datagram>>,
 }
 
+impl Inlet {
+    /// Whether a request to open an IKE_SA goes no further for now: while many are half open, those who have not shown that
+    /// they are where they say get no place in a queue that others need.
+    fn is_challenged(&self, path: Path, message: &[u8]) -> bool {
+        let options = self.shared.options.current();
+        let half_open = self.shared.half_open.counts(path.remote.ip());
+        if !options.limits.reached(half_open) {
+            return false;
+        }
+        let mut cookies = self.shared.cookies.lock();
+        let verdict = challenge(
+            Instant::now(),
+            &self.shared.crypto,
+            &options.limits,
+            half_open,
+            &mut cookies,
+            path,
+            message,
+        );
+        drop(cookies);
+        match verdict {
+            None | Some(Verdict::Accept(_)) => false,
+            Some(Verdict::Answer(answer)) => {
+                self.shared.sockets.send_ike(&path, &answer);
+                true
+            }
+            Some(Verdict::Drop(_)) => {
+                self.shared.counters.count_refused();
+                true
+            }
+        }
+    }
+}
+
 impl IkeReceiver for Inlet {
     fn receive(&self, path: Path, message: &[u8]) {
         if message.len() > self.shared.options.current().ike.packet_len_max {
@@ -234,7 +272,12 @@ impl IkeReceiver for Inlet {
         let destination = self.router.destination(message);
         let shard = match destination {
             Destination::Sa(spi) => self.shared.space.shard(spi),
-            Destination::Init { home, .. } => self.shared.space.shard_of_init(home),
+            Destination::Init { home, .. } => {
+                if self.is_challenged(path, message) {
+                    return;
+                }
+                self.shared.space.shard_of_init(home)
+            }
             Destination::Nowhere => {
                 self.shared.counted.add(0, Counter::Invalid, None, 1);
                 return self.shared.counters.count_unknown_spi();

@@ -20,7 +20,6 @@ use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 use charon_types::{IkeSpi, UniqueId};
 use ikev2_proto::Settings;
 use ikev2_proto::admission::{InitRequest, Verdict, admit};
-use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::{Env, Now};
 use ikev2_proto::ike_sa::{Command, IkeSa, Initiate, Respond};
 use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId, Standing};
@@ -115,7 +114,6 @@ pub(crate) struct Shard {
     /// Whose the kernel's SAs are.
     kernel_sas: HashMap<SaKey, IkeSpi>,
     timers: TimerQueue,
-    cookies: CookieJar,
     tokens: u64,
     inputs: mpsc::Sender<Input>,
 }
@@ -129,7 +127,6 @@ impl Shard {
             inits: HashMap::new(),
             kernel_sas: HashMap::new(),
             timers: TimerQueue::default(),
-            cookies: CookieJar::default(),
             tokens: 0,
             inputs,
         }
@@ -241,7 +238,10 @@ impl Shard {
             return;
         }
         let half_open = self.shared.half_open.counts(path.remote.ip());
-        match admit(now(), env, &options.limits, half_open, &mut self.cookies, path, &message) {
+        let mut cookies = self.shared.cookies.lock();
+        let verdict = admit(now(), env, &options.limits, half_open, &mut cookies, path, &message);
+        drop(cookies);
+        match verdict {
             Verdict::Accept(request) => self.respond(env, path, digest, *request),
             Verdict::Answer(answer) => self.shared.sockets.send_ike(&path, &answer),
             Verdict::Drop(reason) => {

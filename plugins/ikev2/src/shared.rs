@@ -20,9 +20,11 @@ use charon_types::id::Reqid;
 use charon_types::lease::Lease;
 use charon_types::{Identity, IkeSpi, UniqueId};
 use ikev2_proto::Now;
+use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::{
     ConfigView, Env, HostView, IdSource, LeaseRequest, PeerView, PoolView, ReqidKey, Settings,
 };
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::acquire::Acquires;
@@ -58,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) host: HostAddresses,
     pub(crate) peers: Peers,
     pub(crate) half_open: Arc<HalfOpenTable>,
+    /// Of all shards, and of the receivers, which ask for cookies before a request is queued.
+    pub(crate) cookies: Mutex<CookieJar>,
     pub(crate) ids: Ids,
     pub(crate) space: SpiSpace,
     pub(crate) esp_space: EspSpiSpace,

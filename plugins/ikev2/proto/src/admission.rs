@@ -3,7 +3,9 @@
 //! Everything here happens before state exists; answers to refused requests are made and forgotten.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use charon_crypto::CryptoProvider;
 use charon_types::algorithm::KeMethod;
 use charon_types::connection::Connection;
 use charon_types::endpoint::Path;
@@ -39,6 +41,18 @@ pub struct AdmissionLimits {
     pub block_threshold: u32,
     /// Half-open IKE_SAs from which on requests are dropped.
     pub init_limit_half_open: u32,
+}
+
+impl AdmissionLimits {
+    /// Whether any of them is reached.
+    #[must_use]
+    pub const fn reached(&self, half_open: HalfOpen) -> bool {
+        let HalfOpen { total, from_source } = half_open;
+        (self.cookie_threshold != 0 && total >= self.cookie_threshold)
+            || (self.cookie_threshold_ip != 0 && from_source >= self.cookie_threshold_ip)
+            || (self.block_threshold != 0 && from_source >= self.block_threshold)
+            || (self.init_limit_half_open != 0 && total >= self.init_limit_half_open)
+    }
 }
 
 impl Default for AdmissionLimits {
@@ -89,6 +103,20 @@ pub struct InitRequest {
     pub(crate) selected: Selected<IkeSuite>,
 }
 
+/// What a request gets before it is even queued, if it does not get further: so that a flood from made-up addresses takes
+/// nothing but the time of a MAC, and no place in a queue. Stateless but for the secrets in `cookies`.
+pub fn challenge(
+    now: Instant,
+    crypto: &CryptoProvider,
+    limits: &AdmissionLimits,
+    half_open: HalfOpen,
+    cookies: &mut CookieJar,
+    path: Path,
+    datagram: &[u8],
+) -> Option<Verdict> {
+    screen(now, crypto, limits, half_open, cookies, path, datagram).err()
+}
+
 /// Judges a request. `datagram` is without non-ESP marker.
 pub fn admit(
     now: Now,
@@ -99,52 +127,13 @@ pub fn admit(
     path: Path,
     datagram: &[u8],
 ) -> Verdict {
-    let reached = |limit: u32, count: u32| limit != 0 && count >= limit;
-    let header = match Header::parse(datagram) {
-        Ok(header) => header,
-        Err(ParseError::MajorVersion(_)) => return answer_version(datagram),
-        Err(error) => return Verdict::Drop(DropReason::Malformed(error)),
+    let (header, message) = match screen(now.mono, env.crypto, limits, half_open, cookies, path, datagram) {
+        Ok(screened) => screened,
+        Err(verdict) => return verdict,
     };
-    let fresh = header.kind == MessageKind::Request
-        && header.exchange == ExchangeType::IKE_SA_INIT
-        && header.sender == Role::Initiator
-        && header.spi_responder.is_none()
-        && header.message_id.0 == 0;
-    if !fresh {
-        return Verdict::Drop(DropReason::NotInit);
-    }
-    if reached(limits.block_threshold, half_open.from_source) {
-        return Verdict::Drop(DropReason::Blocked);
-    }
-    if reached(limits.init_limit_half_open, half_open.total) {
-        return Verdict::Drop(DropReason::HalfOpenLimit);
-    }
-    let message = match Message::parse(datagram) {
-        Ok(message) => message,
-        Err(ParseError::UnsupportedCritical(kind)) => {
-            return refuse(&header, notify_for(&Incompatibility::CriticalPayload(kind).into()));
-        }
-        Err(error) => return Verdict::Drop(DropReason::Malformed(error)),
-    };
-    let (Some(offered), Some(ke), Some(nonce_i)) = (message.sa(), message.ke(), message.nonce()) else {
+    let (Some(offered), Some(ke)) = (message.sa(), message.ke()) else {
         return Verdict::Drop(DropReason::Incomplete);
     };
-    let suspicious = reached(limits.cookie_threshold, half_open.total)
-        || reached(limits.cookie_threshold_ip, half_open.from_source);
-    if suspicious {
-        let claim = CookieClaim { source: path.remote, spi_i: header.spi_initiator, nonce_i };
-        let shown = message
-            .notify(NotifyType::COOKIE)
-            .is_some_and(|cookie| cookies.knows(now.mono, &claim, &cookie.data));
-        if !shown {
-            return match cookies.bake(now.mono, env.crypto, &claim) {
-                Some(data) => {
-                    refuse(&header, Notify { protocol: 0, spi: Vec::new(), kind: NotifyType::COOKIE, data })
-                }
-                None => Verdict::Drop(DropReason::HalfOpenLimit),
-            };
-        }
-    }
     match choose(env, path, offered, ke.method) {
         Ok((connection, selected)) => {
             let digest = Digest::of(env.crypto, datagram);
@@ -161,6 +150,65 @@ pub fn admit(
             refuse(&header, notify_for(&incompatibility.into()))
         }
     }
+}
+
+/// What has to be known of a request before anything is kept of it: that it is one, that its source has not too many
+/// half-open IKE_SAs, and, from some number of them on, that the source is where it says. Costs one MAC at most two times.
+fn screen(
+    now: Instant,
+    crypto: &CryptoProvider,
+    limits: &AdmissionLimits,
+    half_open: HalfOpen,
+    cookies: &mut CookieJar,
+    path: Path,
+    datagram: &[u8],
+) -> Result<(Header, Message), Verdict> {
+    let reached = |limit: u32, count: u32| limit != 0 && count >= limit;
+    let header = match Header::parse(datagram) {
+        Ok(header) => header,
+        Err(ParseError::MajorVersion(_)) => return Err(answer_version(datagram)),
+        Err(error) => return Err(Verdict::Drop(DropReason::Malformed(error))),
+    };
+    let fresh = header.kind == MessageKind::Request
+        && header.exchange == ExchangeType::IKE_SA_INIT
+        && header.sender == Role::Initiator
+        && header.spi_responder.is_none()
+        && header.message_id.0 == 0;
+    if !fresh {
+        return Err(Verdict::Drop(DropReason::NotInit));
+    }
+    if reached(limits.block_threshold, half_open.from_source) {
+        return Err(Verdict::Drop(DropReason::Blocked));
+    }
+    if reached(limits.init_limit_half_open, half_open.total) {
+        return Err(Verdict::Drop(DropReason::HalfOpenLimit));
+    }
+    let message = match Message::parse(datagram) {
+        Ok(message) => message,
+        Err(ParseError::UnsupportedCritical(kind)) => {
+            return Err(refuse(&header, notify_for(&Incompatibility::CriticalPayload(kind).into())));
+        }
+        Err(error) => return Err(Verdict::Drop(DropReason::Malformed(error))),
+    };
+    let (Some(_), Some(_), Some(nonce_i)) = (message.sa(), message.ke(), message.nonce()) else {
+        return Err(Verdict::Drop(DropReason::Incomplete));
+    };
+    let suspicious = reached(limits.cookie_threshold, half_open.total)
+        || reached(limits.cookie_threshold_ip, half_open.from_source);
+    if suspicious {
+        let claim = CookieClaim { source: path.remote, spi_i: header.spi_initiator, nonce_i };
+        let shown =
+            message.notify(NotifyType::COOKIE).is_some_and(|cookie| cookies.knows(now, &claim, &cookie.data));
+        if !shown {
+            return Err(match cookies.bake(now, crypto, &claim) {
+                Some(data) => {
+                    refuse(&header, Notify { protocol: 0, spi: Vec::new(), kind: NotifyType::COOKIE, data })
+                }
+                None => Verdict::Drop(DropReason::HalfOpenLimit),
+            });
+        }
+    }
+    Ok((header, message))
 }
 
 /// The closest connection that has a proposal in common, the peer's key exchange method among it if possible.
