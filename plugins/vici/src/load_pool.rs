@@ -136,7 +136,7 @@ mod tests {
 
     fn load(message: &Message) -> Result<PoolSpec, String> {
         let bytes = message.encode().unwrap();
-        parse("p", Section::parse(&bytes).unwrap()).map_err(|refusal| refusal.to_string())
+        parse("p", Section::parse(bytes).unwrap()).map_err(|refusal| refusal.to_string())
     }
 
     fn attribute(key: &str, text: &str) -> (u16, Vec<u8>) {

@@ -66,6 +66,21 @@ fn addresses_come_and_go() {
 }
 
 #[test]
+fn addresses_that_a_killed_predecessor_added_are_removed_and_no_others() {
+    in_namespace(|net| async move {
+        let e0 = net.interface("e0").await.unwrap();
+        net.add_address(e0, address("10.99.0.1"), 32).await.unwrap();
+        net.add_address(e0, address("fd99::1"), 128).await.unwrap();
+        let successor = NetlinkNet::connect(Interfaces::default(), 220).unwrap();
+        assert_eq!(successor.remove_leftovers().await, Ok(2));
+        let left = successor.addresses().await.unwrap();
+        assert!(left.iter().any(|held| held.address == address("192.0.2.1")));
+        assert!(!left.iter().any(|held| held.address == address("10.99.0.1")));
+        assert_eq!(successor.remove_leftovers().await, Ok(0));
+    });
+}
+
+#[test]
 fn routes_of_our_table_are_added_replaced_and_flushed() {
     in_namespace(|net| async move {
         let e0 = net.interface("e0").await.unwrap();
