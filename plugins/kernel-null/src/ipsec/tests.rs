@@ -12,7 +12,9 @@ const MOON: &str = "192.0.2.1";
 const SUN: &str = "192.0.2.2";
 
 fn kernel() -> NullIpsec {
-    NullIpsec::new(capabilities(&CryptoProvider::default()))
+    let mut capabilities = capabilities(&CryptoProvider::default());
+    capabilities.encryption.push((EncryptionId::AES_GCM_16, 128));
+    NullIpsec::new(capabilities)
 }
 
 fn address(text: &str) -> IpAddr {
