@@ -31,6 +31,8 @@ pub(crate) struct Mobility {
     pub(crate) told: Option<Arc<[IpAddr]>>,
     /// Paths on which our request is sent until it is answered; empty: on the current one alone.
     pub(crate) probing: Vec<Path>,
+    /// Why they are tried.
+    pub(crate) cause: Cause,
     /// The first of them is tried alone for a moment: it is the one least other than before.
     pub(crate) head_start: bool,
     /// No path leads anywhere: nothing is sent until the network changes.
@@ -50,12 +52,15 @@ struct Lookup {
 }
 
 /// Why paths are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// Our addresses or routes changed: the current path may still do.
+    #[default]
     Network,
-    /// Nothing comes back on the current path.
+    /// Nothing comes back on the current path. The peer gets no more time for that.
     Silence,
+    /// The peer is not at its address any more.
+    Departure,
 }
 
 impl Mobility {
@@ -142,7 +147,7 @@ impl Sa {
                 self.path.local = path.local;
                 self.queue_step(Step::Announce);
             }
-            (true, Some(_)) => self.probe(cx, paths),
+            (true, Some(_)) => self.probe(cx, paths, lookup.cause),
         }
     }
 
@@ -162,7 +167,7 @@ impl Sa {
         self.repeat_request(cx);
     }
 
-    fn probe(&mut self, cx: Cx<'_>, paths: Vec<Path>) {
+    fn probe(&mut self, cx: Cx<'_>, paths: Vec<Path>, cause: Cause) {
         for path in &paths {
             tracing::info!(target: "IKE", "checking path {} - {}", path.local, path.remote);
         }
@@ -170,12 +175,16 @@ impl Sa {
             self.mobility.stranded = false;
             self.arm_signs_of_life(cx);
         }
-        self.mobility.head_start = paths.len() > 1;
+        self.mobility.head_start = paths.len() > 1 && cause != Cause::Silence;
         self.mobility.probing = paths;
-        if self.outstanding.is_some() {
-            self.repeat_request(cx);
-        } else {
-            self.queue_step(Step::Probe);
+        self.mobility.cause = cause;
+        match &self.outstanding {
+            None => self.queue_step(Step::Probe),
+            Some(outstanding) if cause == Cause::Silence => {
+                let datagrams = outstanding.datagrams.clone();
+                self.transmit_request(cx, datagrams);
+            }
+            Some(_) => self.repeat_request(cx),
         }
     }
 
@@ -249,7 +258,7 @@ impl Sa {
         let lost = self.clock.established.is_some() && from != current && !listed.contains(&current);
         self.mobility.peer_addresses = listed;
         if lost && self.chooses_path() {
-            self.look_for_paths(cx, Cause::Silence);
+            self.look_for_paths(cx, Cause::Departure);
         }
     }
 }

@@ -90,9 +90,9 @@ impl Sa {
     /// Sends the outstanding request again.
     pub(crate) fn retransmit(&mut self, cx: Cx<'_>) -> Result<(), Failure> {
         let settings = &cx.env.settings.retransmission;
+        let hurried = self.probes_hurriedly();
         let Some(outstanding) = &mut self.outstanding else { return Ok(()) };
-        let probing = !self.mobility.probing.is_empty();
-        let tries = if probing { PROBES_MAX } else { settings.tries };
+        let tries = if hurried { PROBES_MAX } else { settings.tries };
         if outstanding.resent >= tries {
             tracing::info!(target: "IKE", "giving up after {} retransmits", outstanding.resent);
             self.answered();
@@ -107,14 +107,15 @@ impl Sa {
         );
         let resent = outstanding.resent;
         self.mobility.head_start = false;
-        let next = match probing {
+        let next = match hurried {
             true => PROBE_INTERVAL,
             false => wait(settings, resent, cx.env.crypto.random().u32()),
         };
         let datagrams = outstanding.datagrams.clone();
         self.timers.set(Timer::Retransmit, cx.now.mono + next);
         self.transmit_request(cx, datagrams);
-        if resent == SILENCE && !probing && self.chooses_path() && !self.mobility.peer_addresses.is_empty() {
+        let alternatives = self.mobility.probing.is_empty() && !self.mobility.peer_addresses.is_empty();
+        if resent == SILENCE && alternatives && self.chooses_path() {
             self.look_for_paths(cx, Cause::Silence);
         }
         Ok(())
@@ -130,12 +131,17 @@ impl Sa {
         self.transmit_request(cx, datagrams);
     }
 
+    /// Whether requests follow the schedule of probes and not their own.
+    fn probes_hurriedly(&self) -> bool {
+        !self.mobility.probing.is_empty() && self.mobility.cause != Cause::Silence
+    }
+
     const fn probe_interval(&self) -> Duration {
         if self.mobility.head_start { HEAD_START } else { PROBE_INTERVAL }
     }
 
     /// On the current path, or on all that are being tried.
-    fn transmit_request(&mut self, cx: Cx<'_>, datagrams: Vec<Vec<u8>>) {
+    pub(crate) fn transmit_request(&mut self, cx: Cx<'_>, datagrams: Vec<Vec<u8>>) {
         if self.mobility.probing.is_empty() {
             return self.transmit(cx, self.path, datagrams);
         }
@@ -206,9 +212,9 @@ impl Sa {
     }
 
     fn await_answer(&mut self, cx: Cx<'_>, id: MessageId, exchange: ExchangeType, datagrams: Vec<Vec<u8>>) {
-        let first = match self.mobility.probing.is_empty() {
-            true => wait(&cx.env.settings.retransmission, 0, cx.env.crypto.random().u32()),
-            false => self.probe_interval(),
+        let first = match self.probes_hurriedly() {
+            true => self.probe_interval(),
+            false => wait(&cx.env.settings.retransmission, 0, cx.env.crypto.random().u32()),
         };
         self.timers.set(Timer::Retransmit, cx.now.mono + first);
         self.response_pieces.clear();

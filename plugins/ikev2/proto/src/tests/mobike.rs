@@ -118,6 +118,20 @@ fn silence_makes_the_initiator_try_the_peers_other_address() {
 }
 
 #[test]
+fn a_peer_that_is_silent_at_all_its_addresses_is_given_up_no_later_than_others() {
+    let mut pair = established(&[A], &[B, B_OTHER]);
+    pair.filter = Box::new(|sent| sent.from == Side::B);
+    let child = pair.snapshot(Side::A).children[0].unique_id;
+    pair.command(Side::A, Command::RekeyChild { child, token: None });
+    // strongSwan's schedule: 4 s and five longer waits, 165 s in all.
+    pair.run(Duration::from_secs(164));
+    assert!(pair.sent.iter().any(|sent| sent.path.remote.ip() == ip(B_OTHER)), "its other address is tried");
+    assert!(!pair.a.sas.is_empty());
+    pair.run(Duration::from_secs(2));
+    assert!(pair.a.sas.is_empty());
+}
+
+#[test]
 fn a_request_under_way_is_finished_at_the_new_address() {
     let mut pair = established(&[A], &[B]);
     pair.filter = Box::new(|sent| sent.path.local.ip() != ip(A));
