@@ -77,7 +77,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
 
 /// Deletes older IKE_SAs between the same identities.
 fn replace_others(shared: &Arc<Shared>, sa: &Arc<IkeSaSnapshot>, contact: InitialContact) {
-    for peer in shared.peers.between(&sa.local_id, &sa.remote_id) {
+    for peer in shared.peers.between(&sa.local_id, &sa.remote_id, sa.path.remote.ip()) {
         if peer.unique_id == sa.unique_id {
             continue;
         }

@@ -2,6 +2,7 @@
 //! and closed, never on a packet's path.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use charon_types::endpoint::Path;
@@ -75,14 +76,15 @@ impl Peers {
         inner.by_connection.get(name).map_or_else(Vec::new, |ids| inner.peers(ids))
     }
 
-    /// Established IKE_SAs between that pair of identities, the oldest first.
+    /// Established IKE_SAs between that pair of identities with a peer whose address is of the same family, the oldest first: a
+    /// peer may have one of each.
     #[must_use]
-    pub(crate) fn between(&self, local: &Identity, remote: &Identity) -> Vec<Peer> {
+    pub(crate) fn between(&self, local: &Identity, remote: &Identity, peer: IpAddr) -> Vec<Peer> {
         let inner = self.inner.read();
-        inner
-            .by_identities
-            .get(&(local.clone(), remote.clone()))
-            .map_or_else(Vec::new, |ids| inner.peers(ids))
+        let ids = inner.by_identities.get(&(local.clone(), remote.clone()));
+        let mut peers = ids.map_or_else(Vec::new, |ids| inner.peers(ids));
+        peers.retain(|other| other.path.remote.is_ipv4() == peer.is_ipv4());
+        peers
     }
 
     /// Number of IKE_SAs.
@@ -115,5 +117,39 @@ fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<UniqueId>>, key: &
         if ids.is_empty() {
             map.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    fn peer(number: u32, address: &str) -> Peer {
+        let identities = Some((Identity::parse("moon").unwrap(), Identity::parse("sun").unwrap()));
+        let remote = SocketAddr::new(address.parse().unwrap(), 500);
+        Peer {
+            unique_id: UniqueId(number),
+            spi: IkeSpi::from_be_bytes([1; 8]).unwrap(),
+            connection: None,
+            identities,
+            path: Path { local: remote, remote },
+        }
+    }
+
+    #[test]
+    fn a_peer_may_have_an_ike_sa_of_each_family() {
+        let peers = Peers::default();
+        peers.insert(peer(1, "192.0.2.1"));
+        peers.insert(peer(2, "2001:db8::1"));
+        peers.insert(peer(3, "192.0.2.3"));
+        let (moon, sun) = peer(0, "::").identities.unwrap();
+        let of = |address: &str| {
+            let found = peers.between(&moon, &sun, address.parse().unwrap());
+            found.iter().map(|peer| peer.unique_id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(of("192.0.2.9"), [1, 3]);
+        assert_eq!(of("2001:db8::9"), [2]);
     }
 }

@@ -187,13 +187,13 @@ impl Shared {
 }
 
 impl PeerView for Shared {
-    fn connected(&self, local: &Identity, remote: &Identity, but: UniqueId) -> bool {
-        self.peers.between(local, remote).iter().any(|peer| peer.unique_id != but)
+    fn connected(&self, local: &Identity, remote: &Identity, peer: IpAddr, but: UniqueId) -> bool {
+        self.peers.between(local, remote, peer).iter().any(|peer| peer.unique_id != but)
     }
 
     /// From the same address it is taken for a reauthentication.
     fn refuses(&self, local: &Identity, remote: &Identity, path: &Path) -> bool {
-        self.peers.between(local, remote).iter().any(|peer| {
+        self.peers.between(local, remote, path.remote.ip()).iter().any(|peer| {
             let policy = peer.connection.as_deref().and_then(|name| self.connections.by_name(name));
             policy.is_some_and(|connection| connection.ike.unique == Unique::Keep)
                 && peer.path.remote.ip() != path.remote.ip()

@@ -193,7 +193,7 @@ impl IdSource for World {
 }
 
 impl PeerView for World {
-    fn connected(&self, _: &Identity, _: &Identity, but: UniqueId) -> bool {
+    fn connected(&self, _: &Identity, _: &Identity, _: IpAddr, but: UniqueId) -> bool {
         self.established.borrow().iter().any(|established| *established != but)
     }
 

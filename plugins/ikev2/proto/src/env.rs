@@ -233,8 +233,9 @@ pub struct ReqidKey<'a> {
 
 /// Who else is connected.
 pub trait PeerView {
-    /// Whether an established IKE_SA other than `but` connects that pair of identities. Decides INITIAL_CONTACT.
-    fn connected(&self, local: &Identity, remote: &Identity, but: UniqueId) -> bool;
+    /// Whether an established IKE_SA other than `but` connects that pair of identities with an address of the family of `peer`.
+    /// Decides INITIAL_CONTACT.
+    fn connected(&self, local: &Identity, remote: &Identity, peer: IpAddr, but: UniqueId) -> bool;
     /// Whether `unique = keep` refuses a newcomer with that pair of identities from `path`.
     fn refuses(&self, local: &Identity, remote: &Identity, path: &Path) -> bool;
 }

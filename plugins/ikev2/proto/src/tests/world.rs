@@ -205,7 +205,7 @@ impl IdSource for World {
 }
 
 impl PeerView for World {
-    fn connected(&self, _: &Identity, _: &Identity, _: UniqueId) -> bool {
+    fn connected(&self, _: &Identity, _: &Identity, _: IpAddr, _: UniqueId) -> bool {
         self.connected.get()
     }
 

@@ -163,7 +163,7 @@ impl Plan {
         let mut payloads = vec![Payload::IdI(id)];
         payloads.extend(self.own.certificates());
         let remote = expected_remote(&connection);
-        let alone = !cx.env.peers.connected(&sa.local_id, &remote, sa.unique_id);
+        let alone = !cx.env.peers.connected(&sa.local_id, &remote, sa.path.remote.ip(), sa.unique_id);
         if connection.ike.unique != Unique::Never && alone {
             payloads.push(Payload::status(NotifyType::INITIAL_CONTACT));
         }
