@@ -150,7 +150,8 @@ impl KernelNet for NetlinkNet {
     }
 
     fn watch(&self) -> mpsc::Receiver<NetEvent> {
-        watch::start(self.handle.clone(), self.interfaces.clone(), Arc::clone(&self.listing))
+        let (handle, interfaces) = (self.handle.clone(), self.interfaces.clone());
+        watch::start(handle, interfaces, Arc::clone(&self.listing), self.own_table)
     }
 }
 

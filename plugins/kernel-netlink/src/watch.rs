@@ -7,11 +7,13 @@ use charon_core::service::kernel_net::{InterfaceIndex, NetEvent};
 use futures_util::StreamExt;
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::route::RouteMessage;
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::sync::{Mutex, mpsc};
 use tracing::warn;
 
 use crate::net::Interfaces;
+use crate::route::table_of;
 use crate::{address, link};
 
 /// Events that may wait; what comes on top is summed up as one [`NetEvent::RoutesChanged`].
@@ -30,6 +32,7 @@ pub(crate) fn start(
     handle: Handle,
     interfaces: Interfaces,
     listing: Arc<Mutex<()>>,
+    own_table: u32,
 ) -> mpsc::Receiver<NetEvent> {
     let (sender, receiver) = mpsc::channel(DEPTH);
     match rtnetlink::new_multicast_connection(GROUPS) {
@@ -37,8 +40,9 @@ pub(crate) fn start(
             // Both tasks end with the receiver: the reader sees it closed and drops the messages, which ends the socket.
             let socket = tokio::spawn(connection);
             tokio::spawn(async move {
+                let names = HashMap::new();
                 let mut reader =
-                    Reader { handle, listing, interfaces, names: HashMap::new(), sender, missed: false };
+                    Reader { handle, listing, interfaces, own_table, names, sender, missed: false };
                 loop {
                     tokio::select! {
                         message = messages.next() => {
@@ -63,6 +67,7 @@ struct Reader {
     /// Held while something is listed.
     listing: Arc<Mutex<()>>,
     interfaces: Interfaces,
+    own_table: u32,
     names: HashMap<u32, String>,
     sender: mpsc::Sender<NetEvent>,
     missed: bool,
@@ -84,8 +89,8 @@ impl Reader {
                 self.learn(message.header.index).await;
                 Some(NetEvent::LinkChanged(InterfaceIndex(message.header.index)))
             }
-            RouteNetlinkMessage::NewRoute(_) | RouteNetlinkMessage::DelRoute(_) => {
-                Some(NetEvent::RoutesChanged)
+            RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
+                of_route(&route, self.own_table)
             }
             _ => None,
         };
@@ -110,5 +115,24 @@ impl Reader {
             self.missed = false;
         }
         self.missed |= self.sender.try_send(event).is_err();
+    }
+}
+
+/// What a route that came or went means. Those of tunnels are no news: each of thousands would make all look for other paths.
+fn of_route(route: &RouteMessage, own_table: u32) -> Option<NetEvent> {
+    (table_of(route) != own_table).then_some(NetEvent::RoutesChanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_of_tunnels_are_no_change_of_the_network() {
+        let mut route = RouteMessage::default();
+        route.header.table = 254;
+        assert_eq!(of_route(&route, 220), Some(NetEvent::RoutesChanged));
+        route.header.table = 220;
+        assert_eq!(of_route(&route, 220), None);
     }
 }
