@@ -36,6 +36,36 @@ pub(crate) struct Arguments {
 pub(crate) enum Tool {
     /// Make or check an entry of `users` in rVRRPd's configuration file
     RvrrpdPw(RvrrpdPw),
+    /// Make an XFRM interface for route-based tunnels, or list all
+    Xfrmi(Xfrmi),
+}
+
+/// An interface to make; without a name all are listed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Xfrmi {
+    /// Name of the new interface
+    #[arg(long, requires = "id")]
+    pub(crate) name: Option<String>,
+    /// Its id, that of `if_id_in` and `if_id_out` of children: a number, or 0x and hexadecimal digits
+    #[arg(long, requires = "name", value_parser = if_id)]
+    pub(crate) id: Option<u32>,
+    /// The interface below it
+    #[arg(long, requires = "name")]
+    pub(crate) dev: Option<String>,
+    /// List all, which is what is done without a name
+    #[arg(long, conflicts_with_all = ["name", "id", "dev"])]
+    list: bool,
+}
+
+fn if_id(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    match parsed {
+        Ok(0) | Err(_) => Err("an id is a number from 1 to 4294967295".to_owned()),
+        Ok(id) => Ok(id),
+    }
 }
 
 /// An entry to make or to check.

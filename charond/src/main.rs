@@ -12,6 +12,7 @@ mod reload;
 mod rvrrpd_pw;
 mod scripts;
 mod stored;
+mod xfrmi;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,8 +39,10 @@ use reload::Reloader;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(cli::Tool::RvrrpdPw(asked)) = &arguments.tool {
-        return rvrrpd_pw::run(asked);
+    match &arguments.tool {
+        Some(cli::Tool::RvrrpdPw(asked)) => return rvrrpd_pw::run(asked),
+        Some(cli::Tool::Xfrmi(asked)) => return xfrmi::run(asked),
+        None => {}
     }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

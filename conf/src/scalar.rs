@@ -25,6 +25,8 @@ pub enum Problem {
     NotOneOf(&'static [&'static str]),
     /// Not a firewall mark.
     NotMark,
+    /// Not a value of the attribute of the configuration payload, if there is one of that name.
+    NotAttribute,
 }
 
 impl fmt::Display for Problem {
@@ -39,6 +41,7 @@ impl fmt::Display for Problem {
             Self::NotBytes => "is not a size (an integer and optionally k, m or g)",
             Self::NotOneOf(words) => return write!(f, "is none of {}", words.join(", ")),
             Self::NotMark => "is not a mark ([!]mark[/mask])",
+            Self::NotAttribute => "is not a value of this attribute",
         })
     }
 }

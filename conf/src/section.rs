@@ -111,8 +111,12 @@ impl PartialEq for Reference {
 #[derive(Debug, Clone)]
 pub(crate) struct Ordered<T> {
     entries: Vec<(String, T)>,
+    /// Of all entries, or of none while they are few.
     index: HashMap<String, usize>,
 }
+
+/// So many are found sooner by looking at all.
+const UNINDEXED_MAX: usize = 12;
 
 impl<T> Ordered<T> {
     fn new() -> Self {
@@ -125,7 +129,7 @@ impl<T> Ordered<T> {
 
     /// The item with its name as stored.
     pub(crate) fn get_entry(&self, name: &str) -> Option<(&str, &T)> {
-        self.index.get(name).and_then(|at| self.entries.get(*at)).map(|(name, item)| (name.as_str(), item))
+        self.position(name).and_then(|at| self.entries.get(at)).map(|(name, item)| (name.as_str(), item))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
@@ -134,23 +138,39 @@ impl<T> Ordered<T> {
 
     /// Puts an item at the place of the first one of that name.
     pub(crate) fn set(&mut self, name: &str, item: T) {
-        match self.index.get(name).and_then(|at| self.entries.get_mut(*at)) {
+        match self.position(name).and_then(|at| self.entries.get_mut(at)) {
             Some((_, old)) => *old = item,
-            None => self.push(name, item),
+            None => {
+                self.push(name, item);
+            }
         }
     }
 
     fn entry(&mut self, name: &str, make: impl FnOnce() -> T) -> &mut T {
-        if !self.index.contains_key(name) {
-            self.push(name, make());
-        }
-        let at = self.index.get(name).copied().unwrap_or_default();
+        let at = match self.position(name) {
+            Some(at) => at,
+            None => self.push(name, make()),
+        };
         &mut self.entries[at].1
     }
 
-    fn push(&mut self, name: &str, item: T) {
-        self.index.insert(name.to_owned(), self.entries.len());
+    fn position(&self, name: &str) -> Option<usize> {
+        if self.entries.len() <= UNINDEXED_MAX {
+            self.entries.iter().position(|(known, _)| known == name)
+        } else {
+            self.index.get(name).copied()
+        }
+    }
+
+    /// Adds one that is not there, and says at which place.
+    fn push(&mut self, name: &str, item: T) -> usize {
+        let at = self.entries.len();
         self.entries.push((name.to_owned(), item));
+        if self.entries.len() > UNINDEXED_MAX {
+            let unindexed = self.entries.iter().enumerate().skip(self.index.len());
+            self.index.extend(unindexed.map(|(at, (name, _))| (name.clone(), at)));
+        }
+        at
     }
 }
 

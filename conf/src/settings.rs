@@ -138,6 +138,10 @@ impl<'a> View<'a> {
 
     /// All keys that have a value: own ones in the order of the file, then inherited ones.
     pub fn keys(&self) -> Vec<(&'a str, &'a Value)> {
+        if let [section] = *self.layers {
+            let keys = section.keys.iter();
+            return keys.filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
+        }
         let mut seen = HashMap::new();
         let mut keys = Vec::new();
         for (name, value) in self.layers.iter().flat_map(|section| section.keys.iter()) {
@@ -150,6 +154,9 @@ impl<'a> View<'a> {
 
     /// All sub-sections: own ones in the order of the file, then inherited ones.
     pub fn sections(&self) -> Vec<Self> {
+        if let [section] = *self.layers {
+            return section.sections.iter().filter_map(|(name, _)| self.child(name)).collect();
+        }
         let mut seen = HashMap::new();
         let mut sections = Vec::new();
         for (name, _) in self.layers.iter().flat_map(|section| section.sections.iter()) {

@@ -14,7 +14,10 @@ fuzz_target!(|bytes: &[u8]| {
         let emitted = packet.to_vec().expect("a parsed name fits");
         assert!(frame.starts_with(&emitted));
         assert_eq!(Packet::parse(&emitted), Ok(packet));
-        if let Packet::Request { message, .. } | Packet::Event { message, .. } | Packet::Response { message } = packet {
+        if let Packet::Request { message, .. }
+        | Packet::Event { message, .. }
+        | Packet::Response { message } = packet
+        {
             let _ = Section::parse_prefix(message);
         }
     }

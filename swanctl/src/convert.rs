@@ -1,5 +1,7 @@
 //! Sections of swanctl.conf as VICI sections.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -46,6 +48,27 @@ impl Form {
     }
 }
 
+/// The forms of the keys of a kind of section, looked up once for each name.
+pub(crate) struct Forms {
+    of: fn(&str) -> Form,
+    known: RefCell<HashMap<String, Form>>,
+}
+
+impl Forms {
+    pub(crate) fn new(of: fn(&str) -> Form) -> Self {
+        Self { of, known: RefCell::default() }
+    }
+
+    fn form(&self, name: &str) -> Form {
+        if let Some(known) = self.known.borrow().get(name) {
+            return *known;
+        }
+        let form = (self.of)(name);
+        self.known.borrow_mut().insert(name.to_owned(), form);
+        form
+    }
+}
+
 /// What of the file cannot be sent, and where it stands.
 #[derive(Debug)]
 pub(crate) struct Unsendable {
@@ -84,23 +107,23 @@ pub(crate) enum Inner {
 /// A section with all that it inherits. Keys come in the order of the file, before sub-sections.
 pub(crate) fn section(
     view: &View<'_>,
-    form: fn(&str) -> Form,
+    forms: &Forms,
     inner: Inner,
     directory: &Path,
 ) -> Result<Message, Unsendable> {
     match inner {
-        Inner::Sent => nested(view, form, directory, 0),
-        Inner::Ignored => keys(view, form, directory),
+        Inner::Sent => nested(view, forms, directory, 0),
+        Inner::Ignored => keys(view, forms, directory),
     }
 }
 
-fn keys(view: &View<'_>, form: fn(&str) -> Form, directory: &Path) -> Result<Message, Unsendable> {
+fn keys(view: &View<'_>, forms: &Forms, directory: &Path) -> Result<Message, Unsendable> {
     let unsendable = |place, name: &str, what| Unsendable::new(view, place, name, what);
     let mut section = Message::new();
     for (key, value) in view.keys() {
         let place = Some(value.location());
         name(key).map_err(|what| unsendable(place, key, what))?;
-        match form(key) {
+        match forms.form(key) {
             Form::Text => section.push(key, value.as_bytes()),
             Form::List => {
                 let items = list(value).map_err(|what| unsendable(place, key, what))?;
@@ -123,20 +146,15 @@ fn keys(view: &View<'_>, form: fn(&str) -> Form, directory: &Path) -> Result<Mes
     Ok(section)
 }
 
-fn nested(
-    view: &View<'_>,
-    form: fn(&str) -> Form,
-    directory: &Path,
-    depth: usize,
-) -> Result<Message, Unsendable> {
-    let mut section = keys(view, form, directory)?;
+fn nested(view: &View<'_>, forms: &Forms, directory: &Path, depth: usize) -> Result<Message, Unsendable> {
+    let mut section = keys(view, forms, directory)?;
     for inner in view.sections() {
         let unsendable = |what| Unsendable::new(view, inner.location(), inner.name(), what);
         name(inner.name()).map_err(unsendable)?;
         if depth >= NESTING_MAX {
             return Err(unsendable("sections are nested too deeply".into()));
         }
-        section.push_section(inner.name(), &nested(&inner, form, directory, depth + 1)?);
+        section.push_section(inner.name(), &nested(&inner, forms, directory, depth + 1)?);
     }
     Ok(section)
 }
@@ -188,7 +206,7 @@ mod tests {
     fn converted(text: &str, directory: &Path) -> Result<Message, String> {
         let settings = Settings::parse("t.conf", text.as_bytes()).expect("the test writes valid settings");
         let view = settings.section("c").expect("the test writes a section c");
-        section(&view, form, Inner::Sent, directory).map_err(|unsendable| unsendable.to_string())
+        section(&view, &Forms::new(form), Inner::Sent, directory).map_err(|unsendable| unsendable.to_string())
     }
 
     #[test]

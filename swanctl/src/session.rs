@@ -69,17 +69,30 @@ impl Session<'_> {
         command: &str,
         message: &Message,
     ) -> Result<Result<Message, String>, Failure> {
-        match self.client.request(command, message) {
+        match self.attempt_ahead(command, message)? {
+            Ok(()) => self.attempted(command),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    /// Begins to run a command for one of many items; if it was sent, [`attempted`](Self::attempted) tells how it ended, for one
+    /// after the other.
+    pub(crate) fn attempt_ahead(
+        &mut self,
+        command: &str,
+        message: &Message,
+    ) -> Result<Result<(), String>, Failure> {
+        of_one(command, self.client.request_ahead(command, message))
+    }
+
+    /// How the oldest of what was begun ended.
+    pub(crate) fn attempted(&mut self, command: &str) -> Result<Result<Message, String>, Failure> {
+        match of_one(command, self.client.next_reply(command))? {
             Ok(reply) => {
                 self.dump(&format!("{command} reply"), &reply)?;
                 Ok(reply.into_success().map_err(|refused| refused.to_string()))
             }
-            Err(
-                error @ (ClientError::CommandUnknown(_)
-                | ClientError::Encode(_)
-                | ClientError::Frame(FrameError::TooLong { .. })),
-            ) => Ok(Err(error.to_string())),
-            Err(error) => Err(Failure::request(command, &error)),
+            Err(reason) => Ok(Err(reason)),
         }
     }
 
@@ -160,6 +173,19 @@ impl Session<'_> {
     /// A line for those who asked for this level of detail.
     pub(crate) fn debug(&mut self, level: i32, line: &str) -> io::Result<()> {
         if level <= self.debug_level { self.complain(line) } else { Ok(()) }
+    }
+}
+
+/// Tells what concerns one item alone from what ends the work.
+fn of_one<T>(command: &str, result: Result<T, ClientError>) -> Result<Result<T, String>, Failure> {
+    match result {
+        Ok(item) => Ok(Ok(item)),
+        Err(
+            error @ (ClientError::CommandUnknown(_)
+            | ClientError::Encode(_)
+            | ClientError::Frame(FrameError::TooLong { .. })),
+        ) => Ok(Err(error.to_string())),
+        Err(error) => Err(Failure::request(command, &error)),
     }
 }
 

@@ -1,12 +1,12 @@
 //! One stage of loading: what a top-level section of swanctl.conf holds replaces what the daemon holds of it.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use charon_conf::{Location, View};
 use vici::Message;
 
 use crate::config::Config;
-use crate::convert::{self, Form, Inner};
+use crate::convert::{self, Form, Forms, Inner};
 use crate::failure::{Failure, Outcome, Status};
 use crate::progress::Progress;
 use crate::session::Session;
@@ -48,18 +48,23 @@ pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> 
         return without(session, stage, &sections);
     };
     let kept: HashSet<&str> = sections.iter().map(View::name).collect();
-    let mut progress = Progress::new(session.audience, stage.plural, sections.len());
-    let mut loaded = 0;
-    for (done, view) in sections.iter().enumerate() {
-        match one(session, config, stage, view)? {
-            Ok(()) => loaded += 1,
-            Err(lines) => {
-                progress.erase(session.err)?;
-                lines.iter().try_for_each(|line| session.complain(line))?;
-            }
+    let mut loading = Loading {
+        stage,
+        forms: Forms::new(stage.form),
+        begun: VecDeque::with_capacity(AHEAD_MAX),
+        progress: Progress::new(session.audience, stage.plural, sections.len()),
+        done: 0,
+        loaded: 0,
+    };
+    for view in &sections {
+        loading.begin(session, config, view)?;
+        if loading.begun.len() == AHEAD_MAX {
+            // The daemon works on the rest meanwhile.
+            loading.finish(session, AHEAD_MAX / 2)?;
         }
-        progress.step(done + 1, session.out, session.err)?;
     }
+    loading.finish(session, 0)?;
+    let Loading { mut progress, loaded, .. } = loading;
     progress.erase(session.err)?;
     let mut unloaded = 0;
     for name in (stage.names)(&reply).iter().filter(|name| !kept.contains(name.as_str())) {
@@ -73,31 +78,70 @@ pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> 
     conclude(session, stage, sections.len(), loaded, unloaded)
 }
 
-/// Loads one section, or tells in lines why not.
-fn one(
-    session: &mut Session<'_>,
-    config: &Config,
-    stage: &Stage,
-    view: &View<'_>,
-) -> Result<Result<(), Vec<String>>, Failure> {
-    let Stage { noun, .. } = stage;
-    let name = view.name();
-    let section = convert::name(name).and_then(|()| {
-        convert::section(view, stage.form, stage.inner, &config.directory).map_err(|fault| fault.to_string())
-    });
-    let reason = match section {
-        Ok(section) => match session.attempt(stage.load, &Message::new().with_section(name, &section))? {
-            Ok(_) => {
-                session.tell(&format!("loaded {noun} '{name}'"))?;
-                return Ok(Ok(()));
+/// Requests under way at a time: two context switches each are not worth waiting for.
+const AHEAD_MAX: usize = 64;
+
+/// Sections on their way to the daemon. What is said of them is said in their order.
+struct Loading<'v, 'a> {
+    stage: &'v Stage,
+    forms: Forms,
+    /// Those sent, and those that could not be, with the reason.
+    begun: VecDeque<(&'v View<'a>, Result<(), String>)>,
+    progress: Progress,
+    done: usize,
+    loaded: usize,
+}
+
+impl<'v, 'a> Loading<'v, 'a> {
+    fn begin(
+        &mut self,
+        session: &mut Session<'_>,
+        config: &Config,
+        view: &'v View<'a>,
+    ) -> Result<(), Failure> {
+        let Stage { load, inner, .. } = self.stage;
+        let name = view.name();
+        let section = convert::name(name).and_then(|()| {
+            let section = convert::section(view, &self.forms, *inner, &config.directory);
+            section.map_err(|fault| fault.to_string())
+        });
+        let sent = match section {
+            Ok(section) => session.attempt_ahead(load, &Message::new().with_section(name, &section))?,
+            Err(reason) => Err(reason),
+        };
+        self.begun.push_back((view, sent));
+        Ok(())
+    }
+
+    /// Hears how they ended, until so many are left.
+    fn finish(&mut self, session: &mut Session<'_>, left: usize) -> Result<(), Failure> {
+        let Stage { noun, load, .. } = self.stage;
+        while self.begun.len() > left
+            && let Some((view, sent)) = self.begun.pop_front()
+        {
+            let ended = match sent {
+                Ok(()) => session.attempted(load)?.map(drop),
+                Err(reason) => Err(reason),
+            };
+            let name = view.name();
+            match ended {
+                Ok(()) => {
+                    self.loaded += 1;
+                    session.tell(&format!("loaded {noun} '{name}'"))?;
+                }
+                Err(reason) => {
+                    self.progress.erase(session.err)?;
+                    session.complain(&format!("loading {noun} '{name}' failed: {reason}"))?;
+                    if let Some((place, path)) = blamed(view, &reason) {
+                        session.complain(&format!("{place}: {path}"))?;
+                    }
+                }
             }
-            Err(reason) => reason,
-        },
-        Err(reason) => reason,
-    };
-    let mut lines = vec![format!("loading {noun} '{name}' failed: {reason}")];
-    lines.extend(blamed(view, &reason).map(|(place, path)| format!("{place}: {path}")));
-    Ok(Err(lines))
+            self.done += 1;
+            self.progress.step(self.done, session.out, session.err)?;
+        }
+        Ok(())
+    }
 }
 
 fn conclude(

@@ -3,11 +3,14 @@
 
 Needs root, Debian's strongSwan and a release build. The initiator is strongSwan for both. Loggers are off. Time is that
 of all threads of the responder from before the first message until the last IKE_SA is established, divided by the
-number of IKE_SAs.
+number of IKE_SAs. In between, what AWS-LC alone needs for it is measured, if it was built:
+
+    cargo build --release -p charon-bench --example ceiling
 """
 
 import argparse
 import statistics
+import subprocess
 import sys
 
 import load
@@ -66,6 +69,15 @@ def measure(options, kind, responder_kind, certificates):
         return rows
 
 
+def ceiling(kind):
+    """CPU µs of the library for one handshake, None if it was not built."""
+    program = Binaries("release").directory / "examples" / "ceiling"
+    if not program.exists():
+        return None
+    rows = [row.strip("| ").split(" | ") for row in subprocess.check_output([program], text=True).splitlines()]
+    return float(dict(rows)[f"ceiling {kind}"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--auth", choices=sorted(PROPOSALS), default="psk")
@@ -76,20 +88,24 @@ def main():
     parser.add_argument("--responders", default="charond,strongswan")
     options = parser.parse_args()
     options.counts = [int(count) for count in options.counts.split(",")]
-    results = {}
+    results, floors = {}, []
     with Certificates() as certificates:
         for round_number in range(options.rounds):
+            floors.append(ceiling(options.auth))
             for responder in options.responders.split(","):
                 for step, row in enumerate(measure(options, options.auth, responder, certificates)):
                     results.setdefault((responder, step), []).append(row)
                     print(f"round {round_number + 1} {responder}: {row[0]} SAs, {row[1]:.0f} µs CPU per handshake, "
                           f"{row[2]:.1f} KiB per SA", flush=True)
-    print("\n| responder | IKE_SAs | CPU per handshake, µs (median, least) | private memory per SA, KiB |\n"
-          "|---|---|---|---|")
+    floor = statistics.median(floors) if None not in floors else float("nan")
+    print("\n| responder | IKE_SAs | CPU per handshake, µs (median, least) | handshakes per CPU second | of the library's ceiling "
+          "| private memory per SA, KiB |\n|---|---|---|---|---|---|")
     for (responder, _), rows in results.items():
-        cpu = [row[1] for row in rows]
+        cpu = statistics.median(row[1] for row in rows)
         kib = statistics.median(row[2] for row in rows)
-        print(f"| {responder} | {rows[0][0]} | {statistics.median(cpu):.0f} ({min(cpu):.0f}) | {kib:.1f} |")
+        print(f"| {responder} | {rows[0][0]} | {cpu:.0f} ({min(row[1] for row in rows):.0f}) | {1e6 / cpu:,.0f} "
+              f"| {100 * floor / cpu:.0f} % | {kib:.1f} |")
+    print(f"| AWS-LC alone | | {floor:.0f} | {1e6 / floor:,.0f} | | |")
 
 
 if __name__ == "__main__":

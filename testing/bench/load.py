@@ -21,6 +21,8 @@ SETTINGS = {
     "ikesa_table_size": "4096",
     "ikesa_table_segments": "16",
     "install_virtual_ip": "no",
+    # No address of the initiators' subnets is there, without which strongSwan would take its CHILD_SAs down again.
+    "install_routes": "no",
     "reuse_ikesa": "no",
 }
 STUCK_AFTER_S = 40

@@ -8,6 +8,7 @@ the run.
 """
 
 import argparse
+import ctypes
 import os
 import selectors
 import socket
@@ -19,9 +20,10 @@ import time
 import load
 from lab import vici
 from lab.binaries import Binaries
+from lab.namespace import RUNTIME
 from lab.topology import Lab
 
-AIMS = {"version": 0.15, "load-conn": 0.25, "list-conns": 0.15}
+AIMS = {"version": 0.15, "load-conn": 0.25, "list-conns": 0.15, "list-sas": 0.15}
 RESPONSE = bytes([vici.RESPONSE])
 
 
@@ -136,25 +138,25 @@ def latencies(client, count):
 
 
 class Streamers:
-    """A process of its own whose connections list all connections, again and again, and throw away what comes. A listing is
+    """A process of its own whose connections list everything, again and again, and throw away what comes. A listing is
     asked for when the last one has come: strongSwan would queue them all, without a bound."""
 
-    def __init__(self, path, count):
+    def __init__(self, path, count, command="list-conns", event="list-conn"):
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                self._stream(path, count)
+                self._stream(path, count, command, event)
             finally:
                 os._exit(0)
 
     @staticmethod
-    def _stream(path, count):
+    def _stream(path, count, command, event):
         os.nice(5)
-        request = frame(vici.REQUEST, "list-conns")
+        request = frame(vici.REQUEST, command)
         selector = selectors.DefaultSelector()
         for _ in range(count):
             client = Raw(path)
-            client.send(frame(vici.REGISTER, "list-conn"))
+            client.send(frame(vici.REGISTER, event))
             client.receive()
             client.send(request)
             selector.register(client.socket, selectors.EVENT_READ, bytearray())
@@ -187,6 +189,61 @@ def at_once(path, count):
         client.socket.close()
 
 
+def version_cpu_us(process, path, rounds):
+    """Processor time of a round trip: the median of ten turns, for how a wakeup is done changes from moment to moment."""
+    client, request, turn = Raw(path), frame(vici.REQUEST, "version"), max(rounds // 10, 1)
+    spent = []
+    for _ in range(10):
+        before = load.cpu_s(process)
+        for _ in range(turn):
+            client.ask(request)
+        spent.append(1e6 * (load.cpu_s(process) - before) / turn)
+    client.socket.close()
+    return statistics.median(spent)
+
+
+class Echo:
+    """A process that sends an answer for whatever comes and does nothing else: what the kernel takes for a round trip."""
+
+    def __init__(self, path):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen()
+        self.pid = os.fork()
+        if self.pid == 0:
+            peer, _ = listener.accept()
+            answer = frame(vici.RESPONSE, None, {"daemon": "echo", "release": "x" * 70})
+            while peer.recv(1 << 14):
+                peer.sendall(answer)
+            os._exit(0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.waitpid(self.pid, 0)
+
+
+def measure_versions(options):
+    """Only the round trips: both daemons and an echo in turn, five times. Rows of the medians."""
+    kinds = {kind: [] for kind in [*options.daemons.split(","), "echo"]}
+    for _ in range(5):
+        for kind, spent in kinds.items():
+            with Lab() as lab:
+                if kind == "echo":
+                    path = lab.directory / "echo"
+                    with Echo(path) as process:
+                        spent.append(version_cpu_us(process, path, options.rounds))
+                else:
+                    daemon = make(lab, kind, options)
+                    daemon.start()
+                    spent.append(version_cpu_us(daemon.process, daemon.socket, options.rounds))
+            print(f"{kind}: {spent[-1]:.2f} µs CPU", flush=True)
+    print("\n| version, µs CPU | " + " | ".join(kinds) + " |\n|---|" + "---|" * len(kinds))
+    for what, of in (("median of 5", statistics.median), ("least", min)):
+        print(f"| {what} | " + " | ".join(f"{of(spent):.2f}" for spent in kinds.values()) + " |")
+
+
 def measure(daemon, options):
     """Rows of (what, value, unit)."""
     meter, path, count = Meter(daemon), daemon.socket, options.conns
@@ -197,11 +254,7 @@ def measure(daemon, options):
         rows.append((what, value, unit))
         print(f"{daemon.kind}: {what}: {value:.2f} {unit}", flush=True)
 
-    version = frame(vici.REQUEST, "version")
-    for _ in range(200):
-        one.ask(version)
-    row("version", meter.cpu_us(lambda: [one.ask(version) for _ in range(options.rounds)], options.rounds)[0], "µs CPU")
-
+    row("version", version_cpu_us(daemon.process, path, options.rounds), "µs CPU")
     loads = [frame(vici.REQUEST, "load-conn", connection(number)) for number in range(count)]
     before = meter.kib()
     row("load-conn", meter.cpu_us(lambda: [succeeded(one, data) for data in loads], count)[0], "µs CPU")
@@ -239,26 +292,125 @@ def measure(daemon, options):
     return rows
 
 
+def datagram_socket_in(node):
+    """A UDP socket inside a namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/ns/net") as own, open(f"{RUNTIME}/{node.name}") as other:
+        for namespace in (other, own):
+            if libc.setns(namespace.fileno(), 0) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+            if namespace is other:
+                made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    return made
+
+
+def ike_latencies(node, count):
+    """Milliseconds from an IKE_SA_INIT request to its answer, over the wire and through the daemon's whole receiving path. The
+    requests offer an algorithm that there is not, so that each is refused and leaves nothing behind."""
+    times = []
+    with datagram_socket_in(node) as sock:
+        sock.settimeout(5)
+        sock.connect((load.GATEWAY, 500))
+        for _ in range(count):
+            request = unacceptable_init()
+            begin = time.perf_counter_ns()
+            sock.send(request)
+            answer = sock.recv(2048)
+            times.append((time.perf_counter_ns() - begin) / 1e6)
+            assert answer[:8] == request[:8] and answer[18] == 34 and answer[19] & 0x20, answer
+            # As often as peers come, and not faster.
+            time.sleep(0.0005)
+    return times
+
+
+def unacceptable_init():
+    """An IKE_SA_INIT request (RFC 7296 section 1.2) whose only proposal has the encryption algorithm 1023."""
+    transforms = [(1, 1023), (2, 5), (3, 12), (4, 31)]
+    body = b""
+    for index, (kind, number) in enumerate(transforms):
+        body += struct.pack(">BBHBBH", 0 if index == len(transforms) - 1 else 3, 0, 8, kind, 0, number)
+    proposal = struct.pack(">BBHBBBB", 0, 0, 8 + len(body), 1, 1, 0, len(transforms)) + body
+    payloads = [(33, proposal), (34, struct.pack(">HH", 31, 0) + os.urandom(32)), (40, os.urandom(32))]
+    chain = b""
+    for index, (_, content) in enumerate(payloads):
+        following = payloads[index + 1][0] if index + 1 < len(payloads) else 0
+        chain += struct.pack(">BBH", following, 0, 4 + len(content)) + content
+    return os.urandom(8) + bytes(8) + struct.pack(">BBBBII", 33, 0x20, 34, 0x08, 0, 28 + len(chain)) + chain
+
+
+def measure_sas(lab, daemon, options):
+    """Rows of (what, value, unit) of a daemon that has very many SAs with a child each, made by strongSwan."""
+    meter, path, count = Meter(daemon), daemon.socket, options.sas
+    initiator = load.StrongSwan(lab, "moon")
+    lab.own(initiator)
+    initiator.start()
+    proposal = "aes256gcm16-prfsha256-x25519"
+    load.configure(daemon, "psk", None, load.responder_conn("psk", None, proposal, True))
+    load.configure(initiator, "psk", None, load.initiator_conns("psk", None, proposal, True, count))
+    load.initiate(initiator, 0, [f"c{number}" for number in range(count)], True)
+    have = load.wait_for(daemon, count)
+    initiator.kill()
+    rows = []
+
+    def row(what, value, unit):
+        rows.append((what, value, unit))
+        print(f"{daemon.kind}: {what}: {value:.2f} {unit}", flush=True)
+
+    one = Raw(path)
+    one.send(frame(vici.REGISTER, "list-sa"))
+    one.receive()
+    request = frame(vici.REQUEST, "list-sas")
+    one.count_events(request)
+    spent, listed = meter.cpu_us(lambda: [one.count_events(request) for _ in range(3)], 3000)
+    assert set(listed) == {have}, (listed, have)
+    row("list-sas", spent * count / have, f"ms CPU for {count} with a child each")
+    row("an IKE_SA_INIT, p99 alone", percentile(ike_latencies(lab.nodes["moon"], 1000), 0.99), "ms")
+    streamers = Streamers(path, 64, "list-sas", "list-sa")
+    time.sleep(0.5)
+    before = meter.kib()
+    row("an IKE_SA_INIT, p99 while 64 list all SAs", percentile(ike_latencies(lab.nodes["moon"], 1000), 0.99), "ms")
+    row("memory of 64 that list all SAs", meter.kib() - before, "KiB")
+    streamers.stop()
+    one.socket.close()
+    return rows
+
+
+def make(lab, kind, options, *, esp=False):
+    """The daemon to measure; charond without a kernel unless there is ESP to do."""
+    if kind == "charond":
+        binaries = Binaries("release")
+        if options.charond:
+            binaries.charond = options.charond
+        daemon = load.Charond(lab, "sun", binaries, kernel="" if esp else "kernel-null")
+    else:
+        daemon = load.StrongSwan(lab, "sun")
+    lab.own(daemon)
+    return daemon
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conns", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=10_000, help="version round trips")
+    parser.add_argument("--sas", type=int, default=0, help="also with so many IKE_SAs, which strongSwan initiates")
+    parser.add_argument("--only-sas", action="store_true")
     parser.add_argument("--daemons", default="charond,strongswan")
     parser.add_argument("--charond", help="another binary than the release build")
+    parser.add_argument("--only-version", action="store_true", help="the round trips alone, in turn, beside a bare socket's")
     options = parser.parse_args()
+    if options.only_version:
+        return measure_versions(options)
     results = {}
     for kind in options.daemons.split(","):
         with Lab() as lab:
-            if kind == "charond":
-                binaries = Binaries("release")
-                if options.charond:
-                    binaries.charond = options.charond
-                daemon = load.Charond(lab, "sun", binaries, kernel="kernel-null")
-            else:
-                daemon = load.StrongSwan(lab, "sun")
-            lab.own(daemon)
+            daemon = make(lab, kind, options)
             daemon.start()
-            results[kind] = measure(daemon, options)
+            results[kind] = [] if options.only_sas else measure(daemon, options)
+        if options.sas:
+            with Lab() as lab:
+                daemon = make(lab, kind, options, esp=True)
+                daemon.start()
+                results[kind] += measure_sas(lab, daemon, options)
     both = len(results) == 2
     print("\n| | " + " | ".join(results) + (" | ratio (aim) |" if both else " |"))
     print("|---|" + "---|" * (len(results) + both))

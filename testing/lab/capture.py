@@ -10,6 +10,7 @@ from pathlib import Path
 EXCHANGES = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL"}
 SNIFF = Path(__file__).with_name("sniff.py")
 UDP, IKE_PORTS = 17, (500, 4500)
+NOTIFY, COOKIE = 41, (16390).to_bytes(2, "big")
 IPSEC = {50: "esp", 51: "ah"}
 # Headers that may stand between IPv6 and UDP, with a length octet in units of 8.
 IPV6_EXTENSIONS = (0, 43, 60)
@@ -24,6 +25,7 @@ class Packet:
     kind: str  # "ike", "esp", "ah", "keepalive", "neighbour" or a description of what else it is
     exchange: str = ""
     response: bool = False
+    cookie: bool = False  # its first payload is a COOKIE
 
 
 class Capture:
@@ -104,4 +106,5 @@ def _udp(source, target, payload):
         data = data[4:]
     if len(data) < 28 or data[17] >> 4 != 2:
         return Packet(source, target, "UDP datagram on an IKE port that is not IKEv2")
-    return Packet(source, target, "ike", EXCHANGES.get(data[18], f"exchange {data[18]}"), bool(data[19] & 0x20))
+    return Packet(source, target, "ike", EXCHANGES.get(data[18], f"exchange {data[18]}"), bool(data[19] & 0x20),
+                  data[16] == NOTIFY and data[34:36] == COOKIE)

@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 
-from . import vici
+from . import debian13, vici
 from .binaries import STRONGSWAN
 from .shell import run
-from .topology import SLOWNESS, wait_until
+from .topology import KERNEL_ESP, SLOWNESS, wait_until
 
 STRONGSWAN_PLUGINS = ("random nonce openssl pem pkcs1 pkcs8 x509 pubkey revocation constraints kdf hmac sha1 sha2 "
                       "aes gcm ctr chapoly curve25519 gmp md5 kernel-libipsec kernel-netlink socket-default vici "
-                      "updown counters")
+                      "updown counters resolve attr")
 # Quick enough that giving up on a dead peer takes about 5 s.
 SETTINGS = {"retransmit_tries": "2", "retransmit_timeout": "1.0", "retransmit_base": "1.5"}
 READY_WITHIN_S = 15
@@ -45,12 +45,16 @@ class Daemon:
         """The argument vector of the daemon."""
         raise NotImplementedError
 
+    def inside(self):
+        """The argument vector that runs it in a mount namespace of its own."""
+        return ["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /run && exec "$@"', "sh", *map(str, self.program())]
+
     def start(self):
         """Starts it and waits until it answers VICI requests."""
         self.socket.unlink(missing_ok=True)
         # A /run of its own, for the pid file. Each step is an exec, so that the
         # process we know is the daemon. It dies with the lab unless told otherwise.
-        inside = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs t /run && exec "$@"', "sh", *map(str, self.program())]
+        inside = self.inside()
         leash = [] if self.lab.kept else ["setpriv", "--pdeathsig", "KILL"]
         with open(self.output_path, "ab") as output:
             self.process = subprocess.Popen(
@@ -101,6 +105,12 @@ class Daemon:
             events, _ = client.stream("list-sas", "list-sa")
         return [(name, sa) for event in events for name, sa in event.items()]
 
+    def memory_kib(self):
+        """Resident, proportional and private dirty memory."""
+        with open(f"/proc/{self.process.pid}/smaps_rollup") as file:
+            fields = dict(line.split(":", 1) for line in file if ":" in line.split()[0])
+        return {name: int(fields[name].split()[0]) for name in ("Rss", "Pss", "Private_Dirty")}
+
     def log(self):
         """All that it has logged."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -120,12 +130,10 @@ class Daemon:
         return "\n".join([
             "charon {",
             *self._load(),
-            *(f"  {name} = {value}" for name, value in settings.items()),
-            "  plugins {",
-            "    vici {",
-            f"      socket = unix://{self.socket}",
-            "    }",
-            "  }",
+            *_nested({"plugins.vici.socket": f"unix://{self.socket}",
+                      # Never that of the machine.
+                      "plugins.resolve.file": str(self.directory / "resolv.conf"),
+                      "plugins.resolve.resolvconf.path": "/nonexistent"} | settings, "  "),
             "  filelog {",
             "    lab {",
             f"      path = {self.log_path}",
@@ -165,18 +173,42 @@ class StrongSwan(Daemon):
 
     def _load(self):
         plugins = STRONGSWAN_PLUGINS
-        if SLOWNESS > 1:
-            # The guest's kernel has IPsec.
+        if KERNEL_ESP:
             plugins = plugins.replace("kernel-libipsec ", "")
         return [f"  load = {plugins}"]
 
 
+class StrongSwan6(StrongSwan):
+    """strongSwan 6.0 of a Debian 13 root."""
+
+    kind = "strongswan6"
+
+    def inside(self):
+        return debian13.enter(self.lab.directory, [debian13.PROGRAM])
+
+
+def _nested(settings, indent):
+    """Lines of a settings file; a dot in a name opens a section."""
+    lines, sections = [], {}
+    for name, value in settings.items():
+        section, dot, rest = name.partition(".")
+        if dot:
+            sections.setdefault(section, {})[rest] = value
+        else:
+            lines.append(f"{indent}{name} = {value}")
+    for section, inner in sections.items():
+        lines += [f"{indent}{section} {{", *_nested(inner, indent + "  "), f"{indent}}}"]
+    return lines
+
+
 def make(kind, lab, gateway, binaries, **options):
-    """A daemon of the kind `charond` or `strongswan`, ended with the lab."""
+    """A daemon of the kind `charond`, `strongswan` or `strongswan6`, ended with the lab."""
     if kind == "charond":
         daemon = Charond(lab, gateway, binaries, **options)
     elif kind == "strongswan":
         daemon = StrongSwan(lab, gateway, **options)
+    elif kind == "strongswan6":
+        daemon = StrongSwan6(lab, gateway, **options)
     else:
         raise ValueError(f"no daemon of kind {kind}")
     return lab.own(daemon)

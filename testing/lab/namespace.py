@@ -26,7 +26,7 @@ class Namespace:
         self.name = f"{prefix}-{node}"
         run(["ip", "netns", "add", self.name])
         try:
-            self.run(["ip", "link", "set", "lo", "up"])
+            self.ip("link", "set", "lo", "up")
         except Exception:
             self.delete()
             raise
@@ -45,6 +45,14 @@ class Namespace:
     def ip(self, *words):
         """Runs `ip` inside."""
         return run(["ip", "-n", self.name, *words])
+
+    def batch(self, commands):
+        """Runs `ip` inside, once for all of these lines: where processes are dear, a lab is made of them."""
+        return run(["ip", "-n", self.name, "-batch", "-"], stdin="\n".join(commands) + "\n")
+
+    def sh(self, script):
+        """Runs a shell script inside, to its first failure."""
+        return self.run(["sh", "-ec", script])
 
     def delete(self):
         """Ends what still runs inside and removes the namespace."""

@@ -12,8 +12,8 @@ NEEDED = {
     "sim": ("gcc", "libc6-dev"),
     "fuzz": ("g++", "libc6-dev"),
     "interop": (*NAMESPACES, *STRONGSWAN, "ruby", "perl", "socat", "dpkg-dev"),
-    "scenarios": (*NAMESPACES, *STRONGSWAN),
-    "guest": (*NAMESPACES, *STRONGSWAN, "kmod", "user-mode-linux"),
+    "scenarios": (*NAMESPACES, *STRONGSWAN, "debootstrap"),
+    "guest": (*NAMESPACES, *STRONGSWAN, "kmod", "user-mode-linux", "busybox-static", "iptables"),
     "vrrp": (*NAMESPACES, "keepalived"),
     "demo": NAMESPACES,
 }

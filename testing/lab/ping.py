@@ -50,7 +50,8 @@ def main(address, count=4, interval_s=0.5, wait_s=1.0):
             icmp = packet[(packet[0] & 15) * 4:] if family == socket.AF_INET else packet
             if len(icmp) < 8 or icmp[0] != answer or struct.unpack(">H", icmp[4:6])[0] != ident:
                 continue
-            number = struct.unpack(">H", icmp[6:8])[0]
+            # The last of those sent that has these 16 bits.
+            number = sent - 1 - ((sent - 1 - struct.unpack(">H", icmp[6:8])[0]) & 0xffff)
             if icmp[8:] == DATA and number not in answered:
                 answered[number] = time.monotonic() - begin - number * interval_s
                 print(f"seq {number}: {len(packet)} octets from {address} in {answered[number] * 1000:.1f} ms")
@@ -60,7 +61,7 @@ def main(address, count=4, interval_s=0.5, wait_s=1.0):
 
 def echo(kind, ident, number):
     """An echo request; the kernel itself puts the checksum into ICMPv6."""
-    packet = struct.pack(">BBHHH", kind, 0, 0, ident, number) + DATA
+    packet = struct.pack(">BBHHH", kind, 0, 0, ident, number & 0xffff) + DATA
     if kind == 128:
         return packet
     total = sum(struct.unpack(f">{len(packet) // 2}H", packet))

@@ -1,23 +1,32 @@
 """A scenario: a directory with description.md, a swanctl.conf for each gateway, and expect.toml.
 
-expect.toml holds `certificates` (a kind of certificates.KINDS for both gateways, or a table with
-one for each; each kind has an authority of its own), `trust` ("own" authority or "both"), `pairs` (the pairs of
-daemons it is meant for, if not all), `[settings]` for strongswan.conf, and `[[step]]` tables. A step names in `do` one of the methods of `Play` below; its
-other keys are the arguments. After the last step both daemons are stopped and must
-have left nothing in the kernel.
+A third machine, carol, is there if it has a swanctl.conf; it runs the kind of daemon that moon runs. expect.toml holds
+`certificates` (a kind of certificates.KINDS for both gateways, or a table with one, or a list, for each; each kind has an
+authority of its own), `trust` ("own" authority or "both"), `pairs` (the pairs of daemons it is meant for, if not all),
+`needs` ("kernel": strongSwan plays it with the kernel's ESP only; "kernel-on-both": charond, too; `pairs` are then those
+that can do without), `[settings]` for strongswan.conf, where a dot in a name opens a section, and `[[step]]` tables. A step
+names in `do` one of the methods of `Play` below; its other keys are the arguments. After the last step the daemons are
+stopped and must have left nothing in the kernel.
 """
 
 import inspect
 import shutil
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-from . import capture, daemon, leftovers, nat, swanctl, wire
-from .topology import GATEWAYS, SLOWNESS, Lab, wait_until
+from . import capture, daemon, leftovers, nat, strangers, swanctl, wire
+from .topology import ADDRESSES, GATEWAYS, GUESTS, KERNEL_ESP, SLOWNESS, Lab, wait_until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
-KEYS = {"certificates", "trust", "pairs", "settings", "step"}
+KEYS = {"certificates", "trust", "pairs", "needs", "settings", "step"}
+# Who needs a kernel with ESP for a scenario that says so: the userspace ESP of each lacks something that it shows.
+NEEDS = {None: set(), "kernel": {"strongswan"}, "kernel-on-both": {"charond", "strongswan"}}
+# What is meant for the one is meant for the other.
+SAME = {"strongswan6": "strongswan"}
+# What a daemon that leaks nothing may gain all the same: an allocator's page here and there.
+GROWTH_KIB_MAX = 512
 # A replaced SA is kept until its DELETE is answered, a CHILD_SA some seconds more for packets still under way.
 LINGERING = ("REKEYED", "DELETING", "DELETED")
 
@@ -36,10 +45,16 @@ class Scenario:
             if not (directory / name).is_file():
                 raise ValueError(f"{self.name}: {name} is missing")
         keys = said.get("certificates")
-        self.certificates = keys if isinstance(keys, dict) else dict.fromkeys(GATEWAYS, keys) if keys else {}
+        self.guests = tuple(name for name in GUESTS if (directory / name / "swanctl.conf").is_file())
+        gateways = (*GATEWAYS, *self.guests)
+        self.certificates = keys if isinstance(keys, dict) else dict.fromkeys(gateways, keys) if keys else {}
+        self.certificates = {name: [one] if isinstance(one, str) else one for name, one in self.certificates.items()}
         self.trust = said.get("trust", "own")
         self.settings = {key: str(value) for key, value in said.get("settings", {}).items()}
         self.pairs = [tuple(pair.split("/")) for pair in said["pairs"]] if "pairs" in said else None
+        self.needs = said.get("needs")
+        if self.needs not in NEEDS:
+            raise ValueError(f"{self.name}/expect.toml: needs {self.needs!r}")
         self.steps = said.get("step", [])
         for step in self.steps:
             method = getattr(Play, "do_" + step.get("do", "").replace("-", "_"), None)
@@ -48,23 +63,30 @@ class Scenario:
             inspect.signature(method).bind(None, **_arguments(step))
 
     def suits(self, pair):
-        """Whether it is meant for this (moon, sun) pair of kinds."""
-        return self.pairs is None or pair in self.pairs
+        """Whether it is meant for this (moon, sun) pair of kinds, and can be played on this kernel."""
+        pair = tuple(SAME.get(kind, kind) for kind in pair)
+        if self.needs is not None and KERNEL_ESP:
+            return True
+        return pair in self.pairs if self.pairs is not None else not NEEDS[self.needs].intersection(pair)
 
 
-def load(pattern=""):
-    """All scenarios whose name contains `pattern`, by name."""
+def load(pattern="", needs=None):
+    """All scenarios whose name contains `pattern`, by name; those only that need this, if anything is said."""
     directories = sorted(path.parent for path in SCENARIOS.glob("*/expect.toml"))
-    return [Scenario(path) for path in directories if pattern in path.name]
+    scenarios = [Scenario(path) for path in directories if pattern in path.name]
+    return [one for one in scenarios if needs is None or (one.needs or "").startswith(needs)]
 
 
-def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=None, keep=False):
+def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=None, keep=False, soak_s=None):
     """Plays it with these two kinds of daemon; raises at the first thing that is not as expected.
+
+    Returns what its steps had to tell. A `soak` lasts `soak_s` instead of what the scenario says.
 
     `evidence` is a directory that gets the logs and the capture of a failure, or of any play if `keep`.
     """
-    with Lab() as lab:
+    with Lab(guests=scenario.guests) as lab:
         stage = Play(lab, scenario, pair, certificates, binaries, swanctl_kind)
+        stage.soak_s = soak_s
         try:
             stage.run()
         except BaseException:
@@ -73,6 +95,7 @@ def play(scenario, pair, certificates, binaries, swanctl_kind=None, evidence=Non
             raise
         if keep:
             stage.save(evidence)
+        return stage.notes
 
 
 class Play:
@@ -83,20 +106,23 @@ class Play:
         self.scenario = scenario
         self.daemons, self.swanctls, self.clean = {}, {}, {}
         self.capture = None
-        for gateway, kind in zip(GATEWAYS, pair):
+        self.soak_s = None
+        self.notes = []
+        for gateway, kind in zip(lab.gateways, (*pair, *(pair[0] for _ in scenario.guests))):
             one = daemon.make(kind, lab, gateway, binaries, settings=scenario.settings)
             self.daemons[gateway] = one
             self.swanctls[gateway] = swanctl.make(swanctl_kind or kind, one, binaries)
             shutil.copy(scenario.directory / gateway / "swanctl.conf", one.swanctl_dir / "swanctl.conf")
-            if scenario.certificates:
-                certificates.install(scenario.certificates[gateway], gateway, one.swanctl_dir)
-            for kind in scenario.certificates.values() if scenario.trust == "both" else ():
-                certificates.trust(kind, one.swanctl_dir)
+            for kind in scenario.certificates.get(gateway, ()):
+                certificates.install(kind, gateway, one.swanctl_dir)
+            for kinds in scenario.certificates.values() if scenario.trust == "both" else ():
+                for kind in kinds:
+                    certificates.trust(kind, one.swanctl_dir)
 
     def run(self):
         """Starts both daemons, takes all steps, stops them, looks for leftovers."""
         self.capture = self.lab.own(capture.Capture(self.lab))
-        for gateway in GATEWAYS:
+        for gateway in self.daemons:
             self.clean[gateway] = leftovers.snapshot(self.lab.nodes[gateway])
             self.do_start(gateway)
         for number, step in enumerate(self.scenario.steps, 1):
@@ -104,9 +130,9 @@ class Play:
                 getattr(self, "do_" + step["do"].replace("-", "_"))(**_arguments(step))
             except Exception as error:
                 raise AssertionError(f"step {number} ({step['do']}): {error}") from error
-        for gateway in GATEWAYS:
+        for gateway in self.daemons:
             self.do_stop(gateway)
-        for gateway in GATEWAYS:
+        for gateway in self.daemons:
             self.do_clean(gateway)
 
     def save(self, directory):
@@ -138,7 +164,7 @@ class Play:
 
     def do_clean(self, on):
         """Its namespace is as it was before the daemon was started first."""
-        gone = leftovers.difference(self.clean[on], leftovers.snapshot(self.lab.nodes[on]))
+        gone = leftovers.difference(self.clean[on], leftovers.snapshot(self.lab.nodes[on]), self.daemons[on].kind)
         assert not gone, f"{on} is not clean:\n{gone}"
 
     def do_logged(self, on, text):
@@ -158,6 +184,13 @@ class Play:
         else:
             assert done.returncode != 0, f"--initiate on {on} succeeded:\n{said}"
             assert fails in said, f"--initiate on {on} failed without saying {fails!r}:\n{said}"
+
+    def do_initiate_at_once(self, child="net", at_least=2):
+        """--initiate on moon and sun at the same time; so many of the two succeed."""
+        with ThreadPoolExecutor(len(GATEWAYS)) as pool:
+            attempts = [pool.submit(self.do_initiate, gateway, child) for gateway in GATEWAYS]
+        failed = [str(one.exception()) for one in attempts if one.exception()]
+        assert len(GATEWAYS) - len(failed) >= at_least, "\n".join(failed)
 
     def do_terminate(self, on, ike="gw", child=None):
         """--terminate succeeds."""
@@ -183,6 +216,19 @@ class Play:
         path.write_text(text.replace(old, new, 1))
         self.do_swanctl(on, ["--load-all"], fails=fails)
 
+    def do_file(self, on, name, write=None, says=None, reads=None, within_s=3):
+        """A file of the daemon's directory: is written, has this text in it, or is exactly this."""
+        path = self.daemons[on].directory / name
+        if write is not None:
+            path.write_text(write)
+
+        def checked():
+            text = path.read_text() if path.exists() else ""
+            assert says is None or says in text, f"{name} of {on} does not say {says!r}: {text!r}"
+            assert reads is None or reads == text, f"{name} of {on} is {text!r}"
+
+        self._eventually(checked, within_s)
+
     def do_wait(self, seconds):
         """Lets time pass."""
         time.sleep(seconds)
@@ -196,18 +242,37 @@ class Play:
 
     # What both ends hold.
 
-    def do_policies(self, on, listed):
+    def do_policies(self, on, listed, within_s=2):
         """Traps and shunts there, in order, each as `CONNECTION/CHILD MODE LOCAL REMOTE`."""
-        with self.daemons[on].vici() as client:
-            kinds = dict.fromkeys(("trap", "pass", "drop"), "yes")
-            events, _ = client.stream("list-policies", "list-policy", kinds)
-        got = [f"{name} {policy['mode']} {','.join(policy['local-ts'])} {','.join(policy['remote-ts'])}"
-               for event in events for name, policy in event.items()]
-        assert got == listed, f"{on} has policies {got}"
+        def as_listed():
+            with self.daemons[on].vici() as client:
+                kinds = dict.fromkeys(("trap", "pass", "drop"), "yes")
+                events, _ = client.stream("list-policies", "list-policy", kinds)
+            got = [f"{name} {policy['mode']} {','.join(policy['local-ts'])} {','.join(policy['remote-ts'])}"
+                   for event in events for name, policy in event.items()]
+            assert got == listed, f"{on} has policies {got}"
+
+        self._eventually(as_listed, within_s)
 
     def do_established(self, ike="gw", child="net", within_s=5):
         """Each end has exactly one IKE_SA, ESTABLISHED, one CHILD_SA, INSTALLED, and the SPIs are each other's."""
         self._eventually(lambda: self._established(ike, child), within_s)
+
+    def do_connected(self, on, ike="gw", child="net", to="sun", within_s=5):
+        """Its only IKE_SA has that one CHILD_SA, and the other end the same two among its own."""
+        def connected():
+            (name, sa), = self.daemons[on].sas()
+            assert (name, sa["state"]) == (ike, "ESTABLISHED"), f"{on} has {name} {sa['state']}"
+            one, = sa["child-sas"].values()
+            assert (one["name"], one["state"]) == (child, "INSTALLED"), f"{on} has {one['name']} {one['state']}"
+            spis = sa["initiator-spi"], sa["responder-spi"]
+            others = [other for _, other in self.daemons[to].sas()
+                      if (other["initiator-spi"], other["responder-spi"]) == spis]
+            assert len(others) == 1, f"{to} does not know the IKE_SA of {on}"
+            pairs = [(other["spi-out"], other["spi-in"]) for other in others[0]["child-sas"].values()]
+            assert pairs == [(one["spi-in"], one["spi-out"])], f"{to} has CHILD_SAs {pairs} with {on}"
+
+        self._eventually(connected, within_s)
 
     def do_rekeyed(self, ike=None, child=None, within_s=10):
         """As `established`, with other SPIs than at the last such step for what is named, and the same for what is not."""
@@ -220,6 +285,16 @@ class Play:
 
         self._eventually(rekeyed, within_s)
 
+    def do_kept(self, within_s=10):
+        """As `established`, with the IKE_SA of the last such step; strongSwan's userspace ESP renews a child that moves."""
+        before = self.spis
+
+        def kept():
+            self._established("gw", "net")
+            assert self.spis["ike"] == before["ike"], f"IKE_SA before {before}, now {self.spis}"
+
+        self._eventually(kept, within_s)
+
     def do_renewed(self, within_s=10):
         """As `established`, but another IKE_SA with another CHILD_SA than at the last such step."""
         self.do_rekeyed("gw", "net", within_s)
@@ -228,11 +303,20 @@ class Play:
         """It has that many IKE_SAs."""
         wait_until(lambda: len(self.daemons[on].sas()) == count, within_s, f"{on} with {count} IKE_SAs")
 
-    def do_child(self, on, key, value, child="net"):
+    def do_ike_sas_at_most(self, count):
+        """No end has more IKE_SAs."""
+        for gateway in GATEWAYS:
+            names = [f"{name} {sa['state']}" for name, sa in self.daemons[gateway].sas()]
+            assert len(names) <= count, f"{gateway} has {names}"
+
+    def do_child(self, on, key, value, child="net", within_s=5):
         """The CHILD_SA there shows this value."""
-        children = [c for _, sa in self.daemons[on].sas() for c in sa["child-sas"].values()]
-        got = [c.get(key) for c in children if c["name"] == child and c["state"] not in LINGERING]
-        assert got == [value], f"{on} has {key} {got}"
+        def shown():
+            children = [c for _, sa in self.daemons[on].sas() for c in sa["child-sas"].values()]
+            got = [c.get(key) for c in children if c["name"] == child and c["state"] not in LINGERING]
+            assert got == [value], f"{on} has {key} {got}"
+
+        self._eventually(shown, within_s)
 
     def do_childless(self, ike="gw"):
         """Each end has one IKE_SA, ESTABLISHED, and no CHILD_SA."""
@@ -243,7 +327,7 @@ class Play:
     def do_selectors(self, on, local, remote):
         """The only CHILD_SA there has these selectors."""
         (_, sa), = self.daemons[on].sas()
-        child, = sa["child-sas"].values()
+        child, = (one for one in sa["child-sas"].values() if one["state"] not in LINGERING)
         got = child["local-ts"], child["remote-ts"]
         assert got == (local, remote), f"{on} has {got}"
 
@@ -258,7 +342,8 @@ class Play:
     def do_shows(self, on, ike=None, child=None):
         """The only IKE_SA there, and its only CHILD_SA, have these values."""
         (_, sa), = self.daemons[on].sas()
-        for want, got in ((ike or {}, sa), (child or {}, next(iter(sa["child-sas"].values()), {}))):
+        children = [one for one in sa["child-sas"].values() if one["state"] not in LINGERING]
+        for want, got in ((ike or {}, sa), (child or {}, children[0] if children else {})):
             wrong = {key: got.get(key) for key, value in want.items() if got.get(key) != value}
             assert not wrong, f"{on} shows {wrong} instead of {want}"
 
@@ -291,8 +376,38 @@ class Play:
 
     def do_ping(self, source="alice", target="bob", count=20, family=4, at_least=None, interval=0.02):
         """Answers come to all of `count` pings, or to `at_least` so many."""
-        got = self.lab.ping(source, target, family=family, count=count, interval=interval)
+        # Where all are to come, a busy machine may take its time.
+        wait_s = 5 if at_least is None else 1
+        got = self.lab.ping(source, target, family=family, count=count, interval=interval, wait_s=wait_s)
         assert got >= (count if at_least is None else at_least), f"{got} of {count} pings answered"
+
+    def do_soak(self, seconds=60, rate=100):
+        """Every ping is answered while time passes, and no daemon of ours grows after the first minute (or third)."""
+        seconds = self.soak_s or seconds
+        settled_s = min(60, seconds / 3)
+        ours = {gateway: one for gateway, one in self.daemons.items() if one.kind == "charond"}
+        samples = {gateway: [] for gateway in ours}
+        with ThreadPoolExecutor(1) as pool:
+            pings = pool.submit(self.lab.ping, "alice", "bob", count=int(seconds * rate), interval=1 / rate)
+            while not pings.done():
+                wait([pings], timeout=settled_s)
+                for gateway, one in ours.items():
+                    samples[gateway].append(one.memory_kib())
+            answered = pings.result()
+        for gateway, one in self.daemons.items():
+            with one.vici() as client:
+                counted = client.request("get-counters", {})["counters"][""]
+            rekeyed = {name: counted[name] for name in ("ike-rekey-init", "ike-rekey-resp", "child-rekey")}
+            self.notes.append(f"{gateway}: " + ", ".join(f"{name} {value}" for name, value in rekeyed.items()))
+        for gateway, taken in samples.items():
+            self.notes += [f"{gateway}: {name} every {settled_s:.0f} s, KiB: {' '.join(str(one[name]) for one in taken)}"
+                           for name in taken[0]]
+        self.notes.append(f"{answered} of {int(seconds * rate)} pings answered")
+        said = "; ".join(self.notes)
+        assert answered == int(seconds * rate), said
+        for gateway, taken in samples.items():
+            grown = taken[-1]["Private_Dirty"] - taken[0]["Private_Dirty"]
+            assert grown <= GROWTH_KIB_MAX, f"{gateway} grew by {grown} KiB: {said}"
 
     def do_blocked(self, source="alice", target="bob", family=4):
         """No ping is answered."""
@@ -337,13 +452,24 @@ class Play:
                 continue
             node.ip("address", word, address, "dev", device, *(["nodad"] if word == "add" and ":" in address else []))
 
-    def do_nat(self, outside):
-        """From now on moon is behind a NAT that has this address."""
-        nat.insert(self.lab, outside)
+    def do_nat(self, outside, gateways=("moon",), forward=False):
+        """From now on these are behind a NAT that has this address, where the first may be asked for by all if `forward`."""
+        nat.insert(self.lab, outside, gateways, forward)
 
     def do_rebind(self, outside, before):
         """The NAT forgets its mappings and has another address."""
         nat.rebind(self.lab, outside, before)
+
+    def do_plug(self, on, device, address=None, nat_outside=None):
+        """It has one more device, on the wire or behind a NAT with this address; `unplug` takes it away."""
+        if nat_outside:
+            nat.attach(self.lab, on, device, nat_outside)
+        else:
+            self.lab.plug(on, device, f"to-{on}-{device}", [address])
+
+    def do_unplug(self, on, device):
+        """The device is gone."""
+        self.lab.nodes[on].ip("link", "delete", device)
 
     def do_crossed(self, exchange=None, at_least=1, within_s=2):
         """Only IKE, ESP and AH crossed the wire, and this exchange so many times in each role."""
@@ -356,6 +482,28 @@ class Play:
                 assert seen >= at_least, f"{seen} {exchange} {'responses' if response else 'requests'} on the wire"
 
         self._eventually(crossed, within_s)
+
+    def do_strangers(self, to, count, source=None, half_open=None, within_s=5):
+        """So many IKE_SA_INIT requests from nobody's addresses, or all from this one, leave that many half-open IKE_SAs."""
+        strangers.send(self.lab, to, count, source)
+        expected = count if half_open is None else half_open
+
+        def left():
+            with self.daemons[to].vici() as client:
+                got = int(client.request("stats")["ikesas"]["half-open"])
+            # Of two that come at once both may be let in as the last one.
+            assert expected <= got <= expected + (half_open is not None), f"{to} has {got} half-open IKE_SAs"
+
+        self._eventually(left, within_s)
+
+    def do_cookie(self, responder="sun", initiator="moon", count=1):
+        """The responder asked this initiator so many times for a cookie, and was shown it as often, or at all if it asked."""
+        ends = [ADDRESSES[one]["outer4"] for one in (responder, initiator)]
+        between = [p for p in self.capture.packets() if p.cookie and {p.source, p.target} == set(ends)]
+        asked = sum(p.response for p in between)
+        shown = len(between) - asked
+        assert asked == count, f"{responder} asked {asked} times for a cookie"
+        assert (shown > 0) == (count > 0), f"{initiator} showed {shown} cookies"
 
     def _established(self, ike, child):
         ends = {}

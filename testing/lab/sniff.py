@@ -22,7 +22,10 @@ def main(device, path):
         file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, SNAP, 1))
         print("listening", flush=True)
         while True:
-            frame = sock.recv(65535)
+            try:
+                frame = sock.recv(65535)
+            except OSError:  # the device went
+                return
             now = time.time_ns() // 1000
             kept = frame[:SNAP]
             file.write(struct.pack("<IIII", now // 1_000_000, now % 1_000_000, len(kept), len(frame)) + kept)

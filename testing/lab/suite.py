@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from . import packages
@@ -172,20 +173,31 @@ def interop(tally, options):
 def scenarios(tally, options):
     """Two gateways in namespaces, charond with itself and with strongSwan."""
     if _built(tally, "scenarios", options):
-        _listed(tally, "scenarios", "scenarios", ["testing/scenarios/run", "--pairs", "all", "--jobs", "2",
-                                                  "--profile", _profile(options)])
+        skips = ["--without-debian13"] if options.without_debian13 else []
+        _listed(tally, "scenarios", "scenarios", ["testing/scenarios/run", "--pairs", "all", "--jobs", "5",
+                                                  "--table", LOGS / "scenarios.md", "--profile", _profile(options), *skips])
 
 
 def guest(tally, options):
-    """A kernel with IPsec: what is installed, traffic, crashes, every backend."""
-    if _built(tally, "guest", options, "charon-kernel-suite"):
-        _listed(tally, "guest", "guest", ["testing/guest", "--profile", _profile(options)])
+    """A kernel with IPsec: what is installed, traffic, crashes, every backend; scenarios; and Debian's own kernel under qemu."""
+    if not _built(tally, "guest", options, "charon-kernel-suite"):
+        return
+    guests = [("suite", []), ("scenarios", ["--scenarios"]), ("qemu", ["--qemu"])]
+    if options.without_qemu:
+        guests.pop()
+        tally.skipped += 1
+    # Each emulates one processor.
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(_listed, tally, "guest", name, ["testing/guest", "--profile", _profile(options), *more])
+                for name, more in guests]
+        for one in done:
+            one.result()
 
 
 def vrrp(tally, options):
     """Virtual routers in namespaces: charond with itself, keepalived and FRR."""
     if _built(tally, "vrrp", options):
-        _listed(tally, "vrrp", "vrrp", ["testing/vrrp/run", "--jobs", "3", "--profile", _profile(options)])
+        _listed(tally, "vrrp", "vrrp", ["testing/vrrp/run", "--jobs", "8", "--profile", _profile(options)])
 
 
 def demo(tally, options):
@@ -202,6 +214,9 @@ def main():
     parser = argparse.ArgumentParser(prog="testing/run", description="All tests.")
     parser.add_argument("--only", choices=STAGES, action="append", help="only this stage (may be repeated)")
     parser.add_argument("--skip", choices=STAGES, action="append", default=[], help="not this stage; it counts as skipped")
+    parser.add_argument("--without-qemu", action="store_true", help="of the guests not the one under qemu; it counts as skipped")
+    parser.add_argument("--without-debian13", action="store_true",
+                        help="no scenarios against Debian 13's strongSwan; they count as skipped")
     parser.add_argument("--release", action="store_true", help="the release build for interop, scenarios and demo")
     parser.add_argument("--seconds", type=int, default=5, help="for each fuzz target (default 5)")
     parser.add_argument("--seeds", type=int, default=10000, help="histories of the simulation (default 10000)")
@@ -224,10 +239,10 @@ def main():
         except Exception as error:
             tally.check(f"{stage} ran to its end", False, f"{type(error).__name__}: {error}")
         tally.seconds = time.monotonic() - start
-    return _close(tallies, time.monotonic() - begin)
+    return _close(tallies, time.monotonic() - begin, options)
 
 
-def _close(tallies, seconds):
+def _close(tallies, seconds, options):
     print(f"\n{'stage':12}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
     for stage, tally in tallies.items():
         print(f"{stage:12}{tally.passed:8}{tally.failed:8}{tally.skipped:9}{tally.seconds:9.0f}")
@@ -239,8 +254,13 @@ def _close(tallies, seconds):
         total.add(tally.passed, tally.failed, tally.skipped)
     print(f"{'all':12}{total.passed:8}{total.failed:8}{total.skipped:9}{seconds:9.0f}")
     unrun = [stage for stage, tally in tallies.items() if tally.skipped and not tally.passed + tally.failed]
+    reasons = [f"by --skip: {', '.join(unrun)}"] if unrun else []
+    if options.without_qemu and "guest" in tallies and "guest" not in unrun:
+        reasons.append("by --without-qemu: the guest under qemu")
+    if options.without_debian13 and "scenarios" in tallies and "scenarios" not in unrun:
+        reasons.append("by --without-debian13: strongSwan 6")
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped"
-          + (f" (not run, by --skip: {', '.join(unrun)})" if unrun else ""), flush=True)
+          + (f" (not run, {'; '.join(reasons)})" if reasons else ""), flush=True)
     return 1 if total.failed else 0
 
 

@@ -39,4 +39,4 @@ class Swanctl:
 
 def make(kind, daemon, binaries):
     """The swanctl of kind `charond` (ours) or `strongswan`."""
-    return Swanctl(STRONGSWAN_SWANCTL if kind == "strongswan" else binaries.swanctl, daemon)
+    return Swanctl(binaries.swanctl if kind == "charond" else STRONGSWAN_SWANCTL, daemon)

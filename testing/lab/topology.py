@@ -13,11 +13,14 @@ from .namespace import Namespace, sweep
 from .shell import CommandFailed, run
 
 GATEWAYS = ("moon", "sun")
+# A third machine on the wire, with nothing behind it, in scenarios that have a swanctl.conf for it.
+GUESTS = ("carol",)
 HOSTS = ("alice", "bob")
 # The inner address of a gateway, the outer ones, and those of the host behind it.
 ADDRESSES = {
     "moon": {"inner4": "10.1.0.1", "inner6": "fd01::1", "outer4": "192.0.2.1", "outer6": "2001:db8::1"},
     "sun": {"inner4": "10.2.0.1", "inner6": "fd02::1", "outer4": "192.0.2.2", "outer6": "2001:db8::2"},
+    "carol": {"outer4": "192.0.2.3", "outer6": "2001:db8::3"},
     "alice": {"inner4": "10.1.0.10", "inner6": "fd01::10"},
     "bob": {"inner4": "10.2.0.10", "inner6": "fd02::10"},
 }
@@ -26,10 +29,12 @@ VERDICT = re.compile(r"^(\d+) of \d+$", re.M)
 BEHIND = {"moon": "alice", "sun": "bob"}
 # Gateways forward, and take what comes out of the tunnel device.
 SETTINGS = (("ipv4/ip_forward", 1), ("ipv6/conf/all/forwarding", 1), ("ipv4/conf/all/rp_filter", 0),
-            ("ipv4/conf/default/rp_filter", 0))
+            ("ipv4/conf/default/rp_filter", 0), ("ipv6/conf/default/keep_addr_on_down", 1))
 
 # In a guest, which runs our tests on a kernel with IPsec, all takes longer.
 SLOWNESS = int(os.environ.get("CHARON_GUEST", "1"))
+# Elsewhere strongSwan is given its userspace ESP, whatever the kernel can.
+KERNEL_ESP = "CHARON_GUEST" in os.environ
 
 _runs = itertools.count(1)
 
@@ -37,10 +42,11 @@ _runs = itertools.count(1)
 class Lab:
     """The namespaces and the scratch directory; a context manager that removes both."""
 
-    def __init__(self, *, kept=False):
+    def __init__(self, *, kept=False, guests=()):
         # A kept lab stays when its maker ends: its name says that no sweep may take it.
         self.prefix = f"charon-kept-{os.getpid()}" if kept else f"charon-{os.getpid()}-{next(_runs)}"
         self.kept = kept
+        self.gateways = (*GATEWAYS, *guests)
         self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
         self.nodes = {}
         self._owned = []
@@ -78,7 +84,8 @@ class Lab:
 
     def ping(self, source, target, *, family=4, count=20, interval=0.02, wait_s=1):
         """Pings from host to host; returns how many answers came."""
-        address = ADDRESSES[target][f"inner{family}"]
+        interval, wait_s = interval * SLOWNESS, wait_s * SLOWNESS
+        address = ADDRESSES[target][f"inner{family}"] if target in ADDRESSES else target
         said = self.nodes[source].run([sys.executable, PING, address, count, interval, wait_s], check=False,
                                       timeout=count * interval + wait_s + 10)
         verdict = VERDICT.search(said.stdout)
@@ -87,39 +94,48 @@ class Lab:
         return int(verdict[1])
 
     def _build(self):
-        for name in (*HOSTS, *GATEWAYS, "wire"):
+        for name in (*HOSTS, *self.gateways, "wire"):
             self.nodes[name] = Namespace(self.prefix, name)
             # Else link-local addresses are of no use for a second or two, and neighbours are not found.
-            for setting in ("dad_transmits", "accept_dad"):
-                self.nodes[name].run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/default/{setting}"])
-        self.nodes["wire"].ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+            self.nodes[name].sh(_written(("ipv6/conf/default/dad_transmits", 0), ("ipv6/conf/default/accept_dad", 0)))
         # The wire says nothing of its own.
-        self.nodes["wire"].run(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"])
-        self.nodes["wire"].ip("link", "set", "br0", "up")
-        for name in GATEWAYS:
+        self.nodes["wire"].sh("ip link add br0 type bridge mcast_snooping 0; "
+                              + _written(("ipv6/conf/all/disable_ipv6", 1)) + "; ip link set br0 up")
+        for name in self.gateways:
             self._gateway(name)
 
     def _gateway(self, name):
-        gateway, host, wire = self.nodes[name], self.nodes[BEHIND[name]], self.nodes["wire"]
-        own, behind = ADDRESSES[name], ADDRESSES[BEHIND[name]]
-        run(["ip", "link", "add", "outer", "netns", gateway.name, "type", "veth",
-             "peer", "name", f"to-{name}", "netns", wire.name])
+        gateway, own = self.nodes[name], ADDRESSES[name]
+        gateway.sh(_written(*SETTINGS))
+        self.plug(name, "outer", f"to-{name}", [own["outer4"] + "/24", own["outer6"] + "/64"])
+        if name not in BEHIND:
+            return
+        host, behind = self.nodes[BEHIND[name]], ADDRESSES[BEHIND[name]]
         run(["ip", "link", "add", "inner", "netns", gateway.name, "type", "veth",
              "peer", "name", "inner", "netns", host.name])
-        wire.ip("link", "set", f"to-{name}", "master", "br0", "up")
-        for node, device, addresses in (
-            (gateway, "outer", [own["outer4"] + "/24", own["outer6"] + "/64"]),
-            (gateway, "inner", [own["inner4"] + "/16", own["inner6"] + "/64"]),
-            (host, "inner", [behind["inner4"] + "/16", behind["inner6"] + "/64"]),
-        ):
-            node.ip("link", "set", device, "up")
-            for address in addresses:
-                # Without nodad an address could not be used in its first second.
-                node.ip("address", "add", address, "dev", device, *(["nodad"] if ":" in address else []))
-        host.ip("route", "add", "default", "via", own["inner4"])
-        host.ip("-6", "route", "add", "default", "via", own["inner6"])
-        for setting in SETTINGS:
-            gateway.run(["sh", "-c", f"echo {setting[1]} > /proc/sys/net/{setting[0]}"])
+        gateway.batch(_addressed("inner", [own["inner4"] + "/16", own["inner6"] + "/64"]))
+        host.batch([*_addressed("inner", [behind["inner4"] + "/16", behind["inner6"] + "/64"]),
+                    f"route add 0.0.0.0/0 via {own['inner4']}", f"route add ::/0 via {own['inner6']}"])
+
+    def plug(self, name, device, far, addresses):
+        """Gives a gateway a device with these addresses, whose far end is on the wire under that name."""
+        wire = self.nodes["wire"]
+        run(["ip", "link", "add", device, "netns", self.nodes[name].name, "type", "veth",
+             "peer", "name", far, "netns", wire.name])
+        wire.ip("link", "set", far, "master", "br0", "up")
+        self.nodes[name].batch(_addressed(device, addresses))
+
+
+def _addressed(device, addresses):
+    """Lines for `ip` that bring a device up with these addresses."""
+    # Without nodad an address could not be used in its first second.
+    return [f"link set {device} up",
+            *(f"address add {address} dev {device}{' nodad' if ':' in address else ''}" for address in addresses)]
+
+
+def _written(*settings):
+    """A script that writes these below /proc/sys/net."""
+    return "; ".join(f"echo {value} > /proc/sys/net/{name}" for name, value in settings)
 
 
 def wait_until(condition, within_s, what):

@@ -92,10 +92,7 @@ class Client:
 
     def stream(self, command, event, message=None):
         """Sends a command and returns (events, response)."""
-        self._send(REGISTER, event)
-        kind, _ = self._receive()
-        if kind != CONFIRM:
-            raise ViciError(f"event {event} refused")
+        self.subscribe(event)
         self._send(REQUEST, command, encode(message or {}))
         events = []
         while True:
@@ -110,6 +107,20 @@ class Client:
         while self._receive()[0] == EVENT:
             pass
         return events, decode(body)
+
+    def subscribe(self, event):
+        """Asks for an event."""
+        self._send(REGISTER, event)
+        kind, _ = self._receive()
+        if kind != CONFIRM:
+            raise ViciError(f"event {event} refused")
+
+    def event(self):
+        """Waits for the next event; its message."""
+        kind, body = self._receive()
+        if kind != EVENT:
+            raise ViciError(f"packet {kind} instead of an event")
+        return decode(body[1 + body[0]:])
 
     def _send(self, kind, name, body=b""):
         packet = _named(kind, name) + body

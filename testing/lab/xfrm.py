@@ -1,4 +1,5 @@
-"""What a kernel has installed, in lines that can be compared: `ip -s xfrm state` and `ip xfrm policy` without what differs from run to run."""
+"""What a kernel has installed, in lines that can be compared: `ip -s xfrm state`, `ip xfrm policy` and `ip route` without what differs from
+run to run."""
 
 import re
 
@@ -12,7 +13,8 @@ SUBSTITUTIONS = (
 )
 DROPPED = re.compile(r"^(anti-replay context|anti-replay esn context|seq-hi|lifetime current|stats:|add .*use|replay-window \d+ replay "
                      r"|\d+\(bytes\), \d+\(packets\)|sel src 0\.0\.0\.0/0 dst 0\.0\.0\.0/0|[0-9a-f ]{8,}$|lastused|replay_window|last used)")
-SOFT_HARD_TIME = re.compile(r"^expire (add|use): soft")
+# Limits of time have a random part, unless the soft one is this.
+SOFT_HARD_TIME = re.compile(r"^expire (add|use): soft (?!1000\()")
 
 
 def states(node):
@@ -23,6 +25,13 @@ def states(node):
 def policies(node):
     """Each policy but those of sockets as one line, sorted."""
     return sorted(block for block in _blocks(node.run(["ip", "xfrm", "policy"]).stdout) if "socket " not in block)
+
+
+def routes(node):
+    """The routes of table 220 in both families, sorted."""
+    lines = [line for family in ("-4", "-6")
+             for line in node.run(["ip", family, "route", "show", "table", "220"], check=False).stdout.splitlines()]
+    return sorted(" ".join(line.split()) for line in lines)
 
 
 def _blocks(text):

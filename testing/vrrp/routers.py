@@ -9,6 +9,7 @@ from lab.shell import run
 from lab.topology import wait_until
 
 from . import packages
+from .wire import PRIMARY, PRIMARY6
 
 READY_WITHIN_S = 15
 STOPPED_WITHIN_S = 15
@@ -18,10 +19,10 @@ class Setup:
     """What both sides are told."""
 
     def __init__(self, name, *, version=3, vrid=51, addresses=("192.0.2.1/24",), interval=0.1, vmac=True, password=None,
-                 pseudo=False):
+                 keys=None):
         self.name, self.version, self.vrid, self.addresses = name, version, vrid, addresses
         self.interval, self.vmac, self.password = interval, vmac, password
-        self.pseudo = pseudo
+        self.keys = keys or {}
 
     @property
     def family(self):
@@ -41,6 +42,8 @@ class Router:
     def __init__(self, wire, name, setup, priority, *, preempt=True):
         self.wire, self.name, self.setup, self.priority, self.preempt = wire, name, setup, priority, preempt
         self.node = wire.nodes[name]
+        # Where its adverts come from.
+        self.source = (PRIMARY if setup.family == 4 else PRIMARY6)[name]
         self.directory = wire.directory / f"{self.kind}-{name}"
         self.directory.mkdir(exist_ok=True)
         self.processes = []
@@ -102,7 +105,10 @@ class Charond(Router):
         self.keys = keys or {}
         self.socket = self.directory / "vici"
 
-    def start(self):
+    # rVRRPd's file, if it is to read one.
+    rvrrpd_conf = None
+
+    def start(self, *, load=True):
         conf = self.directory / "strongswan.conf"
         conf.write_text(f"""charond {{
   load = kernel-netlink vici
@@ -112,6 +118,7 @@ class Charond(Router):
     }}
     vrrp {{
       state_file = {self.directory}/sysctls
+      {f'rvrrpd_conf = {self.rvrrpd_conf}' if self.rvrrpd_conf else ''}
     }}
   }}
   filelog {{
@@ -133,7 +140,8 @@ class Charond(Router):
                 return False
 
         wait_until(answers, READY_WITHIN_S, "charond answering")
-        self.load()
+        if load:
+            self.load()
 
     def load(self, **changes):
         """Loads the router, or another definition of it."""
@@ -144,7 +152,7 @@ class Charond(Router):
                    "preempt": "yes" if self.preempt else "no"}
         if setup.password:
             section |= {"auth": "simple", "secret": setup.password}
-        section |= self.keys | changes
+        section |= setup.keys | self.keys | changes
         reply = self.request("load-vrouter", {"gw": section})
         assert reply.get("success") == "yes", f"charond refused the router: {reply}"
 
@@ -158,6 +166,26 @@ class Charond(Router):
         with vici.Client(self.socket) as client:
             events, _ = client.stream("list-vrouters", "list-vrouter")
         return events[0]["gw"]
+
+    def states(self):
+        """State of each router by its name."""
+        return {name: router["state"] for name, router in self.sections().items()}
+
+    def transitions(self):
+        """How often each became Active."""
+        return {name: router["statistics"]["master-transitions"] for name, router in self.sections().items()}
+
+    def sections(self):
+        """list-vrouters by name."""
+        with vici.Client(self.socket) as client:
+            events, _ = client.stream("list-vrouters", "list-vrouter")
+        return {name: router for event in events for name, router in event.items()}
+
+    def memory_kib(self):
+        """Private memory of the daemon."""
+        pids = run(["ip", "netns", "pids", self.node.name]).stdout.split()
+        files = [open(f"/proc/{pid}/smaps_rollup").read() for pid in pids]
+        return sum(int(line.split()[1]) for file in files for line in file.splitlines() if line.startswith("Private_Dirty:"))
 
     def log(self):
         """All that it said."""
@@ -203,9 +231,14 @@ class Frr(Router):
         if device not in existing:
             node.ip("link", "add", device, "link", "e0", "type", "macvlan", "mode", "bridge")
             node.ip("link", "set", device, "address", f"00:00:5e:00:{last}:{setup.vrid:02x}")
-            for address in setup.addresses:
-                node.ip("addr", "add", address.split("/")[0] + ("/32" if family == "4" else "/128"), "dev", device)
+            node.ip("link", "set", device, "addrgenmode", "none")
             node.ip("link", "set", device, "up")
+            for address in setup.addresses:
+                width = ["/32"] if family == "4" else ["/128", "nodad"]
+                node.ip("addr", "add", address.split("/")[0] + width[0], *width[1:], "dev", device)
+            if family == "6":
+                # It sends from the link-local address of the macvlan that it is told of first, the one added last.
+                node.ip("addr", "add", f"{self.source}/64", "dev", device, "nodad")
         lines = ["interface e0", f" vrrp {setup.vrid} version {setup.version}",
                  f" vrrp {setup.vrid} priority {self.priority}",
                  f" vrrp {setup.vrid} advertisement-interval {round(setup.interval * 1000)}"]

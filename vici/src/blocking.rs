@@ -17,36 +17,45 @@ use std::task::{Context, Poll, Waker};
 
 /// A connection to a VICI daemon; calls block until the daemon has answered.
 pub struct Client {
-    conversation: Conversation<BufReader<Box<dyn Transport>>>,
+    conversation: Conversation<Wire>,
 }
 
 trait Transport: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Transport for T {}
 
+/// A stream, and what is to be sent on it.
+struct Wire {
+    stream: BufReader<Box<dyn Transport>>,
+    unsent: Vec<u8>,
+}
+
+/// What is worth a system call, in bytes.
+const UNSENT_MAX: usize = 32 << 10;
+
 /// Blocks instead of waiting: each of its futures is ready when it is first asked.
-impl Port for BufReader<Box<dyn Transport>> {
+impl Port for Wire {
     type Frame = Vec<u8>;
 
     async fn queue(&mut self, packet: Vec<u8>) -> Result<(), ClientError> {
-        let header = header(&packet)?;
-        let stream = self.get_mut();
-        stream.write_all(&header).map_err(FrameError::Io)?;
-        Ok(stream.write_all(&packet).map_err(FrameError::Io)?)
+        self.unsent.extend_from_slice(&header(&packet)?);
+        self.unsent.extend_from_slice(&packet);
+        if self.unsent.len() >= UNSENT_MAX { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Result<(), ClientError> {
-        Ok(self.get_mut().flush().map_err(FrameError::Io)?)
+        let (stream, unsent) = (self.stream.get_mut(), std::mem::take(&mut self.unsent));
+        Ok(stream.write_all(&unsent).and_then(|()| stream.flush()).map_err(FrameError::Io)?)
     }
 
     async fn receive(&mut self) -> Result<Vec<u8>, ClientError> {
         let mut header = [0; HEADER_LEN];
-        match self.read_exact(&mut header) {
+        match self.stream.read_exact(&mut header) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(ClientError::Closed),
             result => result.map_err(FrameError::Io)?,
         }
         let mut frame = vec![0; announced_len(header)?];
-        self.read_exact(&mut frame).map_err(FrameError::Io)?;
+        self.stream.read_exact(&mut frame).map_err(FrameError::Io)?;
         Ok(frame)
     }
 }
@@ -74,13 +83,26 @@ impl Client {
 
     /// Speaks VICI over any byte stream, which must block.
     pub fn from_stream(stream: impl Read + Write + Send + 'static) -> Self {
-        Self { conversation: Conversation::new(BufReader::new(Box::new(stream))) }
+        let stream: Box<dyn Transport> = Box::new(stream);
+        Self { conversation: Conversation::new(Wire { stream: BufReader::new(stream), unsent: Vec::new() }) }
     }
 
     /// Runs a command and returns its reply, whether that tells of success or not
     /// (see [`Message::into_success`]).
     pub fn request(&mut self, command: &str, message: &Message) -> Result<Message, ClientError> {
         ready(self.conversation.request(command, message))
+    }
+
+    /// Sends a request, perhaps not at once, without waiting for its reply: the daemon need not wait for us between two. Fetch
+    /// each reply by [`next_reply`](Self::next_reply); any other call forgets those that were not fetched. Some dozens may be
+    /// under way: who sends thousands and fetches nothing waits for a daemon that waits for him.
+    pub fn request_ahead(&mut self, command: &str, message: &Message) -> Result<(), ClientError> {
+        ready(self.conversation.request_ahead(command, message))
+    }
+
+    /// The reply to the oldest request that was sent ahead; `command` is its name. One without such a request never ends.
+    pub fn next_reply(&mut self, command: &str) -> Result<Message, ClientError> {
+        ready(self.conversation.next_reply(command))
     }
 
     /// Runs a command whose request and reply have types, such as [`Initiate`](crate::command::Initiate).
@@ -132,7 +154,7 @@ impl fmt::Debug for Client {
 
 /// The events of a running command. Dropping it does not end the command.
 pub struct Streamed<'c> {
-    stream: Stream<'c, BufReader<Box<dyn Transport>>>,
+    stream: Stream<'c, Wire>,
 }
 
 impl Streamed<'_> {
@@ -192,7 +214,8 @@ mod tests {
                         ],
                     ),
                     (b"\x04\x07list-sa", vec![b"\x05"]),
-                    (b"\0\x04nope", vec![b"\x02"]),
+                    (b"\0\x05stats", vec![]),
+                    (b"\0\x04nope", vec![b"\x01", b"\x07\x03log", b"\x02"]),
                     (b"\x03\x04nope", vec![b"\x06"]),
                 ],
             );
@@ -203,10 +226,14 @@ mod tests {
         assert!(sas.next_event().unwrap().unwrap().section("a").is_some());
         assert!(sas.response().unwrap().is_empty());
         assert_eq!(client.next_event().unwrap().name, "log");
-        let unknown = client.request("nope", &Message::new());
+        client.request_ahead("stats", &Message::new()).unwrap();
+        client.request_ahead("nope", &Message::new()).unwrap();
+        assert!(client.next_reply("stats").unwrap().is_empty());
+        let unknown = client.next_reply("nope");
         assert!(matches!(unknown, Err(ClientError::CommandUnknown(name)) if name == "nope"));
         assert!(matches!(client.subscribe("nope"), Err(ClientError::EventUnknown(name)) if name == "nope"));
         served.join().unwrap();
+        assert_eq!(client.next_event().unwrap().name, "log");
         assert!(matches!(client.next_event(), Err(ClientError::Closed)));
     }
 }

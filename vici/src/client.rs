@@ -75,6 +75,18 @@ impl Client {
         self.conversation.request(command, message).await
     }
 
+    /// Sends a request, perhaps not at once, without waiting for its reply: the daemon need not wait for us between two. Fetch
+    /// each reply by [`next_reply`](Self::next_reply); any other call forgets those that were not fetched. Some dozens may be
+    /// under way: who sends thousands and fetches nothing waits for a daemon that waits for him.
+    pub async fn request_ahead(&mut self, command: &str, message: &Message) -> Result<(), ClientError> {
+        self.conversation.request_ahead(command, message).await
+    }
+
+    /// The reply to the oldest request that was sent ahead; `command` is its name. One without such a request never ends.
+    pub async fn next_reply(&mut self, command: &str) -> Result<Message, ClientError> {
+        self.conversation.next_reply(command).await
+    }
+
     /// Runs a command whose request and reply have types, such as [`Initiate`](crate::command::Initiate).
     pub async fn call<C: Command>(&mut self, command: &C) -> Result<C::Reply, CommandError> {
         self.conversation.call(command).await

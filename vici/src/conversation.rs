@@ -35,6 +35,22 @@ impl<P: Port> Conversation<P> {
         self.reply().await?.response(command)
     }
 
+    pub(crate) async fn request_ahead(
+        &mut self,
+        command: &str,
+        message: &Message,
+    ) -> Result<(), ClientError> {
+        self.settle().await?;
+        self.port.queue(request(command, message)?).await?;
+        self.dialogue.sent_ahead();
+        Ok(())
+    }
+
+    pub(crate) async fn next_reply(&mut self, command: &str) -> Result<Message, ClientError> {
+        self.port.flush().await?;
+        self.reply().await?.response(command)
+    }
+
     pub(crate) async fn call<C: Command>(&mut self, command: &C) -> Result<C::Reply, CommandError> {
         let reply = self.request(C::NAME, &command.message()).await?.into_success()?;
         C::reply(&reply).ok_or(CommandError::Incomprehensible(C::NAME))

@@ -82,9 +82,11 @@ impl Message {
 /// The state of a conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Dialogue {
-    /// Replies that the daemon still owes. It answers in order, so only the last one has somebody waiting for it; the
+    /// Replies that the daemon still owes. It answers in order, so only the last ones have somebody waiting for them; the
     /// others belong to calls that were abandoned.
     owed: usize,
+    /// How many of the last replies somebody waits for.
+    awaited: usize,
     events: VecDeque<Event>,
     missed: u64,
     subscribed: Vec<String>,
@@ -111,6 +113,13 @@ impl Dialogue {
     /// To be called when a packet that will be answered has been handed to the socket.
     pub(crate) fn sent(&mut self) {
         self.owed += 1;
+        self.awaited = 1;
+    }
+
+    /// The same, where the replies to those before are still awaited.
+    pub(crate) fn sent_ahead(&mut self) {
+        self.owed += 1;
+        self.awaited += 1;
     }
 
     pub(crate) fn handle(&mut self, frame: &[u8]) -> Result<Incoming, ClientError> {
@@ -131,7 +140,11 @@ impl Dialogue {
             Packet::EventUnknown => Ok(Reply::EventUnknown),
         };
         self.owed = self.owed.checked_sub(1).ok_or_else(|| ClientError::Unexpected(packet.kind()))?;
-        if self.owed > 0 { Ok(Incoming::Nothing) } else { Ok(Incoming::Reply(reply?)) }
+        if self.owed >= self.awaited {
+            return Ok(Incoming::Nothing);
+        }
+        self.awaited -= 1;
+        Ok(Incoming::Reply(reply?))
     }
 
     /// Keeps an event for later, if anybody subscribed to it.
@@ -224,6 +237,21 @@ mod tests {
         assert!(matches!(dialogue.handle(b"\x02"), Ok(Incoming::Nothing)));
         assert!(matches!(dialogue.handle(b"\x05"), Ok(Incoming::Reply(Reply::EventConfirm))));
         assert!(matches!(dialogue.handle(b"\x05"), Err(ClientError::Unexpected(5))));
+    }
+
+    #[test]
+    fn replies_to_requests_sent_ahead_are_told_from_those_to_abandoned_calls() {
+        let mut dialogue = Dialogue::default();
+        dialogue.sent();
+        dialogue.sent_ahead();
+        // Nobody waits for the first one any more.
+        dialogue.sent();
+        dialogue.sent_ahead();
+        dialogue.sent_ahead();
+        let mut replies = || matches!(dialogue.handle(b"\x02"), Ok(Incoming::Reply(Reply::CommandUnknown)));
+        assert_eq!([replies(), replies()], [false; 2]);
+        assert_eq!([replies(), replies(), replies()], [true; 3]);
+        assert!(matches!(dialogue.handle(b"\x02"), Err(ClientError::Unexpected(2))));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::decode::{DecodeError, LIST_END, SECTION_END};
 use crate::encode::{EncodeError, Encoder};
 use crate::section::{Section, survey};
 use std::fmt;
-use std::io::Write;
+use std::fmt::Write;
 
 /// A message: a tree of keys, lists and sections, in order and with duplicates.
 ///
@@ -78,20 +78,49 @@ impl Message {
         let mut pushed = self.encoder().key_value(name.as_bytes(), b"");
         if pushed.is_ok() {
             let start = self.bytes.len();
-            // Writing into a growing buffer does not fail; a value that says that it does is cut where it stopped.
-            drop(write!(self.bytes, "{value}"));
-            let len = self.bytes.len() - start;
-            match u16::try_from(len) {
-                Ok(len) => {
-                    if let Some(place) = self.bytes[..start].last_chunk_mut() {
-                        *place = len.to_be_bytes();
-                    }
-                }
-                Err(_) => pushed = Err(EncodeError::ValueTooLong { len }),
-            }
+            pushed = self.display(start, value);
         }
         if pushed.is_err() {
             self.bytes.truncate(mark);
+        }
+        self.note(pushed);
+    }
+
+    /// Appends a key with a whole number in decimal.
+    pub fn push_number(&mut self, name: &str, number: impl Into<i128>) {
+        let number = number.into();
+        let Ok(mut rest) = u64::try_from(number) else { return self.push_display(name, number) };
+        let mut digits = [0; DIGITS_MAX];
+        let mut first = DIGITS_MAX;
+        loop {
+            first -= 1;
+            digits[first] = b'0' + u8::try_from(rest % 10).expect("a digit");
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.push(name, &digits[first..]);
+    }
+
+    /// Appends a list of values as they are displayed, without a copy in between.
+    pub fn push_list_display<I>(&mut self, name: &str, items: I)
+    where
+        I: IntoIterator,
+        I::Item: fmt::Display,
+    {
+        let mut pushed = self.encoder().list_start(name.as_bytes());
+        if pushed.is_ok() {
+            for item in items {
+                let mark = self.bytes.len();
+                let written = self.encoder().list_item(b"");
+                let written = written.and_then(|()| self.display(self.bytes.len(), item));
+                if written.is_err() {
+                    self.bytes.truncate(mark);
+                }
+                pushed = pushed.and(written);
+            }
+            self.encoder().list_end();
         }
         self.note(pushed);
     }
@@ -169,6 +198,18 @@ impl Message {
         self.root().section(name)
     }
 
+    /// Writes a value behind its length, which ends at `start`.
+    fn display(&mut self, start: usize, value: impl fmt::Display) -> Result<(), EncodeError> {
+        // Writing into a growing buffer does not fail; a value that says that it does is cut where it stopped.
+        let _cut = write!(Text(&mut self.bytes), "{value}");
+        let len = self.bytes.len() - start;
+        let encoded = u16::try_from(len).map_err(|_| EncodeError::ValueTooLong { len })?;
+        if let Some(place) = self.bytes[..start].last_chunk_mut() {
+            *place = encoded.to_be_bytes();
+        }
+        Ok(())
+    }
+
     fn encoder(&mut self) -> Encoder<'_, Vec<u8>> {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(BUILT_LEN_GUESS);
@@ -194,6 +235,19 @@ impl From<Section<'_>> for Message {
     }
 }
 
+/// Text appended to bytes.
+struct Text<'b>(&'b mut Vec<u8>);
+
+impl Write for Text<'_> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Digits of the greatest number of 64 bits.
+const DIGITS_MAX: usize = 20;
 /// Room, in bytes, for a usual reply or event, so that building one seldom reallocates.
 const BUILT_LEN_GUESS: usize = 512;
 

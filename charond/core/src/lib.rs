@@ -15,3 +15,4 @@ pub mod plugin;
 pub mod policies;
 pub mod pools;
 pub mod service;
+pub mod thread;

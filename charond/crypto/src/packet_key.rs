@@ -1,6 +1,6 @@
 //! One key for one direction of packets, combined mode or encrypt-then-MAC; IKE (RFC 7296 §3.14) and ESP alike.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use charon_types::Secret;
 use subtle::ConstantTimeEq;
@@ -23,6 +23,7 @@ enum Kind {
     Aead(Box<dyn AeadKey>),
     Composed { cipher: Option<Box<dyn CipherKey>>, mac: Box<dyn MacKey> },
     AtRest(Suite),
+    Asleep { suite: Suite, awake: OnceLock<Box<PacketKey>> },
 }
 
 /// Algorithms with their raw keys.
@@ -84,6 +85,16 @@ impl PacketKey {
         Ok(Self { kind: Kind::AtRest(suite), iv_len, block_len, icv_len })
     }
 
+    /// A key that is expanded for its first packet.
+    ///
+    /// # Errors
+    /// As the algorithms, if a raw key has the wrong length.
+    pub(crate) fn asleep(suite: Suite) -> Result<Self, CryptoError> {
+        let Self { iv_len, block_len, icv_len, .. } = suite.expand()?;
+        let kind = Kind::Asleep { suite, awake: OnceLock::new() };
+        Ok(Self { kind, iv_len, block_len, icv_len })
+    }
+
     /// Octets of the IV on the wire.
     #[must_use]
     pub const fn iv_len(&self) -> usize {
@@ -105,7 +116,11 @@ impl PacketKey {
     /// Whether the IV may be a counter; if not it must be random (CBC).
     #[must_use]
     pub const fn iv_may_count(&self) -> bool {
-        matches!(self.kind, Kind::Aead(_) | Kind::AtRest(Suite::Aead(..)))
+        match &self.kind {
+            Kind::Aead(_) => true,
+            Kind::AtRest(suite) | Kind::Asleep { suite, .. } => matches!(suite, Suite::Aead(..)),
+            Kind::Composed { .. } => false,
+        }
     }
 
     /// Encrypts `payload` (plaintext, padded, with room for the ICV at its end) in place. `suffix` is authenticated after
@@ -117,6 +132,7 @@ impl PacketKey {
         match &self.kind {
             Kind::Aead(key) => key.seal(iv, aad, payload),
             Kind::AtRest(suite) => suite.expand()?.seal(aad, iv, payload, suffix),
+            Kind::Asleep { suite, awake } => woken(suite, awake)?.seal(aad, iv, payload, suffix),
             Kind::Composed { cipher, mac } => {
                 let (data, icv) = self.split(payload)?;
                 if let Some(cipher) = cipher {
@@ -136,6 +152,7 @@ impl PacketKey {
         match &self.kind {
             Kind::Aead(key) => key.open(iv, aad, payload),
             Kind::AtRest(suite) => suite.expand()?.open(aad, iv, payload, suffix),
+            Kind::Asleep { suite, awake } => woken(suite, awake)?.open(aad, iv, payload, suffix),
             Kind::Composed { cipher, mac } => {
                 let (data, icv) = self.split(payload)?;
                 let mut expected = [0; ICV_LEN_MAX];
@@ -156,6 +173,14 @@ impl PacketKey {
         let at = payload.len().checked_sub(self.icv_len).ok_or(CryptoError::InvalidLength)?;
         Ok(payload.split_at_mut(at))
     }
+}
+
+fn woken<'k>(suite: &Suite, awake: &'k OnceLock<Box<PacketKey>>) -> Result<&'k PacketKey, CryptoError> {
+    if let Some(key) = awake.get() {
+        return Ok(key);
+    }
+    let key = Box::new(suite.expand()?);
+    Ok(awake.get_or_init(|| key))
 }
 
 /// Shows the shape only.

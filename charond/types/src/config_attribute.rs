@@ -1,7 +1,11 @@
 //! Attributes of the configuration payload (RFC 7296 §3.15.1): what a client asks for and a gateway hands out.
 
+mod named;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use named::AttributeName;
 
 /// Type of an attribute, 15 bits. Open: any number can be handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

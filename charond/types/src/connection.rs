@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::EndpointPattern;
-use crate::id::{IfId, Mark};
 use crate::identity::Identity;
 use crate::kernel_op::{Mode, SaOptions};
 use crate::lifetime::{ChildLifetime, IkeLifetime};
 use crate::proposal::Proposal;
 use crate::selector::SelectorPattern;
+use crate::tag::{IfIdRule, SetMark, TagRules};
 
 /// A named connection (`connections.<name>` of swanctl.conf). Immutable; a reload makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,6 +188,10 @@ pub struct IkeConfig {
     pub vips: Vec<IpAddr>,
     /// Names of the pools that peers get virtual addresses from, in order.
     pub pools: Vec<Arc<str>>,
+    /// XFRM interface id, inbound, of children that have none.
+    pub if_id_in: IfIdRule,
+    /// XFRM interface id, outbound, of children that have none.
+    pub if_id_out: IfIdRule,
 }
 
 /// How one side authenticates in one round.
@@ -204,7 +208,26 @@ pub struct AuthConfig {
     /// Remote: what to do without revocation information.
     pub revocation: Revocation,
     /// Keys in the order in which they were configured, for listings.
-    pub order: Vec<AuthRule>,
+    pub order: RuleOrder,
+}
+
+/// The rules of an auth section in the order in which they were last set, each once. Kept in place: there are two for each
+/// connection, and there may be very many of those.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleOrder([Option<AuthRule>; 3]);
+
+impl RuleOrder {
+    /// A rule was set, again or for the first time.
+    pub fn note(&mut self, rule: AuthRule) {
+        let others = self.0.into_iter().flatten().filter(|noted| *noted != rule);
+        let mut order = others.chain([rule]);
+        self.0 = std::array::from_fn(|_| order.next());
+    }
+
+    /// The rules, the one set last at the end.
+    pub fn rules(&self) -> impl DoubleEndedIterator<Item = AuthRule> {
+        self.0.into_iter().flatten()
+    }
 }
 
 /// The rules of an auth section that listings show as scalars.
@@ -226,7 +249,7 @@ pub enum AuthMethod {
     /// Pre-shared key.
     Psk,
     /// A signature with the constraints given.
-    PublicKey(SignatureConstraints),
+    PublicKey(Box<SignatureConstraints>),
 }
 
 /// Key types, strengths and hashes allowed, as in `auth = rsa-3072-sha256` or `ike:ecdsa-sha384`.
@@ -335,16 +358,10 @@ pub struct ChildConfig {
     pub priority: u32,
     /// Interface that policies are restricted to.
     pub interface: Option<String>,
-    /// Marks of inbound and outbound policies.
-    pub mark_in: Mark,
-    /// See `mark_in`.
-    pub mark_out: Mark,
+    /// Marks and XFRM interface ids.
+    pub tags: TagRules,
     /// Whether the inbound SA has `mark_in`, too, so that only packets with it are opened.
     pub mark_in_sa: Toggle,
-    /// XFRM interface ids.
-    pub if_id_in: IfId,
-    /// See `if_id_in`.
-    pub if_id_out: IfId,
     /// Anti-replay window in packets; `None` takes the daemon's default, 0 turns it off.
     pub replay_window: Option<u32>,
     /// Whether policies are installed.
@@ -352,9 +369,13 @@ pub struct ChildConfig {
     /// How the kernel treats headers, devices and marks of both SAs; its `set_mark` is unused here.
     pub sa_options: SaOptions,
     /// Mark that packets get after they were opened.
-    pub set_mark_in: Mark,
+    pub set_mark_in: SetMark,
     /// Mark that packets get after they were sealed.
-    pub set_mark_out: Mark,
+    pub set_mark_out: SetMark,
+    /// Whether HMAC-SHA2-256 is negotiated under its number for 128 bits and truncated to 96, as old kernels do.
+    pub sha256_96: Toggle,
+    /// Whether there are forward policies for outbound packets as well, so that policies that drop do not meet them.
+    pub policies_fwd_out: Toggle,
     /// Command line that is told of the child going up and down.
     pub updown: Option<Arc<str>>,
     /// Passed to `updown`: whether the host itself may be reached.

@@ -117,6 +117,38 @@ impl EndpointPattern {
     }
 }
 
+/// Shows an address as the standard library does, without its detours: listings consist of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressText(pub IpAddr);
+
+impl fmt::Display for AddressText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let IpAddr::V4(address) = self.0 else { return self.0.fmt(f) };
+        let mut text = [0; "255.255.255.255".len()];
+        let mut places = text.iter_mut();
+        let mut len: usize = 0;
+        let mut put = |octet: u8| {
+            if let Some(place) = places.next() {
+                *place = octet;
+                len = len.saturating_add(1);
+            }
+        };
+        for (index, octet) in address.octets().into_iter().enumerate() {
+            if index > 0 {
+                put(b'.');
+            }
+            if octet >= 100 {
+                put(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                put(b'0' + octet / 10 % 10);
+            }
+            put(b'0' + octet % 10);
+        }
+        f.write_str(text.get(..len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
+    }
+}
+
 impl FromStr for EndpointPattern {
     type Err = Infallible;
 
@@ -132,9 +164,9 @@ impl fmt::Display for EndpointPattern {
             Self::Any => f.write_str("%any"),
             Self::AnyIpv4 => f.write_str("%any4"),
             Self::AnyIpv6 => f.write_str("%any6"),
-            Self::Address(address) => address.fmt(f),
-            Self::Subnet(address, prefix) => write!(f, "{address}/{prefix}"),
-            Self::Range(start, end) => write!(f, "{start}-{end}"),
+            Self::Address(address) => AddressText(*address).fmt(f),
+            Self::Subnet(address, prefix) => write!(f, "{}/{prefix}", AddressText(*address)),
+            Self::Range(start, end) => write!(f, "{}-{}", AddressText(*start), AddressText(*end)),
             Self::Name(name) => f.write_str(name),
         }
     }
@@ -206,6 +238,16 @@ mod tests {
         assert!(EndpointPattern::parse("moon.example.org").is_destination());
         assert!(!EndpointPattern::parse("10.0.0.0/8").is_destination());
         assert!(!EndpointPattern::Address(Ipv4Addr::UNSPECIFIED.into()).is_destination());
+    }
+
+    #[test]
+    fn addresses_are_shown_as_the_standard_library_does() {
+        for octet in 0..=u8::MAX {
+            let address = IpAddr::from([octet, 0, octet, 255]);
+            assert_eq!(AddressText(address).to_string(), address.to_string());
+        }
+        let address = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(AddressText(address).to_string(), "2001:db8::1");
     }
 
     proptest! {

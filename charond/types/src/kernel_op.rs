@@ -3,6 +3,8 @@
 //! Every backend (XFRM, PF_KEY, userspace ESP, the in-memory twin) takes these operations; protocol code produces them.
 
 mod priority;
+mod report;
+mod selector;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use crate::id::{EspSpi, IfId, Mark, Reqid};
 use crate::proposal::Protocol;
 use crate::secret::Secret;
 use crate::selector::TrafficSelector;
+
+pub use selector::{KernelSelector, PortMask};
 
 /// How packets are wrapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -143,6 +147,20 @@ pub struct SaOptions {
     pub offload: Offload,
     /// Mark that packets get after they were processed; zero mask: none.
     pub set_mark: Mark,
+    /// How much packets are padded against traffic analysis; outbound, tunnel mode.
+    pub tfc_padding: TfcPadding,
+}
+
+/// Padding of traffic flow confidentiality (RFC 4303 §2.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TfcPadding {
+    /// No more than ESP needs.
+    #[default]
+    None,
+    /// Packets shorter than that many octets are padded up to it.
+    Octets(u32),
+    /// All packets become as long as the path allows.
+    Mtu,
 }
 
 /// What happens to a bit of the inner header.
@@ -242,6 +260,19 @@ pub struct Policy {
     pub if_id: IfId,
     /// Restrict to this interface.
     pub interface: Option<String>,
+}
+
+impl Policy {
+    /// What lets packets of an outbound policy be forwarded: they are in clear until they leave. strongSwan ranks it as a trap.
+    #[must_use]
+    pub fn forwarding(&self) -> Self {
+        Self {
+            direction: PolicyDirection::Forward,
+            action: PolicyAction::Pass,
+            class: PolicyClass::Trap,
+            ..self.clone()
+        }
+    }
 }
 
 /// One request to a kernel.

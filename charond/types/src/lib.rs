@@ -22,6 +22,7 @@ pub mod secret;
 pub mod selector;
 pub mod services;
 pub mod snapshot;
+pub mod tag;
 pub mod vrouter;
 
 pub use id::{EspSpi, IfId, IkeSpi, Mark, MessageId, Reqid, Role, UniqueId};

@@ -10,6 +10,7 @@ use crate::identity::Identity;
 use crate::kernel_op::{Encap, Mode, SaUsage};
 use crate::proposal::{ChildSuite, IkeSuite};
 use crate::selector::TrafficSelector;
+use crate::tag::IfIds;
 
 /// State of an IKE_SA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,6 +151,8 @@ pub struct IkeSaSnapshot {
     pub local_vips: Vec<IpAddr>,
     /// Virtual addresses of the peer.
     pub remote_vips: Vec<IpAddr>,
+    /// XFRM interface ids of children that have none.
+    pub if_ids: IfIds,
     /// strongSwan's task names.
     pub tasks_queued: Vec<&'static str>,
     /// Exchanges that we began.

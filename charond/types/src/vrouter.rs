@@ -123,6 +123,13 @@ pub enum Tracked {
     Ike(String),
     /// An installed CHILD_SA of that name.
     Child(String),
+    /// A pool of virtual addresses that has some left: it is bad from that share on.
+    Pool {
+        /// Its name.
+        name: String,
+        /// Share of its addresses in use, in percent, 1 to 100.
+        fill_percent: u8,
+    },
 }
 
 /// What happens to the priority when what is tracked is bad.
@@ -183,6 +190,8 @@ pub struct Notify {
     pub fault: Option<String>,
     /// Run when the router is unloaded or the daemon ends.
     pub stop: Option<String>,
+    /// Run when the whole sync group has another state, with `GROUP NAME STATE PRIORITY` behind it.
+    pub group: Option<String>,
     /// Gets a line for each change.
     pub fifo: Option<String>,
 }

@@ -348,6 +348,7 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("garp_lower_priority_delay", FINE, "5s", "time until they are repeated; 0 for never"),
         key("notify", TEXT, "", "command run at every change, with INSTANCE, name, state and priority behind it"),
         key("notify_active, notify_backup, notify_fault, notify_stop", TEXT, "", "commands run at these changes only"),
+        key("notify_group", TEXT, "", "command run when all routers of the group have another state, with GROUP, the group's name, the state and the priority behind it"),
         key("notify_fifo", TEXT, "", "FIFO that gets a line for every change"),
     ]),
     ("vrouters.<vrouter>.track.<name>", &[
@@ -362,6 +363,8 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("route", TEXT, "", "destination of a route that must be there"),
         key("ike", TEXT, "", "connection of which an IKE SA must be established"),
         key("child", TEXT, "", "name of a CHILD SA that must be installed"),
+        key("pool", TEXT, "", "a pool that must have addresses left"),
+        key("fill", Kind::Scalar(Scalar::Int { min: 1, max: 100 }), "100", "percentage of the pool's addresses in use from which it is bad"),
         key("weight", Kind::Scalar(Scalar::Int { min: -254, max: 254 }), "0", "0: the router takes no part while it is bad; negative: added while it is bad; positive: added while it is good"),
         key("reverse", BOOL, "no", "whether good and bad change places"),
     ]),

@@ -1,6 +1,7 @@
 //! The API against what a running rVRRPd 0.1.3 answered, and against its defects.
 
 mod defects;
+mod listed;
 mod replay;
 mod wire;
 

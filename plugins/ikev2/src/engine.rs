@@ -9,19 +9,20 @@ use charon_core::service::ike_engine::{
 };
 use charon_types::IkeSpi;
 use charon_types::connection::Connection;
-use charon_types::endpoint::{EndpointPattern, Path};
+use charon_types::endpoint::{EndpointPattern, PORT_NAT_T, Path};
 use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
-use ikev2_proto::ike_sa::Force;
+use ikev2_proto::ike_sa::{ChildUsage, Force};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, error, info};
 
 use crate::kernel_queue;
 use crate::names;
-use crate::shard::{Ask, Input, Order};
+use crate::order::{Ask, Order};
+use crate::shard::Input;
 use crate::shared::{Shared, is_here};
 
-/// Snapshots in one chunk of a listing.
-const CHUNK: usize = 256;
+/// Snapshots in one chunk of a listing: for so many, packets wait.
+const CHUNK: usize = 64;
 /// Chunks that a listing may be ahead of its reader.
 const CHUNKS_AHEAD: usize = 1;
 
@@ -81,9 +82,10 @@ pub(crate) async fn initiate(
         return order.fail(EngineError::Failed);
     }
     // A child joins an IKE_SA of its connection if there is one (`reuse_ikesa`).
+    let reuse = shared.options.current().ike.reuse_ikesa.is_enabled();
     if let Some(child) = &child
-        && shared.options.current().ike.reuse_ikesa.is_enabled()
-        && let Some(peer) = shared.peers.of_connection(&connection.name).into_iter().next()
+        && reuse
+        && let Some(peer) = shared.peers.oldest_of_connection(&connection)
     {
         let input =
             Input::Command { spi: peer.spi, ask: Ask::InitiateChild(Arc::clone(child), packet), order };
@@ -92,7 +94,13 @@ pub(crate) async fn initiate(
     let Some(path) = resolve_patiently(&shared, &connection).await else {
         return order.fail(EngineError::Failed);
     };
-    shared.send_any(Input::Initiate { connection, child, packet, path, order }).await;
+    match child {
+        Some(child) if reuse => {
+            let shard = shared.shard_of_connection(&connection.name);
+            shared.send_to(shard, Input::Join { connection, child, packet, path, order }).await;
+        }
+        child => shared.send_any(Input::Initiate { connection, child, packet, path, order }).await,
+    }
 }
 
 /// As [`resolve`], again and again if `retry_initiate_interval` says so, for as long as the connection stays as it is.
@@ -134,8 +142,8 @@ async fn resolve(shared: &Shared, connection: &Connection) -> Option<Path> {
         error!(target: "IKE", "{local} is on no interface that is in use, initiate of '{}' aborted", connection.name);
         return None;
     }
-    let (port, _) = shared.sockets.ports();
-    let local_port = if ike.local_port == charon_types::endpoint::PORT_IKE { port } else { ike.local_port };
+    let (port, port_nat_t) = shared.sockets.ports();
+    let local_port = if ike.local_port == PORT_NAT_T { port_nat_t } else { port };
     Some(Path { local: SocketAddr::new(local, local_port), remote: SocketAddr::new(remote, ike.remote_port) })
 }
 
@@ -189,6 +197,7 @@ async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), Engine
         Some(child) => Ask::TerminateChild(child),
         None => Ask::TerminateIke(force),
     };
+    refresh_usage(&shared, peer.spi).await;
     let (done, mut outcome) = oneshot::channel();
     let order = Order { done: Some(done), tap: request.tap };
     shared.send(peer.spi, Input::Command { spi: peer.spi, ask: ask(Force::Polite), order }).await;
@@ -205,6 +214,19 @@ async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), Engine
         }
     }
     outcome.await.unwrap_or(Err(EngineError::ShuttingDown))
+}
+
+/// Has an IKE_SA know its children's counters as they are, for what is logged and told of their end.
+async fn refresh_usage(shared: &Shared, spi: IkeSpi) {
+    let mut held = snapshots(shared, shared.shard_of(spi), vec![spi]).await;
+    add_usage(shared, &mut held).await;
+    let installed = held.iter().flat_map(|sa| &sa.children).filter_map(|child| child.installed.as_ref());
+    let usage: Vec<_> = installed
+        .map(|child| ChildUsage { spi_in: child.spi_in, inbound: child.usage_in, outbound: child.usage_out })
+        .collect();
+    if !usage.is_empty() {
+        shared.send(spi, Input::Usage { spi, usage }).await;
+    }
 }
 
 /// Sends snapshots of matching IKE_SAs, counters included.

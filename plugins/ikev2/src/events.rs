@@ -14,10 +14,11 @@ use tracing::info;
 
 use crate::alerts;
 use crate::inactivity;
+use crate::order::{Ask, Order};
 use crate::peers::Peer;
 use crate::reauth::{self, Anew};
 use crate::restart;
-use crate::shard::{Ask, Entry, Input, Order};
+use crate::shard::{Entry, Input};
 use crate::shared::Shared;
 
 /// Acts on an event of an IKE_SA.
@@ -36,7 +37,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             shared.peers.insert(Peer {
                 unique_id: sa.unique_id,
                 spi: entry.sa.local_spi(),
-                connection: Some(Arc::clone(&connection.name)),
+                connection: Some(Arc::clone(&connection)),
                 identities: Some((sa.local_id.clone(), sa.remote_id.clone())),
                 path: sa.path,
             });

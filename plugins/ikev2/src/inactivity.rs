@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use crate::engine;
-use crate::shard::{Ask, Input, Order};
+use crate::order::{Ask, Order};
+use crate::shard::Input;
 use crate::shared::Shared;
 
 /// Follows a child that is up, if its configuration says so. Abandoning the task when the daemon ends is safe.

@@ -10,13 +10,18 @@ mod counting;
 mod credential_view;
 mod engine;
 mod events;
+mod greylist;
 mod half_open;
 mod host_addresses;
 mod inactivity;
+mod inlet;
 mod interfaces;
 mod jobs;
 mod kernel_queue;
+mod lane;
+mod name_servers;
 mod names;
+mod order;
 mod peers;
 mod reauth;
 mod restart;
@@ -28,14 +33,13 @@ mod shared;
 mod socket;
 mod sys;
 mod timer_queue;
+mod udp;
 mod virtual_ips;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use charon_conf::ValueError;
 use charon_core::config::{Connections, VrouterRoles};
-use charon_core::counters::Counter;
 use charon_core::credentials::Credentials;
 use charon_core::kernel::Reqids;
 use charon_core::plugin::{
@@ -44,24 +48,22 @@ use charon_core::plugin::{
 use charon_core::policies::Policies;
 use charon_core::pools::Pools;
 use charon_core::service::{IkeEngine, IkeSockets, KernelIpsec, KernelNet};
-use charon_types::endpoint::Path;
 use ikev2_proto::Settings;
-use ikev2_proto::admission::{Verdict, challenge};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tracing::debug;
 
 use acquire::Acquires;
 use engine::Engine;
 use half_open::HalfOpenTable;
 use host_addresses::HostAddresses;
+use inlet::Inlet;
 use interfaces::UsableAddresses;
 use names::Names;
 use peers::Peers;
-use route::{Destination, EspSpiSpace, Router, SHARDS_MAX, SpiSpace};
+use route::{EspSpiSpace, SHARDS_MAX, SpiSpace};
 use settings::LiveOptions;
-use shard::{Datagram, Input, Shard};
+use shard::{Input, Shard};
 use shared::{Counters, Ids, Shared};
 use socket::{IkeReceiver, Sockets};
 use virtual_ips::VirtualIps;
@@ -197,7 +199,7 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
     keeping.spawn(keep_virtual_ips);
     let roaming = roam::follow(&shared).await;
     let kernel_events = kernel_queue::follow_events(&shared);
-    let inlet = Inlet { router: Router::default(), shared: Arc::clone(&shared), datagrams };
+    let inlet = Inlet::new(Arc::clone(&shared), datagrams);
     let receiving = sockets.start(&(Arc::new(inlet) as Arc<dyn IkeReceiver>));
     context.provide(Arc::clone(&shared.counted))?;
     context.provide::<dyn IkeEngine>(Arc::new(Engine::new(Arc::clone(&shared))))?;
@@ -215,77 +217,4 @@ async fn load_engine(context: &mut LoadContext) -> Result<Unload, LoadError> {
 
 fn setting(fault: ValueError) -> LoadError {
     LoadError::Settings(fault.to_string())
-}
-
-/// From the sockets to the shards.
-struct Inlet {
-    router: Router,
-    shared: Arc<Shared>,
-    datagrams: Vec<mpsc::Sender<Datagram>>,
-}
-
-impl Inlet {
-    /// Whether a request to open an IKE_SA goes no further for now: while many are half open, those who have not shown that
-    /// they are where they say get no place in a queue that others need.
-    fn is_challenged(&self, path: Path, message: &[u8]) -> bool {
-        let options = self.shared.options.current();
-        let half_open = self.shared.half_open.counts(path.remote.ip());
-        if !options.limits.reached(half_open) {
-            return false;
-        }
-        let mut cookies = self.shared.cookies.lock();
-        let verdict = challenge(
-            Instant::now(),
-            &self.shared.crypto,
-            &options.limits,
-            half_open,
-            &mut cookies,
-            path,
-            message,
-        );
-        drop(cookies);
-        match verdict {
-            None | Some(Verdict::Accept(_)) => false,
-            Some(Verdict::Answer(answer)) => {
-                self.shared.sockets.send_ike(&path, &answer);
-                true
-            }
-            Some(Verdict::Drop(_)) => {
-                self.shared.counters.count_refused();
-                true
-            }
-        }
-    }
-}
-
-impl IkeReceiver for Inlet {
-    fn receive(&self, path: Path, message: &[u8]) {
-        if message.len() > self.shared.options.current().ike.packet_len_max {
-            self.shared.counters.count_refused();
-            return;
-        }
-        if !self.shared.usable.contain(path.local.ip()) {
-            self.shared.counters.count_refused();
-            debug!(target: "NET", "message from {} to {}, an address not in use, dropped", path.remote, path.local);
-            return;
-        }
-        let destination = self.router.destination(message);
-        let shard = match destination {
-            Destination::Sa(spi) => self.shared.space.shard(spi),
-            Destination::Init { home, .. } => {
-                if self.is_challenged(path, message) {
-                    return;
-                }
-                self.shared.space.shard_of_init(home)
-            }
-            Destination::Nowhere => {
-                self.shared.counted.add(0, Counter::Invalid, None, 1);
-                return self.shared.counters.count_unknown_spi();
-            }
-        };
-        let datagram = Datagram { path, destination, message: message.to_vec() };
-        if self.datagrams[shard].try_send(datagram).is_err() {
-            self.shared.counters.count_overload();
-        }
-    }
 }

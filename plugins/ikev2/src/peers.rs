@@ -1,10 +1,11 @@
 //! Who is connected, across shards: by number, by connection, by pair of identities. Touched when IKE_SAs are created, established
 //! and closed, never on a packet's path.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use charon_types::connection::Connection;
 use charon_types::endpoint::Path;
 use charon_types::{Identity, IkeSpi, UniqueId};
 use parking_lot::RwLock;
@@ -16,8 +17,8 @@ pub(crate) struct Peer {
     pub(crate) unique_id: UniqueId,
     /// Our SPI, which names its shard.
     pub(crate) spi: IkeSpi,
-    /// Name of its connection, once known.
-    pub(crate) connection: Option<Arc<str>>,
+    /// Its connection as it was when it was established, once known.
+    pub(crate) connection: Option<Arc<Connection>>,
     /// The identities, once established.
     pub(crate) identities: Option<(Identity, Identity)>,
     /// Where it talks; as of the last change recorded here.
@@ -33,8 +34,8 @@ pub(crate) struct Peers {
 #[derive(Debug, Default)]
 struct Inner {
     by_id: HashMap<UniqueId, Peer>,
-    by_connection: HashMap<Arc<str>, Vec<UniqueId>>,
-    by_identities: HashMap<(Identity, Identity), Vec<UniqueId>>,
+    by_connection: HashMap<Arc<str>, BTreeSet<UniqueId>>,
+    by_identities: HashMap<(Identity, Identity), BTreeSet<UniqueId>>,
 }
 
 impl Peers {
@@ -43,10 +44,10 @@ impl Peers {
         let mut inner = self.inner.write();
         inner.forget(peer.unique_id);
         if let Some(connection) = &peer.connection {
-            inner.by_connection.entry(Arc::clone(connection)).or_default().push(peer.unique_id);
+            inner.by_connection.entry(Arc::clone(&connection.name)).or_default().insert(peer.unique_id);
         }
         if let Some(identities) = &peer.identities {
-            inner.by_identities.entry(identities.clone()).or_default().push(peer.unique_id);
+            inner.by_identities.entry(identities.clone()).or_default().insert(peer.unique_id);
         }
         inner.by_id.insert(peer.unique_id, peer);
     }
@@ -76,6 +77,16 @@ impl Peers {
         inner.by_connection.get(name).map_or_else(Vec::new, |ids| inner.peers(ids))
     }
 
+    /// The oldest IKE_SA of that connection as it is now. One that was made, or is being made, before the connection changed
+    /// may talk to somebody else.
+    #[must_use]
+    pub(crate) fn oldest_of_connection(&self, connection: &Connection) -> Option<Peer> {
+        let inner = self.inner.read();
+        let ids = inner.by_connection.get(&connection.name)?;
+        let mut peers = ids.iter().filter_map(|id| inner.by_id.get(id));
+        peers.find(|peer| peer.connection.as_deref().is_some_and(|its| is_same(its, connection))).cloned()
+    }
+
     /// Established IKE_SAs between that pair of identities with a peer whose address is of the same family, the oldest first: a
     /// peer may have one of each.
     #[must_use]
@@ -94,15 +105,21 @@ impl Peers {
     }
 }
 
+/// Whether both lead to the same peer in the same way, whatever their children are.
+fn is_same(one: &Connection, other: &Connection) -> bool {
+    std::ptr::eq(one, other)
+        || (&one.ike, &one.local, &one.remote) == (&other.ike, &other.local, &other.remote)
+}
+
 impl Inner {
-    fn peers(&self, ids: &[UniqueId]) -> Vec<Peer> {
+    fn peers(&self, ids: &BTreeSet<UniqueId>) -> Vec<Peer> {
         ids.iter().filter_map(|id| self.by_id.get(id).cloned()).collect()
     }
 
     fn forget(&mut self, unique_id: UniqueId) {
         let Some(peer) = self.by_id.remove(&unique_id) else { return };
         if let Some(connection) = peer.connection {
-            take_out(&mut self.by_connection, &connection, unique_id);
+            take_out(&mut self.by_connection, &connection.name, unique_id);
         }
         if let Some(identities) = peer.identities {
             take_out(&mut self.by_identities, &identities, unique_id);
@@ -110,10 +127,10 @@ impl Inner {
     }
 }
 
-/// Removes an id from a list in a map, and the list with its last id.
-fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<UniqueId>>, key: &K, unique_id: UniqueId) {
+/// Removes an id from a set in a map, and the set with its last id.
+fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<UniqueId>>, key: &K, unique_id: UniqueId) {
     if let Some(ids) = map.get_mut(key) {
-        ids.retain(|id| *id != unique_id);
+        ids.remove(&unique_id);
         if ids.is_empty() {
             map.remove(key);
         }
@@ -123,6 +140,10 @@ fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<UniqueId>>, key: &
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use charon_types::connection::{IkeConfig, Toggle};
+    use charon_types::endpoint::EndpointPattern;
 
     use super::*;
 
@@ -136,6 +157,66 @@ mod tests {
             identities,
             path: Path { local: remote, remote },
         }
+    }
+
+    fn connection(remote: &str) -> Arc<Connection> {
+        let ike = IkeConfig {
+            version: Default::default(),
+            local_addrs: Vec::new(),
+            remote_addrs: vec![EndpointPattern::Address(remote.parse().unwrap())],
+            local_port: 500,
+            remote_port: 500,
+            proposals: Vec::new(),
+            encap: Toggle::Disabled,
+            mobike: Toggle::Enabled,
+            dpd_delay: Duration::ZERO,
+            dpd_timeout: Duration::ZERO,
+            fragmentation: Default::default(),
+            childless: Default::default(),
+            send_certreq: Toggle::Enabled,
+            send_cert: Default::default(),
+            keyingtries: 1,
+            unique: Default::default(),
+            dscp: 0,
+            lifetime: Default::default(),
+            vips: Vec::new(),
+            pools: Vec::new(),
+            if_id_in: Default::default(),
+            if_id_out: Default::default(),
+        };
+        let (name, children, vrouter) = ("roadwarriors".into(), Vec::new(), None);
+        Arc::new(Connection { name, ike, local: Vec::new(), remote: Vec::new(), children, vrouter })
+    }
+
+    #[test]
+    fn those_of_a_connection_are_told_the_oldest_first_and_leave_one_by_one() {
+        let (peers, connection) = (Peers::default(), connection("192.0.2.1"));
+        for number in [3, 1, 2] {
+            peers.insert(Peer { connection: Some(Arc::clone(&connection)), ..peer(number, "192.0.2.1") });
+        }
+        let known =
+            || peers.of_connection("roadwarriors").iter().map(|peer| peer.unique_id.0).collect::<Vec<_>>();
+        assert_eq!(known(), [1, 2, 3]);
+        peers.remove(UniqueId(2));
+        assert_eq!(known(), [1, 3]);
+        peers.remove(UniqueId(1));
+        peers.remove(UniqueId(3));
+        assert!(known().is_empty() && peers.inner.read().by_connection.is_empty());
+    }
+
+    #[test]
+    fn whoever_begins_after_a_reload_does_not_join_what_the_former_connection_made() {
+        let (peers, former, now) = (Peers::default(), connection("192.0.2.1"), connection("192.0.2.2"));
+        peers.insert(Peer { connection: Some(Arc::clone(&former)), ..peer(1, "192.0.2.1") });
+        assert!(peers.oldest_of_connection(&now).is_none(), "it may never be answered");
+        peers.insert(Peer { connection: Some(Arc::clone(&now)), ..peer(2, "192.0.2.2") });
+        let found = |connection| peers.oldest_of_connection(connection).map(|peer| peer.unique_id.0);
+        assert_eq!((found(&now), found(&former)), (Some(2), Some(1)));
+        // Loaded again as it was, or with other children.
+        let again = Connection { children: Vec::new(), ..Connection::clone(&now) };
+        assert_eq!(found(&again), Some(2));
+        peers.remove(UniqueId(2));
+        assert_eq!(found(&now), None);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use ikev2_proto::output::Order as Sequence;
 use tokio::sync::oneshot;
 use tracing::info;
 
+use crate::order::{Ask, Order};
 use crate::peers::Peer;
-use crate::shard::{Ask, Input, Order};
+use crate::shard::Input;
 use crate::shared::Shared;
 
 /// What is to be there anew.
@@ -45,6 +46,9 @@ async fn establish(shared: &Arc<Shared>, anew: Anew) {
         |peer: &&Peer| peer.identities.is_some() && peer.unique_id != old && !known.contains(&peer.unique_id);
     let Some(new) = peers.iter().find(established) else {
         info!(target: "IKE", "reauthentication of '{}' failed: {outcome:?}", connection.name);
+        if let Some(old) = shared.peers.by_id(old) {
+            shared.send(old.spi, Input::NotEstablishedAnew { spi: old.spi }).await;
+        }
         return;
     };
     for child in children {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use charon_types::IkeSpi;
 use ikev2_proto::output::{OpId, SourceQuery};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -21,12 +22,25 @@ const SETTLING: Duration = Duration::from_millis(100);
 pub(crate) async fn follow(shared: &Arc<Shared>) -> JoinSet<()> {
     let mut changes = shared.net.watch();
     refresh(shared).await;
-    let shared = Arc::clone(shared);
     let mut task = JoinSet::new();
+    // Traps may have to wait for a name server, and nothing else is to wait for them.
+    let (changed, traps) = (Arc::new(Notify::new()), Arc::clone(&shared.policies));
+    let wanted = Arc::clone(&changed);
+    task.spawn(async move {
+        loop {
+            wanted.notified().await;
+            traps.follow_host().await;
+        }
+    });
+    let shared = Arc::clone(shared);
     task.spawn(async move {
         while changes.recv().await.is_some() {
             settle(&mut changes).await;
             refresh(&shared).await;
+            changed.notify_one();
+            if !shared.options.current().roam_events.is_enabled() {
+                continue;
+            }
             // Routes may be others even if the addresses are not.
             for shard in 0..shared.shards() {
                 shared.send_to(shard, Input::NetworkChange).await;

@@ -1,6 +1,9 @@
 //! `charon.*` settings that concern IKE, from text to values. Defaults are those of the option table.
 
+mod attributes;
+
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +11,14 @@ use arc_swap::ArcSwap;
 use charon_conf::ValueError;
 use charon_conf::options::Configured;
 use charon_core::plugin::{SettingsHandle, daemon_settings};
+use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::Toggle;
 use ikev2_proto::Settings;
 use ikev2_proto::admission::AdmissionLimits;
 use ikev2_proto::env::Retransmission;
 use tracing::error;
 
+use crate::name_servers::Resolver;
 use crate::socket::SocketConfig;
 
 /// Size of a fragment's packet over IPv4 where the settings leave it to us: what every host must be able to take (RFC 791).
@@ -34,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) initiator_only: Toggle,
     /// Whether the packet that asks for a child is kept out of its negotiation.
     pub(crate) ignore_acquire_ts: Toggle,
+    /// Whether changes of addresses and routes make IKE_SAs look for other paths.
+    pub(crate) roam_events: Toggle,
     /// Whether the IKE_SA of an only child goes with it when that was idle.
     pub(crate) inactivity_close_ike: Toggle,
     /// Until the name of a peer is looked up again after that failed; zero for never.
@@ -42,6 +49,10 @@ pub(crate) struct Options {
     pub(crate) install_virtual_ip: Toggle,
     /// Which interface that is; `None`: the outbound one.
     pub(crate) install_virtual_ip_on: Option<String>,
+    /// Handed to every client that gets a virtual address.
+    pub(crate) attributes: Vec<ConfigAttribute>,
+    /// Where name servers of gateways are written to.
+    pub(crate) resolver: Resolver,
 }
 
 /// [`Options`] as of now: read anew after the settings were.
@@ -99,6 +110,7 @@ impl Options {
             ike_sas_max: NonZeroU32::new(daemon.int("ikesa_limit")?),
             initiator_only: toggle(daemon, "initiator_only")?,
             ignore_acquire_ts: toggle(daemon, "ignore_acquire_ts")?,
+            roam_events: toggle(daemon, "plugins.kernel-netlink.roam_events")?,
             inactivity_close_ike: toggle(daemon, "inactivity_close_ike")?,
             retry_initiate_interval: daemon.time("retry_initiate_interval")?,
             install_virtual_ip: toggle(daemon, "install_virtual_ip")?,
@@ -106,6 +118,8 @@ impl Options {
                 .text("install_virtual_ip_on")?
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned),
+            attributes: attributes::read(daemon)?,
+            resolver: resolver(daemon)?,
         })
     }
 }
@@ -158,7 +172,17 @@ fn ike_settings(daemon: &Configured<'_>, ports: (u16, u16)) -> Result<Settings, 
         close_ike_on_child_failure: toggle("close_ike_on_child_failure")?,
         make_before_break: toggle("make_before_break")?,
         reuse_ikesa: toggle("reuse_ikesa")?,
+        send_vendor_id: toggle("send_vendor_id")?,
         delete_rekeyed_delay: daemon.time("delete_rekeyed_delay")?,
+    })
+}
+
+fn resolver(daemon: &Configured<'_>) -> Result<Resolver, ValueError> {
+    let path = |key| daemon.text(key).map(|text| text.map(PathBuf::from));
+    Ok(Resolver {
+        file: path("plugins.resolve.file")?,
+        program: path("plugins.resolve.resolvconf.path")?,
+        interface: daemon.text("plugins.resolve.resolvconf.iface")?.unwrap_or_default().to_owned(),
     })
 }
 

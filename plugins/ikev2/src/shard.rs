@@ -3,6 +3,8 @@
 //! No lock, no checkout: an IKE_SA is touched by its shard alone. Datagrams come through a channel that drops the newest when
 //! full (IKE retransmits); everything else through one whose senders wait.
 
+mod outputs;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -10,31 +12,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use charon_core::counters::Counter;
-use charon_core::log::{LogTap, ike_sa_span};
+use charon_core::log::ike_sa_span;
 use charon_core::service::ike_engine::EngineError;
+use charon_types::IkeSpi;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::kernel_op::{KernelError, KernelEvent, KernelResult, SaKey};
 use charon_types::selector::PacketSelectors;
-use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
-use charon_types::{IkeSpi, UniqueId};
+use charon_types::snapshot::IkeSaSnapshot;
+use ikev2_proto::JobResult;
 use ikev2_proto::Settings;
 use ikev2_proto::admission::{InitRequest, Verdict, admit};
 use ikev2_proto::env::{Env, Now};
-use ikev2_proto::ike_sa::{Command, IkeSa, Initiate, Respond};
-use ikev2_proto::output::{CommandToken, IkeEvent, JobId, OpId, Standing};
-use ikev2_proto::{JobResult, Output};
+use ikev2_proto::ike_sa::{ChildUsage, Command, IkeSa, Initiate, Respond};
+use ikev2_proto::output::{CommandToken, JobId, OpId};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{Span, debug, info, warn};
+use tracing::{debug, info, warn};
 
 use crate::half_open::HalfOpenGuard;
-use crate::peers::Peer;
+use crate::order::{Ask, Order};
 use crate::route::Destination;
 use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
 use crate::timer_queue::TimerQueue;
-use crate::virtual_ips::Batch;
-use crate::{counting, events, jobs, kernel_queue, roam};
 
 /// Inputs handled before timers and the other channel have a turn.
 const BATCH_MAX: usize = 64;
@@ -56,6 +56,14 @@ pub(crate) enum Input {
         path: Path,
         order: Order,
     },
+    /// Create a child within the IKE_SA of its connection, which is begun if there is none.
+    Join {
+        connection: Arc<Connection>,
+        child: Arc<ChildConfig>,
+        packet: Option<PacketSelectors>,
+        path: Path,
+        order: Order,
+    },
     /// Ask something of an IKE_SA.
     Command { spi: IkeSpi, ask: Ask, order: Order },
     /// A job is done.
@@ -68,6 +76,10 @@ pub(crate) enum Input {
     NetworkChange,
     /// From where packets leave.
     Sources { spi: IkeSpi, op: OpId, sources: Vec<Option<IpAddr>> },
+    /// What was to take its place could not be established.
+    NotEstablishedAnew { spi: IkeSpi },
+    /// Counters of its children, read just now.
+    Usage { spi: IkeSpi, usage: Vec<ChildUsage> },
     /// The kernel tells something about one of its SAs.
     KernelEvent(SaKey, KernelEvent),
     /// Which IKE_SAs are here?
@@ -76,23 +88,6 @@ pub(crate) enum Input {
     Snapshots { spis: Vec<IkeSpi>, reply: oneshot::Sender<Vec<IkeSaSnapshot>> },
     /// Delete all, then end.
     Stop,
-}
-
-/// A command without its token.
-pub(crate) enum Ask {
-    InitiateChild(Arc<ChildConfig>, Option<PacketSelectors>),
-    RekeyChild(UniqueId),
-    RekeyIke,
-    Reauthenticate,
-    TerminateChild(UniqueId),
-    TerminateIke(ikev2_proto::ike_sa::Force),
-}
-
-/// Who is told how a command ends, and gets the log lines until then.
-#[derive(Default)]
-pub(crate) struct Order {
-    pub(crate) done: Option<oneshot::Sender<Result<(), EngineError>>>,
-    pub(crate) tap: Option<LogTap>,
 }
 
 /// An IKE_SA with what the shell keeps for it.
@@ -178,6 +173,9 @@ impl Shard {
             Input::Initiate { connection, child, packet, path, order } => {
                 self.initiate(env, connection, child, packet, path, order)
             }
+            Input::Join { connection, child, packet, path, order } => {
+                self.join(env, connection, child, packet, path, order)
+            }
             Input::Command { spi, ask, order } => self.command(env, spi, ask, order),
             Input::Completion { spi, id, result } => {
                 self.step(env, spi, |sa, now| sa.handle_completion(now, env, id, result));
@@ -197,6 +195,10 @@ impl Shard {
             Input::Sources { spi, op, sources } => {
                 self.step(env, spi, |sa, now| sa.handle_sources(now, env, op, &sources));
             }
+            Input::NotEstablishedAnew { spi } => {
+                self.step(env, spi, |sa, now| sa.handle_reauthentication_failure(now, env));
+            }
+            Input::Usage { spi, usage } => self.step(env, spi, |sa, now| sa.handle_usage(now, &usage)),
             Input::KernelEvent(sa, event) => {
                 if let Some(&spi) = self.kernel_sas.get(&sa) {
                     self.step(env, spi, |sa, now| sa.handle_kernel_event(now, env, &event));
@@ -217,8 +219,7 @@ impl Shard {
     fn handle_datagram(&mut self, env: &Env<'_>, Datagram { path, destination, message }: Datagram) {
         let spi = match destination {
             Destination::Sa(spi) => Some(spi),
-            Destination::Init { digest, .. } => self.inits.get(&digest).copied(),
-            Destination::Nowhere => return,
+            Destination::FirstRequest(digest) => self.inits.get(&digest).copied(),
         };
         if let Some(spi) = spi {
             if self.sas.contains_key(&spi) {
@@ -230,14 +231,14 @@ impl Shard {
             }
             return;
         }
-        let Destination::Init { digest, .. } = destination else { return };
+        let Destination::FirstRequest(digest) = destination else { return };
         let options = self.shared.options.current();
         if let Some(reason) = self.closed_to_newcomers(&options) {
             self.shared.counters.count_refused();
             info!(target: "NET", "ignoring IKE_SA setup from {}, {reason}", path.remote.ip());
             return;
         }
-        let half_open = self.shared.half_open.counts(path.remote.ip());
+        let half_open = self.shared.half_open.look(Instant::now(), &options.limits, path.remote.ip());
         let mut cookies = self.shared.cookies.lock();
         let verdict = admit(now(), env, &options.limits, half_open, &mut cookies, path, &message);
         drop(cookies);
@@ -295,6 +296,25 @@ impl Shard {
         self.settle(env, spi, &span);
     }
 
+    /// Of several children that are asked for at once the first begins the IKE_SA.
+    fn join(
+        &mut self,
+        env: &Env<'_>,
+        connection: Arc<Connection>,
+        child: Arc<ChildConfig>,
+        packet: Option<PacketSelectors>,
+        path: Path,
+        order: Order,
+    ) {
+        match self.shared.peers.oldest_of_connection(&connection) {
+            None => self.initiate(env, connection, Some(child), packet, path, order),
+            Some(peer) => {
+                let input = Input::Command { spi: peer.spi, ask: Ask::InitiateChild(child, packet), order };
+                self.shared.post(peer.spi, input);
+            }
+        }
+    }
+
     fn respond(&mut self, env: &Env<'_>, path: Path, digest: u64, request: InitRequest) {
         let unique_id = self.shared.ids.ike_unique_id();
         let spi = self.free_spi();
@@ -349,158 +369,6 @@ impl Shard {
         }
     }
 
-    /// Drains an IKE_SA's outputs, then re-arms its timer or lets it go.
-    fn settle(&mut self, env: &Env<'_>, spi: IkeSpi, span: &Span) {
-        let Some(mut entry) = self.sas.remove(&spi) else { return };
-        span.in_scope(|| self.drain(env, spi, &mut entry));
-        self.count(&mut entry);
-        if entry.sa.is_finished() {
-            self.timers.arm(spi, None);
-            if let Some(digest) = entry.init_digest {
-                self.inits.remove(&digest);
-            }
-            self.shared.peers.remove(entry.sa.unique_id());
-            for (_, order) in entry.orders.drain(..) {
-                order.finish(Err(EngineError::Failed));
-            }
-        } else {
-            self.timers.arm(spi, entry.sa.poll_timeout().map(|deadline| deadline.at));
-            self.sas.insert(spi, entry);
-        }
-    }
-
-    fn count(&self, entry: &mut Entry) {
-        let tally = entry.sa.take_tally();
-        if tally.is_empty() {
-            return;
-        }
-        let connection = entry.sa.connection().map(|connection| &connection.name);
-        for tallied in tally.iter() {
-            if let Some(counter) = counting::counter_of(tallied) {
-                self.shared.counted.add(self.index, counter, connection, 1);
-            }
-        }
-    }
-
-    fn drain(&mut self, env: &Env<'_>, spi: IkeSpi, entry: &mut Entry) {
-        while let Some(output) = entry.sa.poll_output() {
-            match output {
-                Output::Transmit { path, datagrams } => {
-                    datagrams.iter().for_each(|message| self.shared.sockets.send_ike(&path, message));
-                }
-                Output::Keepalive { path } => self.shared.sockets.send_keepalive(&path),
-                Output::Kernel { op, ops } => {
-                    if let Some(results) = kernel_queue::submit(&self.shared, ops, spi, op, &self.inputs) {
-                        entry.sa.handle_kernel(now(), env, op, results);
-                    }
-                }
-                Output::Addresses { op, beside, ops } => {
-                    let (answer, options) = (self.inputs.clone(), self.shared.options.current());
-                    self.shared.virtual_ips.submit(Batch { spi, op, beside, ops, answer, options });
-                }
-                Output::FindSources { op, queries } => {
-                    roam::find_sources(&self.shared, self.inputs.clone(), spi, op, queries);
-                }
-                Output::Job { id, cost, job } => {
-                    if let Some(result) = jobs::run(&self.shared, cost, job, spi, id, &self.inputs) {
-                        entry.sa.handle_completion(now(), env, id, result);
-                    }
-                }
-                Output::Successor { sa, standing } => self.adopt(env, entry, *sa, standing),
-                Output::Event(IkeEvent::CommandDone { token, outcome }) => {
-                    if let Some(at) = entry.orders.iter().position(|(known, _)| *known == token) {
-                        let (_, order) = entry.orders.swap_remove(at);
-                        order.finish(outcome.map(drop).map_err(|_| EngineError::Failed));
-                    }
-                }
-                Output::Event(event) => {
-                    if matches!(event, IkeEvent::Established { .. })
-                        && let Some(digest) = entry.init_digest.take()
-                    {
-                        self.inits.remove(&digest);
-                    }
-                    match &event {
-                        IkeEvent::ChildInstalled { sa, child } => {
-                            self.kernel_sas.extend(sa_keys(sa, child).map(|key| (key, spi)));
-                        }
-                        IkeEvent::Rekeyed { new, .. } => {
-                            let counter = counting::of_rekeying(new.role);
-                            self.shared.counted.add(self.index, counter, Some(&new.name), 1);
-                        }
-                        IkeEvent::ChildRekeyed { sa, old, new } => {
-                            self.shared.counted.add(self.index, Counter::ChildRekey, Some(&sa.name), 1);
-                            for key in sa_keys(sa, old) {
-                                self.kernel_sas.remove(&key);
-                            }
-                            self.kernel_sas.extend(sa_keys(sa, new).map(|key| (key, spi)));
-                        }
-                        IkeEvent::Moved { sa, path } => {
-                            let after = IkeSaSnapshot { path: *path, ..IkeSaSnapshot::clone(sa) };
-                            for child in &sa.children {
-                                for key in sa_keys(sa, child) {
-                                    self.kernel_sas.remove(&key);
-                                }
-                                self.kernel_sas.extend(sa_keys(&after, child).map(|key| (key, spi)));
-                            }
-                        }
-                        IkeEvent::ChildRemoved { sa, child, .. } => {
-                            for key in sa_keys(sa, child) {
-                                self.kernel_sas.remove(&key);
-                            }
-                        }
-                        _ => {}
-                    }
-                    events::on_event(&self.shared, entry, event);
-                }
-            }
-        }
-    }
-
-    /// Takes up an IKE_SA that comes from another one, here in the same shard.
-    fn adopt(&mut self, env: &Env<'_>, parent: &mut Entry, sa: IkeSa, standing: Standing) {
-        let (spi, unique_id) = (sa.local_spi(), sa.unique_id());
-        let snapshot = sa.snapshot(Instant::now());
-        let span = ike_sa_span(&snapshot.name, unique_id);
-        let known = |unique_id, spi, name, identities| Peer {
-            unique_id,
-            spi,
-            connection: name,
-            identities,
-            path: snapshot.path,
-        };
-        let mut orders = Vec::new();
-        match standing {
-            Standing::Heir => {
-                let (name, identities) =
-                    (Arc::clone(&snapshot.name), (snapshot.local_id.clone(), snapshot.remote_id.clone()));
-                self.shared.peers.insert(known(unique_id, spi, Some(name), Some(identities)));
-                // Nobody finds the old one by name or identity any more.
-                self.shared.peers.insert(known(parent.sa.unique_id(), parent.sa.local_spi(), None, None));
-                for child in &snapshot.children {
-                    self.kernel_sas.extend(sa_keys(&snapshot, child).map(|key| (key, spi)));
-                }
-                orders = std::mem::take(&mut parent.orders);
-                for tap in orders.iter().filter_map(|(_, order)| order.tap.as_ref()) {
-                    tap.attach(unique_id);
-                }
-                parent.heir = Some(spi);
-            }
-            Standing::Redundant => self.shared.peers.insert(known(unique_id, spi, None, None)),
-        }
-        let entry = Entry { sa, half_open: None, init_digest: None, heir: None, orders };
-        self.sas.insert(spi, Box::new(entry));
-        self.settle(env, spi, &span);
-    }
-
-    /// The IKE_SA that replaced it, if one did; and so on.
-    fn heir_of(&self, spi: IkeSpi) -> IkeSpi {
-        let mut spi = spi;
-        while let Some(heir) = self.sas.get(&spi).and_then(|entry| entry.heir) {
-            spi = heir;
-        }
-        spi
-    }
-
     /// Says goodbye to every peer and does not wait for answers.
     fn stop(mut self, env: &Env<'_>) {
         let spis: Vec<IkeSpi> = self.sas.keys().copied().collect();
@@ -524,28 +392,6 @@ impl Shard {
             if !self.sas.contains_key(&spi) {
                 return spi;
             }
-        }
-    }
-}
-
-/// The kernel's two SAs of an installed child.
-fn sa_keys(sa: &IkeSaSnapshot, child: &ChildSaSnapshot) -> impl Iterator<Item = SaKey> + use<> {
-    let keys = kernel_queue::usage_keys(&sa.path, std::slice::from_ref(child));
-    keys.into_iter().flat_map(|(inbound, outbound)| [inbound, outbound])
-}
-
-impl Order {
-    /// Tells that it could not even begin.
-    pub(crate) fn fail(self, error: EngineError) {
-        self.finish(Err(error));
-    }
-
-    /// Tells the outcome. The tap goes first, so that the stream of lines has ended when the outcome is known.
-    fn finish(self, outcome: Result<(), EngineError>) {
-        drop(self.tap);
-        if let Some(done) = self.done {
-            // Whoever asked and has gone needs no answer.
-            let _ = done.send(outcome);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the shards share: read-only, or touched rarely.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,10 +15,11 @@ use charon_core::pools::Pools;
 use charon_core::service::{KernelIpsec, KernelNet};
 use charon_crypto::CryptoProvider;
 use charon_types::config_attribute::ConfigAttribute;
-use charon_types::connection::{Connection, Unique};
+use charon_types::connection::{ChildConfig, Connection, IkeConfig, Unique};
 use charon_types::endpoint::Path;
 use charon_types::id::Reqid;
 use charon_types::lease::Lease;
+use charon_types::tag::{IfIds, Tags, resolve_if_ids};
 use charon_types::{Identity, IkeSpi, UniqueId};
 use ikev2_proto::Now;
 use ikev2_proto::cookie::CookieJar;
@@ -121,7 +123,8 @@ impl IdSource for Shared {
 
     /// Random enough to be unused.
     fn ike_spi(&self, old: IkeSpi) -> IkeSpi {
-        self.space.spi(self.space.shard(old), self.crypto.random().u64())
+        let shard = self.space.shard(old).expect("the old one is an SPI of ours");
+        self.space.spi(shard, self.crypto.random().u64())
     }
 
     fn child_unique_id(&self) -> UniqueId {
@@ -129,17 +132,29 @@ impl IdSource for Shared {
     }
 
     fn acquire_reqid(&self, key: &ReqidKey<'_>) -> Reqid {
-        let policies = PolicyKey {
-            local_ts: key.local_ts.to_vec(),
-            remote_ts: key.remote_ts.to_vec(),
-            marks: (key.mark_in, key.mark_out),
-            if_ids: (key.if_id_in, key.if_id_out),
-        };
+        let policies =
+            PolicyKey { local_ts: key.local_ts.to_vec(), remote_ts: key.remote_ts.to_vec(), tags: key.tags };
         self.ids.reqids.acquire(key.fixed, policies)
+    }
+
+    fn trap_reqid(&self, connection: &Connection, child: &ChildConfig) -> Option<Reqid> {
+        self.policies.reqid_of_trap(&connection.name, &child.name)
     }
 
     fn release_reqid(&self, reqid: Reqid) {
         self.ids.reqids.release(reqid);
+    }
+
+    fn tags(&self, connection: &Connection, child: &ChildConfig, inherited: IfIds) -> Tags {
+        let ike = &connection.ike;
+        // Else the trap has the same, and need not be looked for.
+        let unique = child.tags.are_unique() || ike.if_id_in.is_unique() || ike.if_id_out.is_unique();
+        let trap = unique.then(|| self.policies.tags_of_trap(&connection.name, &child.name)).flatten();
+        trap.unwrap_or_else(|| child.tags.resolve(inherited, &*self.ids.reqids))
+    }
+
+    fn if_ids(&self, ike: &IkeConfig) -> IfIds {
+        resolve_if_ids(ike.if_id_in, ike.if_id_out, &*self.ids.reqids)
     }
 }
 
@@ -149,10 +164,10 @@ impl Shared {
         &self,
         unique_id: UniqueId,
         spi: IkeSpi,
-        connection: Option<&Connection>,
+        connection: Option<&Arc<Connection>>,
         path: Path,
     ) {
-        let connection = connection.map(|connection| Arc::clone(&connection.name));
+        let connection = connection.cloned();
         self.peers.insert(Peer { unique_id, spi, connection, identities: None, path });
     }
 }
@@ -165,7 +180,20 @@ impl Shared {
 
     /// Hands an input to the shard of an IKE_SA, waiting while it is busy.
     pub(crate) async fn send(&self, spi: IkeSpi, input: Input) {
-        self.send_to(self.space.shard(spi), input).await;
+        self.send_to(self.shard_of(spi), input).await;
+    }
+
+    /// Where an IKE_SA lives.
+    pub(crate) fn shard_of(&self, spi: IkeSpi) -> usize {
+        // Whoever asks for an SPI that is none of ours hears from any shard that it is not there.
+        self.space.shard(spi).unwrap_or(0)
+    }
+
+    /// Where an IKE_SA that all children of that connection share is begun: the same for all, so that one of them is the first.
+    pub(crate) fn shard_of_connection(&self, name: &str) -> usize {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        usize::try_from(hasher.finish()).unwrap_or(0) % self.shards()
     }
 
     /// Hands an input to some shard.
@@ -194,7 +222,7 @@ impl PeerView for Shared {
     /// From the same address it is taken for a reauthentication.
     fn refuses(&self, local: &Identity, remote: &Identity, path: &Path) -> bool {
         self.peers.between(local, remote, path.remote.ip()).iter().any(|peer| {
-            let policy = peer.connection.as_deref().and_then(|name| self.connections.by_name(name));
+            let policy = peer.connection.as_deref().and_then(|its| self.connections.by_name(&its.name));
             policy.is_some_and(|connection| connection.ike.unique == Unique::Keep)
                 && peer.path.remote.ip() != path.remote.ip()
         })
@@ -211,7 +239,9 @@ impl PoolView for Shared {
     }
 
     fn attributes(&self, leases: &[Lease]) -> Vec<ConfigAttribute> {
-        self.pools.attributes(leases)
+        let mut attributes = self.pools.attributes(leases);
+        attributes.extend_from_slice(&self.options.current().attributes);
+        attributes
     }
 }
 

@@ -10,31 +10,32 @@ use std::sync::{Arc, OnceLock};
 
 use charon_core::service::{EspReceiver, IkeSockets};
 use charon_types::endpoint::Path;
-use nix::sys::socket::{setsockopt, sockopt};
-use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
+use quinn_udp::{RecvMeta, UdpSockRef};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-/// Octets in front of an IKE message on the NAT-T port.
-const NON_ESP_MARKER: [u8; 4] = [0; 4];
+use crate::lane::Lane;
+use crate::udp::{NON_ESP_MARKER, Port, Udp};
+
 /// A NAT keepalive (RFC 3948 §2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 /// Largest UDP payload, and so the largest batch of coalesced datagrams.
 const BUFFER_LEN: usize = 65_535;
-/// Buffers for one receive call: few, so that what was received is still in the cache when it is handled.
-const BUFFERS: usize = 8;
-/// Receive calls in a row before other tasks have a turn.
-const ROUNDS_MAX: usize = 32;
-/// Socket buffers asked for, octets.
-const SOCKET_BUFFER_LEN: usize = 4 << 20;
 
 /// Takes IKE messages, non-ESP marker removed. Must not block.
 pub(crate) trait IkeReceiver: Send + Sync {
     /// One message.
-    fn receive(&self, path: Path, message: &[u8]);
+    fn receive(&self, path: Path, message: &[u8], pressure: Pressure);
+}
+
+/// How many messages wait behind this one, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pressure {
+    /// Some at most.
+    Ordinary,
+    /// So many strangers that one cannot answer all.
+    Crowd,
 }
 
 /// What the sockets are opened with.
@@ -71,22 +72,6 @@ pub(crate) struct Sockets {
     pub(crate) counters: SocketCounters,
 }
 
-/// What travels on a port.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Port {
-    /// IKE alone.
-    Ike,
-    /// IKE behind the marker, ESP, keepalives.
-    NatT,
-}
-
-struct Udp {
-    socket: UdpSocket,
-    state: UdpSocketState,
-    address: SocketAddr,
-    port: Port,
-}
-
 impl Sockets {
     /// Binds the ports. A family that the machine lacks is left out with a line in the log.
     ///
@@ -102,11 +87,11 @@ impl Sockets {
         for (any, _) in families.into_iter().filter(|(_, used)| used.is_enabled()) {
             for (number, port) in &mut numbers {
                 let address = SocketAddr::new(any, *number);
-                match Udp::bind(address, *port, config.fwmark) {
-                    Ok(udp) => {
+                match Udp::bind_lanes(address, *port, config.fwmark) {
+                    Ok(lanes) => {
                         // A port that the system chose for one family is used for the other as well.
-                        *number = udp.address.port();
-                        sockets.push(Arc::new(udp));
+                        *number = lanes.first().map_or(0, |udp| udp.address.port());
+                        sockets.extend(lanes.into_iter().map(Arc::new));
                     }
                     Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
                         info!(target: "NET", "this machine has no {}, not listening there", family_name(any));
@@ -126,8 +111,11 @@ impl Sockets {
     pub(crate) fn share_with_kernel(&self) {
         for udp in &self.sockets {
             let bypassed = crate::sys::bypass_policies(&udp.socket, udp.address);
-            let taken =
-                if udp.port == Port::NatT { crate::sys::decapsulate_esp(&udp.socket) } else { Ok(()) };
+            let taken = if udp.port == Port::NatT && udp.lane == Lane::Known {
+                crate::sys::decapsulate_esp(&udp.socket)
+            } else {
+                Ok(())
+            };
             for (what, done) in [("bypassing policies", bypassed), ("opening ESP in UDP", taken)] {
                 if let Err(error) = done {
                     warn!(target: "NET", "{what} on port {} failed: {error}", udp.address.port());
@@ -192,10 +180,11 @@ impl Sockets {
 
     async fn receive(&self, udp: &Udp, receiver: &dyn IkeReceiver) {
         // One allocation of zeros: pages that no datagram has touched cost nothing.
-        let mut memory = vec![0; BUFFER_LEN * BUFFERS];
-        let mut rounds = 0;
+        let buffers = udp.lane.buffers();
+        let mut memory = vec![0; BUFFER_LEN * buffers];
+        let mut metas = vec![RecvMeta::default(); buffers];
+        let (mut rounds, mut full_rounds) = (0, 0);
         loop {
-            let mut metas = [RecvMeta::default(); BUFFERS];
             let received = {
                 let mut slices: Vec<IoSliceMut<'_>> =
                     memory.chunks_mut(BUFFER_LEN).map(IoSliceMut::new).collect();
@@ -205,11 +194,13 @@ impl Sockets {
             };
             match received {
                 Ok(count) => {
+                    full_rounds = if count == buffers { full_rounds + 1 } else { 0 };
+                    let pressure = udp.lane.pressure(full_rounds);
                     for (buffer, meta) in memory.chunks_mut(BUFFER_LEN).zip(&metas[..count]) {
-                        self.dispatch(udp, meta, &mut buffer[..meta.len], receiver);
+                        self.dispatch(udp, meta, &mut buffer[..meta.len], receiver, pressure);
                     }
                     rounds += 1;
-                    if rounds < ROUNDS_MAX {
+                    if rounds < udp.lane.rounds_max() {
                         continue;
                     }
                     self.flush_esp(udp);
@@ -238,7 +229,14 @@ impl Sockets {
         }
     }
 
-    fn dispatch(&self, udp: &Udp, meta: &RecvMeta, datagrams: &mut [u8], receiver: &dyn IkeReceiver) {
+    fn dispatch(
+        &self,
+        udp: &Udp,
+        meta: &RecvMeta,
+        datagrams: &mut [u8],
+        receiver: &dyn IkeReceiver,
+        pressure: Pressure,
+    ) {
         let Some(local) = meta.dst_ip else { return };
         let path = Path { local: SocketAddr::new(local, udp.address.port()), remote: meta.addr };
         let stride = if meta.stride == 0 { datagrams.len() } else { meta.stride };
@@ -247,7 +245,7 @@ impl Sockets {
             return;
         }
         if udp.port == Port::Ike {
-            datagrams.chunks(stride).for_each(|message| receiver.receive(path, message));
+            datagrams.chunks(stride).for_each(|message| receiver.receive(path, message, pressure));
             return;
         }
         // ESP comes in runs: hand on as many datagrams at once as possible.
@@ -264,7 +262,7 @@ impl Sockets {
             }
             let (datagram, behind) = others.split_at_mut(stride.min(others.len()));
             match datagram.strip_prefix(&NON_ESP_MARKER) {
-                Some(message) => receiver.receive(path, message),
+                Some(message) => receiver.receive(path, message, pressure),
                 None if *datagram == KEEPALIVE || datagram.is_empty() => {}
                 None => drop(self.counters.short.fetch_add(1, Ordering::Relaxed)),
             }
@@ -283,53 +281,6 @@ impl IkeSockets for Sockets {
     fn send_esp(&self, path: Path, datagrams: &[u8], segment: usize) -> io::Result<()> {
         let udp = self.socket_for(path.local).ok_or(io::ErrorKind::AddrNotAvailable)?;
         udp.send(&path, datagrams, Some(segment))
-    }
-}
-
-impl Udp {
-    fn bind(address: SocketAddr, port: Port, fwmark: u32) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM.nonblocking().cloexec(),
-            Some(Protocol::UDP),
-        )?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        if fwmark != 0 {
-            socket.set_mark(fwmark)?;
-        }
-        // The system's limits hold hardly three batches of ESP, so they are passed where we may. Smaller buffers work as
-        // well, only worse under load.
-        if setsockopt(&socket, sockopt::RcvBufForce, &SOCKET_BUFFER_LEN).is_err() {
-            drop(socket.set_recv_buffer_size(SOCKET_BUFFER_LEN));
-        }
-        if setsockopt(&socket, sockopt::SndBufForce, &SOCKET_BUFFER_LEN).is_err() {
-            drop(socket.set_send_buffer_size(SOCKET_BUFFER_LEN));
-        }
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
-        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        crate::sys::allow_fragments(&socket, address)?;
-        let address = socket.local_addr()?;
-        Ok(Self { socket, state, address, port })
-    }
-
-    fn send(&self, path: &Path, contents: &[u8], segment: Option<usize>) -> io::Result<()> {
-        let most = segment.map_or(contents.len(), |segment| segment * self.state.max_gso_segments());
-        for contents in contents.chunks(most.max(1)) {
-            let transmit = Transmit {
-                destination: path.remote,
-                ecn: None,
-                contents,
-                segment_size: segment,
-                src_ip: Some(path.local.ip()),
-            };
-            self.socket.try_io(Interest::WRITABLE, || {
-                self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
-            })?;
-        }
-        Ok(())
     }
 }
 

@@ -1,13 +1,16 @@
 //! Socket options that no safe crate sets.
-#![expect(unsafe_code, reason = "setsockopt of IP_MTU_DISCOVER, IP_XFRM_POLICY and UDP_ENCAP")]
+#![expect(
+    unsafe_code,
+    reason = "setsockopt of IP_MTU_DISCOVER, IP_XFRM_POLICY, UDP_ENCAP and SO_ATTACH_REUSEPORT_CBPF"
+)]
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
 use libc::{
-    IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_MTU_DISCOVER, c_int,
-    socklen_t,
+    IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_MTU_DISCOVER,
+    SO_ATTACH_REUSEPORT_CBPF, SOL_SOCKET, c_int, sock_filter, sock_fprog, socklen_t,
 };
 
 /// Lets the kernel fragment what is too long for the path, as IKE without RFC 7383 needs it.
@@ -47,6 +50,30 @@ pub(crate) fn bypass_policies(socket: &impl AsRawFd, address: SocketAddr) -> io:
 /// As the system says.
 pub(crate) fn decapsulate_esp(socket: &impl AsRawFd) -> io::Result<()> {
     set(socket, IPPROTO_UDP, UDP_ENCAP, &UDP_ENCAP_ESPINUDP.to_ne_bytes())
+}
+
+/// Lets a filter choose which of the sockets of a port gets a datagram: its result counts them in the order of binding.
+///
+/// # Errors
+/// As the system says; a kernel before 4.5 knows no such option.
+pub(crate) fn choose_socket_by(socket: &impl AsRawFd, filter: &[sock_filter]) -> io::Result<()> {
+    let program = sock_fprog {
+        len: u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    let len = socklen_t::try_from(size_of::<sock_fprog>()).expect("two words");
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed; the program describes a live slice, which the kernel
+    // copies and does not change.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            SOL_SOCKET,
+            SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            len,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 const UDP_ENCAP: c_int = 100;

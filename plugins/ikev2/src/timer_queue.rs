@@ -1,7 +1,6 @@
-//! When each IKE_SA wants to be woken: one heap for a shard, stale entries skipped when they come up.
+//! When each IKE_SA wants to be woken: one queue for a shard, one place in it for each.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use charon_types::IkeSpi;
@@ -9,46 +8,61 @@ use charon_types::IkeSpi;
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct TimerQueue {
-    heap: BinaryHeap<Reverse<(Instant, IkeSpi)>>,
-    armed: HashMap<IkeSpi, Instant>,
+    places: BTreeSet<(Instant, IkeSpi)>,
+    armed: HashMap<IkeSpi, Armed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Armed {
+    wanted: Instant,
+    /// Where it stands in the queue: as wanted, or before that.
+    place: Instant,
 }
 
 impl TimerQueue {
     /// Wakes `spi` at `at`, or not at all.
     pub(crate) fn arm(&mut self, spi: IkeSpi, at: Option<Instant>) {
-        let Some(at) = at else {
-            self.armed.remove(&spi);
-            return;
-        };
-        // A later deadline needs no entry of its own: the earlier one, when it comes up, is put back.
-        let earlier = self.armed.insert(spi, at).is_some_and(|before| before <= at);
-        if !earlier {
-            self.heap.push(Reverse((at, spi)));
+        let known = self.armed.get_mut(&spi);
+        match (known, at) {
+            // A later deadline needs no other place: when its turn comes, it is put back.
+            (Some(known), Some(at)) if known.place <= at => known.wanted = at,
+            (Some(known), Some(at)) => {
+                self.places.remove(&(known.place, spi));
+                *known = Armed { wanted: at, place: at };
+                self.places.insert((at, spi));
+            }
+            (None, Some(at)) => {
+                self.armed.insert(spi, Armed { wanted: at, place: at });
+                self.places.insert((at, spi));
+            }
+            (Some(known), None) => {
+                self.places.remove(&(known.place, spi));
+                self.armed.remove(&spi);
+            }
+            (None, None) => {}
         }
     }
 
-    /// When the next entry comes up; it may turn out to be stale.
+    /// When the next turn comes; it may turn out that nothing is due yet.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+        self.places.first().map(|(at, _)| *at)
     }
 
     /// Takes one that is due, disarmed.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<IkeSpi> {
-        while let Some(&Reverse((at, spi))) = self.heap.peek() {
-            if at > now {
+        while let Some(&(place, spi)) = self.places.first() {
+            if place > now {
                 return None;
             }
-            self.heap.pop();
-            match self.armed.get(&spi) {
-                Some(&wanted) if wanted <= now => {
-                    self.armed.remove(&spi);
-                    return Some(spi);
-                }
-                // Moved to a later time meanwhile, and this was the only entry for it.
-                Some(&wanted) => self.heap.push(Reverse((wanted, spi))),
-                None => {}
+            self.places.remove(&(place, spi));
+            let Some(armed) = self.armed.get_mut(&spi) else { continue };
+            if armed.wanted <= now {
+                self.armed.remove(&spi);
+                return Some(spi);
             }
+            armed.place = armed.wanted;
+            self.places.insert((armed.place, spi));
         }
         None
     }
@@ -82,5 +96,29 @@ mod tests {
         assert_eq!(queue.next(), Some(at(4)));
         assert_eq!(queue.take_due(at(5)), Some(spi(1)));
         assert_eq!(queue.take_due(at(9)), None);
+    }
+
+    #[test]
+    fn years_of_exchanges_take_one_place() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut queue = TimerQueue::default();
+        let (liveness, lingering, rekeying) = (30, 4, 1_000_000);
+        queue.arm(spi(1), Some(at(rekeying)));
+        let mut woken = 0;
+        for now in (0..900_000).step_by(liveness) {
+            // A request, and its answer; then something that is due soon.
+            queue.arm(spi(1), Some(at(now + lingering)));
+            queue.arm(spi(1), Some(at(rekeying)));
+            queue.arm(spi(1), Some(at(now + lingering)));
+            while queue.take_due(at(now + lingering)).is_some() {
+                woken += 1;
+                queue.arm(spi(1), Some(at(rekeying)));
+            }
+            assert_eq!((queue.places.len(), queue.armed.len()), (1, 1));
+        }
+        assert_eq!(woken, 30_000);
+        queue.arm(spi(1), None);
+        assert!(queue.places.is_empty() && queue.armed.is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! Virtual addresses on interfaces: put there for the first IKE_SA that has one, taken off after the last.
+//! Virtual addresses on interfaces, and the name servers that came with them: put there for the first IKE_SA that has one,
+//! taken off after the last.
 //!
 //! One task does it in the order asked for, so that a successor's address is never taken away by its predecessor's end.
 
@@ -15,6 +16,7 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use crate::name_servers::NameServers;
 use crate::settings::Options;
 use crate::shard::Input;
 
@@ -57,7 +59,7 @@ impl VirtualIps {
     pub(crate) fn new(net: Arc<dyn KernelNet>) -> (Self, impl Future<Output = ()> + Send) {
         let (requests, receiver) = mpsc::channel(DEPTH);
         let held = Arc::new(RwLock::new(HashMap::new()));
-        let keeper = Keeper { net, held: Arc::clone(&held) };
+        let keeper = Keeper { net, held: Arc::clone(&held), name_servers: NameServers::default() };
         (Self { requests, held }, keeper.run(receiver))
     }
 
@@ -86,10 +88,11 @@ impl VirtualIps {
 struct Keeper {
     net: Arc<dyn KernelNet>,
     held: Arc<RwLock<HashMap<IpAddr, Held>>>,
+    name_servers: NameServers,
 }
 
 impl Keeper {
-    async fn run(self, mut requests: mpsc::Receiver<Request>) {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut finished = None;
         while let Some(request) = requests.recv().await {
             let batch = match request {
@@ -102,6 +105,14 @@ impl Keeper {
             let mut results = Vec::with_capacity(batch.ops.len());
             for op in &batch.ops {
                 results.push(match op {
+                    AddressOp::UseNameServer(server) => {
+                        self.name_servers.add(*server, &batch.options.resolver).await;
+                        Ok(())
+                    }
+                    AddressOp::DropNameServer(server) => {
+                        self.name_servers.remove(*server).await;
+                        Ok(())
+                    }
                     _ if !batch.options.install_virtual_ip.is_enabled() => Ok(()),
                     AddressOp::Install(address) => self.install(*address, &batch).await,
                     AddressOp::Remove(address) => self.remove(*address).await,
@@ -110,6 +121,7 @@ impl Keeper {
             // A shard that has ended awaits nothing.
             drop(batch.answer.send(Input::Addresses { spi: batch.spi, op: batch.op, results }).await);
         }
+        self.name_servers.remove_all().await;
         let left: Vec<IpAddr> = self.held.read().keys().copied().collect();
         for address in left {
             self.take_off(address).await;

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use charon_core::kernel::{LocalSources, forget_route};
 use charon_core::service::KernelNet;
-use charon_core::service::kernel_net::{InterfaceAddress, InterfaceIndex, NetEvent, Route};
+use charon_core::service::kernel_net::{InterfaceIndex, NetEvent, Route};
 use charon_types::kernel_op::{KernelError, Policy, PolicyAction};
 use charon_types::selector::TrafficSelector;
 use tokio::sync::{mpsc, oneshot};
@@ -36,6 +37,7 @@ pub(crate) struct Routes {
     net: Arc<dyn KernelNet>,
     settings: Settings,
     device: InterfaceIndex,
+    sources: LocalSources,
     tunnels: HashMap<(IpAddr, u8), Tunnel>,
     excluded: HashMap<IpAddr, Excluded>,
     shunts: Shunts,
@@ -57,7 +59,8 @@ struct Excluded {
 impl Routes {
     pub(crate) fn new(net: Arc<dyn KernelNet>, settings: Settings, device: InterfaceIndex) -> Self {
         let shunts = Shunts::new(Arc::clone(&net), settings);
-        Self { net, settings, device, tunnels: HashMap::new(), excluded: HashMap::new(), shunts }
+        let sources = LocalSources::new(Arc::clone(&net));
+        Self { net, settings, device, sources, tunnels: HashMap::new(), excluded: HashMap::new(), shunts }
     }
 
     /// Serves requests until [`Request::RemoveAll`], or until nobody can ask any more.
@@ -77,11 +80,14 @@ impl Routes {
                     }
                     None => return self.remove_all().await,
                 },
-                change = changes.recv(), if watching => match change {
-                    Some(NetEvent::AddressAdded(_) | NetEvent::AddressRemoved(_)) => self.refresh().await,
-                    Some(NetEvent::LinkChanged(_) | NetEvent::RoutesChanged) => {}
-                    None => watching = false,
-                },
+                change = changes.recv(), if watching => {
+                    self.sources.on_event(change.as_ref());
+                    match change {
+                        Some(NetEvent::AddressAdded(_) | NetEvent::AddressRemoved(_)) => self.refresh().await,
+                        Some(NetEvent::LinkChanged(_) | NetEvent::RoutesChanged) => {}
+                        None => watching = false,
+                    }
+                }
             }
         }
     }
@@ -130,8 +136,10 @@ impl Routes {
         let tunnel = self.tunnels.get_mut(&destination).ok_or(KernelError::NotFound)?;
         let at = tunnel.owners.iter().position(|owner| *owner == policy.source);
         tunnel.owners.remove(at.ok_or(KernelError::NotFound)?);
-        if !tunnel.owners.is_empty() {
-            self.refresh().await;
+        if let Some(local) = tunnel.owners.first() {
+            // Another owner may count now.
+            let source = self.sources.within(local).await?;
+            renew(&*self.net, tunnel, source).await;
             return Ok(());
         }
         let Some(tunnel) = self.tunnels.remove(&destination) else { return Ok(()) };
@@ -147,23 +155,21 @@ impl Routes {
         if self.tunnels.is_empty() {
             return;
         }
-        let Ok(addresses) = self.net.addresses().await else { return };
+        if self.sources.refresh().await.is_err() {
+            return;
+        }
         for tunnel in self.tunnels.values_mut() {
-            let Some(local) = tunnel.owners.first() else { continue };
-            let source = source_within(&addresses, local);
-            if source == tunnel.installed.source {
-                continue;
-            }
-            let route = Route { source, ..tunnel.installed.clone() };
-            match self.net.add_route(route.clone()).await {
-                Ok(()) => tunnel.installed = route,
-                Err(error) => warn!(target: "KNL", "renewing the route to {local} failed: {error}"),
-            }
+            let source = tunnel.owners.first().and_then(|local| self.sources.known_within(local));
+            renew(&*self.net, tunnel, source).await;
         }
     }
 
-    async fn route(&self, destination: (IpAddr, u8), local: &TrafficSelector) -> Result<Route, KernelError> {
-        let source = source_within(&self.net.addresses().await?, local);
+    async fn route(
+        &mut self,
+        destination: (IpAddr, u8),
+        local: &TrafficSelector,
+    ) -> Result<Route, KernelError> {
+        let source = self.sources.within(local).await?;
         let (interface, table) = (self.device, self.settings.table);
         Ok(Route { destination, interface, gateway: None, source, table })
     }
@@ -193,7 +199,7 @@ impl Routes {
         if excluded.policies == 0
             && let Some(excluded) = self.excluded.remove(&peer)
         {
-            forget(&*self.net, excluded.installed).await;
+            forget_route(&*self.net, excluded.installed).await;
         }
     }
 
@@ -202,31 +208,23 @@ impl Routes {
         let tunnels = self.tunnels.drain().map(|(_, tunnel)| tunnel.installed);
         let excluded = self.excluded.drain().map(|(_, excluded)| excluded.installed);
         for route in tunnels.chain(excluded).collect::<Vec<_>>() {
-            forget(&*self.net, route).await;
+            forget_route(&*self.net, route).await;
         }
     }
 }
 
-async fn forget(net: &dyn KernelNet, route: Route) {
-    match net.remove_route(route.clone()).await {
-        Ok(()) | Err(KernelError::NotFound) => {}
+/// Installs a route anew if its source is another now.
+async fn renew(net: &dyn KernelNet, tunnel: &mut Tunnel, source: Option<IpAddr>) {
+    if source == tunnel.installed.source {
+        return;
+    }
+    let route = Route { source, ..tunnel.installed.clone() };
+    match net.add_route(route.clone()).await {
+        Ok(()) => tunnel.installed = route,
         Err(error) => {
             let (destination, prefix) = route.destination;
-            warn!(target: "KNL", "removing the route to {destination}/{prefix} failed: {error}");
+            warn!(target: "KNL", "renewing the route to {destination}/{prefix} failed: {error}");
         }
-    }
-}
-
-/// One of our addresses within the selector, one that others can answer if possible.
-fn source_within(addresses: &[InterfaceAddress], local: &TrafficSelector) -> Option<IpAddr> {
-    let inside = || addresses.iter().map(|held| held.address).filter(|held| local.contains_address(*held));
-    inside().find(|address| !address.is_loopback() && !is_link_local(*address))
-}
-
-const fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 

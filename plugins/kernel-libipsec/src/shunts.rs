@@ -5,6 +5,7 @@
 //! its own.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use charon_core::service::KernelNet;
@@ -91,6 +92,12 @@ impl Shunts {
                     destination_ports: ports(&policy.destination)?,
                 };
                 rules.push(Rule { family, packets, table, priority, fwmark: None });
+                // The host asks for a way before it knows its source address. To a network of its own that is sure to be among
+                // the sources; elsewhere it might not, and what must not leave in clear would.
+                if table.is_some() && source.1 > 0 && contains(*source, *destination) {
+                    let packets = RulePackets { source: Some(unspecified(family)), ..packets };
+                    rules.push(Rule { family, packets, table, priority, fwmark: None });
+                }
             }
         }
         Ok(rules)
@@ -148,6 +155,19 @@ async fn forget(net: &dyn KernelNet, rule: Rule) {
         Ok(()) | Err(KernelError::NotFound) => {}
         Err(error) => warn!(target: "KNL", "removing the rule of a shunt failed: {error}"),
     }
+}
+
+/// The address of a packet that has none yet.
+fn unspecified(family: Family) -> (IpAddr, u8) {
+    match family {
+        Family::Ipv4 => (Ipv4Addr::UNSPECIFIED.into(), 32),
+        Family::Ipv6 => (Ipv6Addr::UNSPECIFIED.into(), 128),
+    }
+}
+
+/// Whether a subnet lies within another of its family.
+fn contains(outer: (IpAddr, u8), inner: (IpAddr, u8)) -> bool {
+    TrafficSelector::subnet(outer.0, outer.1).contains(&TrafficSelector::subnet(inner.0, inner.1))
 }
 
 /// The ports of a selector, if it names any that a rule can match.
@@ -223,6 +243,21 @@ mod tests {
         assert_eq!(kernel.rules().len(), 3);
         shunts.remove_all().await;
         assert_eq!(kernel.rules(), []);
+    }
+
+    #[tokio::test]
+    async fn a_host_reaches_the_neighbours_that_pass_before_it_has_chosen_an_address() {
+        let kernel = Arc::new(NullNet::new());
+        let mut shunts = Shunts::new(kernel.clone(), Settings::default());
+        let near = Policy { source: net(9), ..policy(PolicyAction::Pass, net(9)) };
+        let far = Policy { source: net(8), ..policy(PolicyAction::Pass, net(7)) };
+        shunts.add(&near).await.unwrap();
+        shunts.add(&far).await.unwrap();
+        let sources: Vec<_> =
+            kernel.rules().iter().map(|rule| (rule.packets.source, rule.packets.destination)).collect();
+        let of = |octet: u8| Some((IpAddr::from([10, octet, 0, 0]), 16));
+        let nowhere = Some((IpAddr::from([0, 0, 0, 0]), 32));
+        assert_eq!(sources, [(of(9), of(9)), (nowhere, of(9)), (of(8), of(7))]);
     }
 
     #[tokio::test]

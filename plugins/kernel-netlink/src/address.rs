@@ -10,8 +10,8 @@ use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, Addres
 use rtnetlink::Handle;
 
 use crate::error::refused;
+use crate::interfaces::Interfaces;
 use crate::link;
-use crate::net::Interfaces;
 
 /// The origin (IFA_PROTO) that addresses added by us are marked with; the kernel uses numbers below 4.
 const OURS: u8 = 0xc4;

@@ -6,6 +6,7 @@
 
 mod address;
 mod error;
+mod interfaces;
 mod link;
 mod links;
 mod macvlan;
@@ -17,17 +18,21 @@ mod rule;
 mod sysctl;
 mod watch;
 pub mod xfrm;
+mod xfrm_interface;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use charon_conf::ValueError;
-use charon_core::kernel::RouteSettings;
+use charon_core::kernel::{RouteSettings, SpiRange};
 use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{KernelIpsec, KernelLinks, KernelNet};
 use tracing::{info, warn};
 
-pub use net::{Interfaces, NetlinkNet};
-pub use xfrm::{SpiRange, XfrmIpsec};
+pub use interfaces::Interfaces;
+pub use net::NetlinkNet;
+pub use route::RouteMetrics;
+pub use xfrm::{XfrmIpsec, XfrmSettings};
 
 /// The plugin.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +55,19 @@ impl Plugin for KernelNetlinkPlugin {
                 let interfaces = Interfaces::new(names("interfaces_use")?, names("interfaces_ignore")?);
                 let own_table =
                     daemon.int("routing_table").map_err(|error| LoadError::Settings(error.to_string()))?;
+                let metric = |key| {
+                    let octets: u32 =
+                        daemon.int(key).map_err(|error| LoadError::Settings(error.to_string()))?;
+                    Ok::<_, LoadError>(NonZeroU32::new(octets))
+                };
+                let follows = |key| daemon.bool(key).map_err(|error| LoadError::Settings(error.to_string()));
+                let rules = follows("plugins.kernel-netlink.process_rules")?;
+                let metrics = RouteMetrics {
+                    mtu: metric("plugins.kernel-netlink.mtu")?,
+                    mss: metric("plugins.kernel-netlink.mss")?,
+                };
                 let net = NetlinkNet::connect(interfaces, own_table)
+                    .map(|net| net.with_metrics(metrics).with_rules_followed(rules.into()))
                     .map_err(|error| LoadError::Os { what: "open a netlink socket".into(), error })?;
                 match net.remove_leftovers().await {
                     Ok(0) => {}
@@ -76,10 +93,10 @@ impl Plugin for KernelNetlinkPlugin {
                     min: daemon.int("spi_min").map_err(setting)?,
                     max: daemon.int("spi_max").map_err(setting)?,
                 };
-                let larval = daemon.time("plugins.kernel-netlink.xfrm_acq_expires").map_err(setting)?;
+                let xfrm = XfrmSettings::read(&daemon).map_err(setting)?;
                 let routes = RouteSettings::read(&daemon).map_err(setting)?;
                 let net = context.require::<dyn KernelNet>()?;
-                let ipsec = XfrmIpsec::start(net, routes, spis, larval).await?;
+                let ipsec = XfrmIpsec::start(net, routes, spis, xfrm).await?;
                 let ipsec = Arc::new(ipsec);
                 context.provide::<dyn KernelIpsec>(Arc::clone(&ipsec) as Arc<dyn KernelIpsec>)?;
                 let unload: Unload = Box::new(move || Box::pin(async move { ipsec.stop().await }));

@@ -4,42 +4,27 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use charon_core::service::kernel_net::{InterfaceAddress, InterfaceIndex, NetEvent, NextHop, Route, Rule};
+use charon_core::service::kernel_net::{
+    InterfaceAddress, InterfaceIndex, NetEvent, NextHop, Route, Rule, XfrmInterface,
+};
 use charon_core::service::{BoxFuture, KernelNet};
+use charon_types::connection::Toggle;
 use charon_types::kernel_op::KernelError;
 use rtnetlink::Handle;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
-use crate::{address, link, next_hop, route, rule, watch};
-
-/// Which interfaces count (`interfaces_use`, `interfaces_ignore`).
-#[derive(Clone, Debug, Default)]
-pub struct Interfaces {
-    used: Vec<String>,
-    ignored: Vec<String>,
-}
-
-impl Interfaces {
-    /// Only those `used`, or, if none is named, all but those `ignored`.
-    #[must_use]
-    pub const fn new(used: Vec<String>, ignored: Vec<String>) -> Self {
-        Self { used, ignored }
-    }
-
-    pub(crate) fn count(&self, name: &str) -> bool {
-        if self.used.is_empty() {
-            return !self.ignored.iter().any(|ignored| ignored == name);
-        }
-        self.used.iter().any(|used| used == name)
-    }
-}
+use crate::interfaces::Interfaces;
+use crate::route::RouteMetrics;
+use crate::{address, link, next_hop, route, rule, watch, xfrm_interface};
 
 /// The network of the namespace in which it was made.
 pub struct NetlinkNet {
     handle: Handle,
     interfaces: Interfaces,
     own_table: u32,
+    metrics: RouteMetrics,
+    rules: Toggle,
     connection: AbortHandle,
     /// A netlink socket carries one listing at a time: the kernel refuses a second one as busy.
     listing: Arc<Mutex<()>>,
@@ -55,7 +40,23 @@ impl NetlinkNet {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         // Ends with the handle at the latest; a request that was under way then gets no answer.
         let connection = tokio::spawn(connection).abort_handle();
-        Ok(Self { handle, interfaces, own_table, connection, listing: Arc::default() })
+        let metrics = RouteMetrics::default();
+        let rules = Toggle::Disabled;
+        Ok(Self { handle, interfaces, own_table, metrics, rules, connection, listing: Arc::default() })
+    }
+
+    /// The same, with routes added from now on having these metrics.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: RouteMetrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// The same, with changes of routing rules told, or not, like those of routes.
+    #[must_use]
+    pub fn with_rules_followed(mut self, rules: Toggle) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// Removes the addresses that a killed predecessor added; how many there were.
@@ -130,7 +131,7 @@ impl KernelNet for NetlinkNet {
     }
 
     fn add_route(&self, route: Route) -> BoxFuture<'_, Result<(), KernelError>> {
-        Box::pin(route::add(&self.handle, route))
+        Box::pin(route::add(&self.handle, route, self.metrics))
     }
 
     fn remove_route(&self, route: Route) -> BoxFuture<'_, Result<(), KernelError>> {
@@ -149,9 +150,20 @@ impl KernelNet for NetlinkNet {
         Box::pin(rule::remove(&self.handle, rule))
     }
 
+    fn add_xfrm_interface(
+        &self,
+        wanted: XfrmInterface,
+    ) -> BoxFuture<'_, Result<InterfaceIndex, KernelError>> {
+        Box::pin(xfrm_interface::add(&self.handle, wanted))
+    }
+
+    fn xfrm_interfaces(&self) -> BoxFuture<'_, Result<Vec<(InterfaceIndex, XfrmInterface)>, KernelError>> {
+        Box::pin(self.one_at_a_time(xfrm_interface::list(&self.handle)))
+    }
+
     fn watch(&self) -> mpsc::Receiver<NetEvent> {
         let (handle, interfaces) = (self.handle.clone(), self.interfaces.clone());
-        watch::start(handle, interfaces, Arc::clone(&self.listing), self.own_table)
+        watch::start(handle, interfaces, Arc::clone(&self.listing), self.own_table, self.rules)
     }
 }
 

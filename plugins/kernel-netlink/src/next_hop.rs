@@ -15,7 +15,7 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, Rout
 use rtnetlink::Handle;
 
 use crate::error::{errno, refused};
-use crate::net::Interfaces;
+use crate::interfaces::Interfaces;
 use crate::{address, route};
 
 /// Table of the routes to the host's own addresses.

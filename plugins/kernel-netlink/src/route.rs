@@ -1,18 +1,41 @@
 //! Routes.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use charon_core::service::kernel_net::Route;
 use charon_types::kernel_op::KernelError;
 use futures_util::TryStreamExt;
-use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
+use netlink_packet_route::route::{
+    RouteAttribute, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
+};
 use netlink_packet_route::{AddressFamily, route::RouteHeader};
 use rtnetlink::Handle;
 
 use crate::error::refused;
 
-pub(crate) async fn add(handle: &Handle, route: Route) -> Result<(), KernelError> {
-    let done = handle.route().add(message(&route)).replace().execute().await;
+/// What TCP is told of paths through tunnels (`mtu`, `mss`), octets; `None` is the kernel's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteMetrics {
+    /// Largest packet.
+    pub mtu: Option<NonZeroU32>,
+    /// Largest segment that is announced.
+    pub mss: Option<NonZeroU32>,
+}
+
+impl RouteMetrics {
+    fn attribute(self) -> Option<RouteAttribute> {
+        let mtu = self.mtu.map(|mtu| RouteMetric::Mtu(mtu.get()));
+        let mss = self.mss.map(|mss| RouteMetric::Advmss(mss.get()));
+        let metrics: Vec<_> = mtu.into_iter().chain(mss).collect();
+        (!metrics.is_empty()).then_some(RouteAttribute::Metrics(metrics))
+    }
+}
+
+pub(crate) async fn add(handle: &Handle, route: Route, metrics: RouteMetrics) -> Result<(), KernelError> {
+    let mut message = message(&route);
+    message.attributes.extend(metrics.attribute());
+    let done = handle.route().add(message).replace().execute().await;
     done.map_err(|error| refused("add a route", &error))
 }
 
@@ -67,12 +90,7 @@ fn message(route: &Route) -> RouteMessage {
         // Tables above 255 do not fit the header.
         table: u8::try_from(route.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC),
         protocol: RouteProtocol::Static,
-        // IPv6 knows no scopes; a route without gateway that others send to leads onto the link.
-        scope: if route.gateway.is_none() && destination.is_ipv4() {
-            RouteScope::Link
-        } else {
-            RouteScope::Universe
-        },
+        scope: RouteScope::Universe,
         kind: RouteType::Unicast,
         ..RouteHeader::default()
     };

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use charon_core::service::kernel_net::{InterfaceIndex, NetEvent};
+use charon_types::connection::Toggle;
 use futures_util::StreamExt;
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::RouteMessage;
+use netlink_packet_route::rule::{RuleAttribute, RuleMessage};
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::sync::{Mutex, mpsc};
 use tracing::warn;
 
-use crate::net::Interfaces;
+use crate::interfaces::Interfaces;
 use crate::route::table_of;
 use crate::{address, link};
 
@@ -27,15 +29,20 @@ const GROUPS: &[MulticastGroup] = &[
     MulticastGroup::Ipv6Route,
 ];
 
+/// With `process_rules`.
+const RULES: &[MulticastGroup] = &[MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
+
 /// Watches until the receiver is dropped. A socket that cannot be opened ends the stream at once, with a line in the log.
 pub(crate) fn start(
     handle: Handle,
     interfaces: Interfaces,
     listing: Arc<Mutex<()>>,
     own_table: u32,
+    rules: Toggle,
 ) -> mpsc::Receiver<NetEvent> {
     let (sender, receiver) = mpsc::channel(DEPTH);
-    match rtnetlink::new_multicast_connection(GROUPS) {
+    let groups = if rules.is_enabled() { [GROUPS, RULES].concat() } else { GROUPS.to_vec() };
+    match rtnetlink::new_multicast_connection(&groups) {
         Ok((connection, _, mut messages)) => {
             // Both tasks end with the receiver: the reader sees it closed and drops the messages, which ends the socket.
             let socket = tokio::spawn(connection);
@@ -92,6 +99,9 @@ impl Reader {
             RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
                 of_route(&route, self.own_table)
             }
+            RouteNetlinkMessage::NewRule(rule) | RouteNetlinkMessage::DelRule(rule) => {
+                of_rule(&rule, self.own_table)
+            }
             _ => None,
         };
         if let Some(event) = event {
@@ -123,6 +133,16 @@ fn of_route(route: &RouteMessage, own_table: u32) -> Option<NetEvent> {
     (table_of(route) != own_table).then_some(NetEvent::RoutesChanged)
 }
 
+/// The same of rules: the one that leads to routes of tunnels is ours.
+fn of_rule(rule: &RuleMessage, own_table: u32) -> Option<NetEvent> {
+    let in_attribute = rule.attributes.iter().find_map(|attribute| match attribute {
+        RuleAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    (in_attribute.unwrap_or_else(|| u32::from(rule.header.table)) != own_table)
+        .then_some(NetEvent::RoutesChanged)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +154,10 @@ mod tests {
         assert_eq!(of_route(&route, 220), Some(NetEvent::RoutesChanged));
         route.header.table = 220;
         assert_eq!(of_route(&route, 220), None);
+        let mut rule = RuleMessage::default();
+        rule.header.table = 254;
+        assert_eq!(of_rule(&rule, 220), Some(NetEvent::RoutesChanged));
+        rule.attributes.push(RuleAttribute::Table(220));
+        assert_eq!(of_rule(&rule, 220), None);
     }
 }

@@ -1,5 +1,6 @@
 //! SAs and policies in memory.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
@@ -73,6 +74,10 @@ impl From<&Policy> for PolicyKey {
 #[derive(Default)]
 struct State {
     reserved: BTreeSet<u32>,
+    /// SPIs of SAs, and how many have each.
+    in_use: HashMap<u32, usize>,
+    /// For the start of each range that was asked for, an SPI below which none of it is free.
+    lowest: HashMap<u32, u32>,
     sas: HashMap<SaKey, InstalledSa>,
     policies: HashMap<PolicyKey, InstalledPolicy>,
     violations: Vec<Violation>,
@@ -200,9 +205,11 @@ impl KernelIpsec for NullIpsec {
 impl State {
     /// The lowest free SPI of the range, so that runs repeat exactly.
     fn alloc_spi(&mut self, min: u32, max: u32) -> KernelResult {
-        let in_use: BTreeSet<u32> = self.sas.keys().map(|key| key.spi.get()).collect();
-        let free = (min.max(1)..=max).find(|spi| !self.reserved.contains(spi) && !in_use.contains(spi));
+        let (reserved, in_use) = (&self.reserved, &self.in_use);
+        let lowest = self.lowest.entry(min).or_insert_with(|| min.max(1));
+        let free = (*lowest..=max).find(|spi| !reserved.contains(spi) && !in_use.contains_key(spi));
         let spi = free.ok_or(KernelError::SpiExhausted)?;
+        *lowest = spi;
         self.reserved.insert(spi);
         EspSpi::from_be_bytes(spi.to_be_bytes()).map(KernelReply::Spi).ok_or(KernelError::SpiExhausted)
     }
@@ -231,6 +238,7 @@ impl State {
         if sa.direction == Direction::Inbound && !self.reserved.remove(&sa.spi.get()) {
             self.violations.push(Violation::SpiNotReserved(key));
         }
+        *self.in_use.entry(key.spi.get()).or_default() += 1;
         self.sas.insert(key, InstalledSa { sa, usage: SaUsage::default() });
         Ok(KernelReply::Done)
     }
@@ -251,10 +259,23 @@ impl State {
     }
 
     fn delete_sa(&mut self, key: SaKey) -> KernelResult {
-        if self.sas.remove(&key).is_some() || self.reserved.remove(&key.spi.get()) {
-            return Ok(KernelReply::Done);
+        let spi = key.spi.get();
+        if self.sas.remove(&key).is_some() {
+            if let Entry::Occupied(mut users) = self.in_use.entry(spi) {
+                *users.get_mut() -= 1;
+                if *users.get() == 0 {
+                    users.remove();
+                }
+            }
+        } else if !self.reserved.remove(&spi) {
+            return Err(self.unknown(key));
         }
-        Err(self.unknown(key))
+        for (min, lowest) in &mut self.lowest {
+            if spi >= *min {
+                *lowest = spi.min(*lowest);
+            }
+        }
+        Ok(KernelReply::Done)
     }
 
     fn unknown(&mut self, key: SaKey) -> KernelError {

@@ -9,7 +9,7 @@ use charon_types::proposal::Protocol;
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 use crate::ipsec::Shared;
 use crate::sa::{self, protocol_of};
@@ -57,7 +57,7 @@ pub(crate) async fn run(socket: UdpSocket, shared: Arc<Shared>, events: mpsc::Se
         };
         let report = Message::parse(buffer.get(..len).unwrap_or_default()).and_then(|message| read(&message));
         let Some(event) = report.and_then(|report| shared.event(report)) else { continue };
-        debug!(target: "KNL", "the kernel reports {event:?}");
+        info!(target: "KNL", "{event}");
         if let Err(error) = events.try_send(event) {
             warn!(target: "KNL", "an event of the kernel is lost: {error}");
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use charon_core::kernel::{Change, PolicyTable, RouteDone, RouteSettings, TunnelRoutes};
+use charon_core::kernel::{Change, PolicyTable, RouteSettings, SpiRange, TunnelRoutes, refused, refused_sa};
 use charon_core::plugin::LoadError;
 use charon_core::service::{BoxFuture, KernelIpsec, KernelNet};
 use charon_types::algorithm::Esn;
@@ -18,20 +18,18 @@ use charon_types::proposal::Protocol;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::algorithm::{ENCRYPTION, INTEGRITY};
 use crate::event::{self, Report};
 use crate::socket::{Exchange, KeySocket};
-use crate::wire::{self, Message, Writer};
-use crate::{policy, sa};
+use crate::wire::{self, KeyWriter, Message, Writer};
+use crate::{leftovers, policy, sa};
 
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
-const ENOSYS: i32 = 38;
-const EPROTONOSUPPORT: i32 = 93;
 
 /// SAs and policies of the kernel of the namespace in which it was made.
 pub struct PfkeyIpsec {
@@ -65,12 +63,16 @@ struct Seen {
 }
 
 impl PfkeyIpsec {
-    /// Asks the kernel what it can and watches events. Call it within a tokio runtime. Without `routes`, others install the
-    /// routes of tunnels.
+    /// Asks the kernel what it can, removes leftovers and watches events. Call it within a tokio runtime. Without `routes`,
+    /// others install the routes of tunnels; `spis` is what we reserve.
     ///
     /// # Errors
     /// [`LoadError::Unavailable`] if this kernel has no PF_KEY, or nothing of use behind it.
-    pub async fn start(net: Arc<dyn KernelNet>, routes: Option<RouteSettings>) -> Result<Self, LoadError> {
+    pub async fn start(
+        net: Arc<dyn KernelNet>,
+        routes: Option<RouteSettings>,
+        spis: SpiRange,
+    ) -> Result<Self, LoadError> {
         let open = || {
             KeySocket::open()
                 .map_err(|error| LoadError::Unavailable(format!("the kernel has no PF_KEY: {error}")))
@@ -82,6 +84,7 @@ impl PfkeyIpsec {
         if capabilities.encryption.is_empty() || capabilities.integrity.is_empty() {
             return Err(LoadError::Unavailable("the kernel's PF_KEY has no ESP algorithms".into()));
         }
+        leftovers::remove(&mut exchange, spis).report();
         // A socket of its own hears of events, so that requests do not have to wade through them.
         let mut listening = Exchange::new(open()?);
         for kind in [wire::SATYPE_ESP, wire::SATYPE_AH] {
@@ -139,7 +142,7 @@ impl KernelIpsec for PfkeyIpsec {
         for op in ops {
             let result = inner.run(&op);
             if result.is_ok()
-                && let Some(done) = self.shared.route(&op)
+                && let Some(done) = self.shared.routes.as_ref().and_then(|routes| routes.follow(&op))
             {
                 waiting.push((results.len(), done));
             }
@@ -150,15 +153,7 @@ impl KernelIpsec for PfkeyIpsec {
             return Box::pin(std::future::ready(results));
         }
         Box::pin(async move {
-            for (at, done) in waiting {
-                match (done.await, results.get_mut(at)) {
-                    (Err(_), Some(result)) => *result = Err(KernelError::Gone),
-                    (Ok(Err(error)), _) => {
-                        debug!(target: "KNL", "the route of a policy failed: {error}");
-                    }
-                    (Ok(Ok(())), _) | (Err(_), None) => {}
-                }
-            }
+            TunnelRoutes::settle(&mut results, waiting).await;
             results
         })
     }
@@ -169,19 +164,6 @@ impl KernelIpsec for PfkeyIpsec {
 }
 
 impl Shared {
-    fn route(&self, op: &KernelOp) -> Option<RouteDone> {
-        let routes = self.routes.as_ref()?;
-        match op {
-            KernelOp::AddPolicy(policy) => routes.add(policy),
-            KernelOp::DeletePolicy(policy) => routes.remove(policy),
-            KernelOp::AllocSpi { .. }
-            | KernelOp::AddSa(_)
-            | KernelOp::UpdateSa { .. }
-            | KernelOp::DeleteSa(_)
-            | KernelOp::QuerySa(_) => None,
-        }
-    }
-
     /// What a report means here; `None` if it concerns nobody.
     pub(crate) fn event(&self, report: Report) -> Option<KernelEvent> {
         let inner = self.inner.lock();
@@ -252,10 +234,7 @@ impl Inner {
             // The reservation had ended by itself.
             answer = self.exchange.ask(sa::add(sa, wire::ADD)?);
         }
-        answer.map_err(|errno| match (errno, &sa.encryption) {
-            (ENOSYS | EPROTONOSUPPORT, Some((id, _))) => KernelError::UnsupportedEncryption(*id),
-            (errno, _) => refused("add an SA", errno),
-        })?;
+        answer.map_err(|errno| refused_sa(sa, errno))?;
         self.sas.insert(key, Seen { direction: sa.direction, packets: 0, at: None });
         Ok(KernelReply::Done)
     }
@@ -343,14 +322,6 @@ impl Inner {
     }
 }
 
-fn refused(what: &'static str, errno: i32) -> KernelError {
-    match errno {
-        EEXIST => KernelError::Exists,
-        ESRCH | ENOENT => KernelError::NotFound,
-        errno => KernelError::Os { what, errno },
-    }
-}
-
 /// The kernel's answer to our registration, which lists its algorithms.
 fn registered(exchange: &mut Exchange<KeySocket>, satype: u8) -> Result<Vec<u8>, LoadError> {
     exchange.ask(Writer::message(wire::REGISTER, satype)).map_err(|errno| {
@@ -381,7 +352,8 @@ fn capabilities(registered: &[u8], ah: bool) -> KernelCapabilities {
     KernelCapabilities {
         encryption,
         integrity: known.map(|(id, ..)| *id).collect(),
-        modes: vec![Mode::Tunnel, Mode::Transport, Mode::Beet, Mode::Pass, Mode::Drop],
+        // BEET needs the inner addresses in the SA, for which Linux takes one of the two.
+        modes: vec![Mode::Tunnel, Mode::Transport, Mode::Pass, Mode::Drop],
         protocols: if ah { vec![Protocol::Esp, Protocol::Ah] } else { vec![Protocol::Esp] },
         encapsulation: EncapSupport::Any,
         esn: Esn::Disabled,

@@ -8,15 +8,17 @@
 mod algorithm;
 pub mod event;
 mod ipsec;
+mod leftovers;
 mod policy;
 mod sa;
+pub mod scripted;
 mod socket;
 pub mod wire;
 
 use std::sync::Arc;
 
 use charon_conf::ValueError;
-use charon_core::kernel::RouteSettings;
+use charon_core::kernel::{RouteSettings, SpiRange};
 use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{KernelIpsec, KernelNet};
 
@@ -36,9 +38,14 @@ impl Plugin for KernelPfkeyPlugin {
             Box::pin(async move {
                 let settings = context.settings().current();
                 let setting = |error: ValueError| LoadError::Settings(error.to_string());
-                let routes = RouteSettings::read(&daemon_settings(&settings)).map_err(setting)?;
+                let daemon = daemon_settings(&settings);
+                let routes = RouteSettings::read(&daemon).map_err(setting)?;
+                let spis = SpiRange {
+                    min: daemon.int("spi_min").map_err(setting)?,
+                    max: daemon.int("spi_max").map_err(setting)?,
+                };
                 let net = context.require::<dyn KernelNet>()?;
-                let ipsec = Arc::new(PfkeyIpsec::start(net, routes).await?);
+                let ipsec = Arc::new(PfkeyIpsec::start(net, routes, spis).await?);
                 context.provide::<dyn KernelIpsec>(Arc::clone(&ipsec) as Arc<dyn KernelIpsec>)?;
                 let unload: Unload = Box::new(move || Box::pin(async move { ipsec.stop().await }));
                 Ok(unload)

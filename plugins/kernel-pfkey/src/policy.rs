@@ -1,22 +1,26 @@
 //! Messages about policies (Linux: `SADB_X_SPD*`).
 
-use charon_core::kernel::{KernelSelector, PortMask};
 use charon_types::id::{IfId, Mark};
-use charon_types::kernel_op::{KernelError, Mode, Policy, PolicyAction, PolicyDirection};
+use charon_types::kernel_op::{
+    KernelError, KernelSelector, Mode, Policy, PolicyAction, PolicyDirection, PortMask,
+};
 use charon_types::proposal::Protocol;
 
 use crate::sa::mode_number;
-use crate::wire::{self, Message, Writer};
+use crate::wire::{self, KeyWriter, Message, Writer};
 
 const TYPE_DISCARD: u16 = 0;
 const TYPE_NONE: u16 = 1;
 const TYPE_IPSEC: u16 = 2;
 const LEVEL_UNIQUE: u8 = 3;
-const PROTOCOL_ANY: u8 = 255;
+pub(crate) const PROTOCOL_ANY: u8 = 255;
 const IPPROTO_ESP: u16 = 50;
 const IPPROTO_AH: u16 = 51;
 /// Largest reqid that a policy can name; above it the kernel makes up its own.
 const REQID_MAX: u32 = 0x3fff;
+
+/// Less than the step of a class or of a prefix, and not what a port takes away.
+const MARK: u32 = 2;
 
 /// Adds (`SPDADD`), replaces (`SPDUPDATE`) or deletes (`SPDDELETE`) a policy.
 pub(crate) fn message(policy: &Policy, kind: u8) -> Result<Writer, KernelError> {
@@ -34,6 +38,28 @@ pub(crate) fn index(message: &Message<'_>) -> Option<u32> {
     let mut value = message.find(wire::X_POLICY)?;
     value.bytes(4)?;
     value.u32()
+}
+
+/// Number, direction and priority of a policy that the kernel lists.
+pub(crate) fn identity(message: &Message<'_>) -> Option<(u32, u8, u32)> {
+    let mut value = message.find(wire::X_POLICY)?;
+    let (_kind, direction, _) = (value.u16()?, value.u8()?, value.u8()?);
+    Some((value.u32()?, direction, value.u32()?))
+}
+
+/// Deletes the policy with that number.
+pub(crate) fn delete_by_number(number: u32, direction: u8) -> Writer {
+    let mut message = Writer::message(wire::SPDDELETE2, wire::SATYPE_UNSPEC);
+    let mut value = Writer::new();
+    value.u16(TYPE_IPSEC).u8(direction).u8(0).u32(number).u32(0);
+    message.extension(wire::X_POLICY, value.as_bytes());
+    message
+}
+
+/// The priority that says whose a policy is: in front of the computed one by what a policy for one interface would be, which
+/// there is none of here. A fixed priority stays.
+pub(crate) fn marked_priority(policy: &Policy) -> u32 {
+    if policy.priority != 0 { policy.priority } else { policy.effective_priority() - MARK }
 }
 
 /// What PF_KEY has no words for.
@@ -65,15 +91,15 @@ fn body(policy: &Policy) -> Result<Writer, KernelError> {
         PolicyDirection::Out => 2,
         PolicyDirection::Forward => 3,
     };
-    let mut value = Writer::value();
-    value.u16(kind).u8(direction).u8(0).u32(0).u32(policy.effective_priority());
+    let mut value = Writer::new();
+    value.u16(kind).u8(direction).u8(0).u32(0).u32(marked_priority(policy));
     let PolicyAction::Protect { source, destination, protocol, mode, reqid, .. } = policy.action else {
         return Ok(value);
     };
     if reqid.0.get() > REQID_MAX {
         return Err(KernelError::Unsupported("a reqid above 16383"));
     }
-    let mut addresses = Writer::value();
+    let mut addresses = Writer::new();
     if mode != Mode::Transport {
         addresses.socket_address(source, 0).socket_address(destination, 0);
     }
@@ -82,4 +108,48 @@ fn body(policy: &Policy) -> Result<Writer, KernelError> {
     value.u16(len).u16(number).u8(mode_number(mode)).u8(LEVEL_UNIQUE).u16(0);
     value.u32(reqid.0.get()).u32(0).bytes(addresses.as_bytes());
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::num::NonZeroU32;
+
+    use charon_types::id::Reqid;
+    use charon_types::kernel_op::PolicyClass;
+    use charon_types::selector::TrafficSelector;
+
+    use super::*;
+
+    fn request_len(source: IpAddr, destination: IpAddr) -> u16 {
+        let policy = Policy {
+            direction: PolicyDirection::Out,
+            source: TrafficSelector::ANY_IPV4,
+            destination: TrafficSelector::ANY_IPV4,
+            action: PolicyAction::Protect {
+                source,
+                destination,
+                protocol: Protocol::Esp,
+                mode: Mode::Tunnel,
+                reqid: Reqid(NonZeroU32::MIN),
+                spi: None,
+            },
+            class: PolicyClass::Regular,
+            priority: 0,
+            mark: Mark::default(),
+            if_id: IfId::default(),
+            interface: None,
+        };
+        let message = message(&policy, wire::SPDADD).unwrap().finish(1, 1);
+        let mut value = Message::parse(&message).unwrap().find(wire::X_POLICY).unwrap();
+        value.bytes(12);
+        value.u16().unwrap()
+    }
+
+    #[test]
+    fn the_ends_of_a_tunnel_stand_behind_each_other_as_the_kernel_counts_them() {
+        assert_eq!(request_len([192, 0, 2, 1].into(), [192, 0, 2, 2].into()), 16 + 2 * 16);
+        let (one, other) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+        assert_eq!(request_len(one, other), 16 + 2 * 28);
+    }
 }

@@ -5,18 +5,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use charon_types::algorithm::Esn;
 use charon_types::id::{IfId, Mark};
 use charon_types::kernel_op::{
-    AddSa, Direction, DscpCopy, Encap, HeaderBit, KernelError, Mode, Offload, SaKey, SaLimit,
+    AddSa, Direction, DscpCopy, Encap, HeaderBit, KernelError, Mode, Offload, SaKey, SaLimit, TfcPadding,
 };
 use charon_types::proposal::Protocol;
 
 use crate::algorithm;
-use crate::wire::{self, Message, Reader, Writer};
+use crate::wire::{self, KeyReader, KeyWriter, Message, Reader, Writer};
 
 const STATE_MATURE: u8 = 1;
 const FLAG_NOECN: u32 = 0x8000_0000;
 const FLAG_DECAP_DSCP: u32 = 0x4000_0000;
 const FLAG_NOPMTUDISC: u32 = 0x2000_0000;
 const UDP_ENCAP_ESPINUDP: u8 = 2;
+/// Hard limit of use time of our SAs, seconds: 104 years, by which a later start knows them.
+pub(crate) const USE_LIMIT_MARK: u64 = 0xc4c4_c4c4;
 /// Largest replay window, packets.
 const REPLAY_WINDOW_MAX: u32 = 32;
 
@@ -47,7 +49,7 @@ pub(crate) const fn mode_number(mode: Mode) -> u8 {
 pub(crate) fn reserve(source: IpAddr, destination: IpAddr, protocol: Protocol, min: u32, max: u32) -> Writer {
     let mut message = Writer::message(wire::GETSPI, satype(protocol));
     message.host(wire::X_ADDRESS_SRC, source).host(wire::X_ADDRESS_DST, destination);
-    let mut range = Writer::value();
+    let mut range = Writer::new();
     // SPIs up to 255 are reserved (RFC 4303 §2.1).
     range.u32(min.max(256)).u32(max).u32(0);
     message.extension(wire::X_SPIRANGE, range.as_bytes());
@@ -60,16 +62,19 @@ pub(crate) fn add(sa: &AddSa, kind: u8) -> Result<Writer, KernelError> {
     let mut message = Writer::message(kind, satype(sa.protocol));
     let (authenticating, encrypting) = algorithms(sa)?;
     let window = if sa.direction == Direction::Inbound { sa.replay_window.min(REPLAY_WINDOW_MAX) } else { 0 };
-    let mut value = Writer::value();
+    let mut value = Writer::new();
     value.be32(sa.spi.get()).u8(u8::try_from(window).unwrap_or(0)).u8(STATE_MATURE);
     value.u8(authenticating).u8(encrypting).u32(flags(sa));
     message.extension(wire::X_SA, value.as_bytes());
-    let mut second = Writer::value();
+    let mut second = Writer::new();
     second.u8(mode_number(sa.mode)).zeros(3 + 4).u32(sa.reqid.0.get());
     message.extension(wire::X_SA2, second.as_bytes());
     message.host(wire::X_ADDRESS_SRC, sa.source.ip()).host(wire::X_ADDRESS_DST, sa.destination.ip());
-    lifetime(&mut message, wire::X_LIFETIME_SOFT, &sa.limits.soft);
-    lifetime(&mut message, wire::X_LIFETIME_HARD, &sa.limits.hard);
+    if let Some(any) = other_family(sa)? {
+        message.address(wire::X_ADDRESS_PROXY, (any, 0), 0, 0);
+    }
+    lifetime(&mut message, wire::X_LIFETIME_SOFT, &sa.limits.soft, 0);
+    lifetime(&mut message, wire::X_LIFETIME_HARD, &sa.limits.hard, USE_LIMIT_MARK);
     if let Some((_, secret)) = &sa.integrity {
         key(&mut message, wire::X_KEY_AUTH, secret.expose());
     }
@@ -87,7 +92,7 @@ pub(crate) fn add(sa: &AddSa, kind: u8) -> Result<Writer, KernelError> {
 /// Deletes an SA (`DELETE`) or asks for it (`GET`).
 pub(crate) fn name(kind: u8, sa: SaKey) -> Writer {
     let mut message = Writer::message(kind, satype(sa.protocol));
-    let mut value = Writer::value();
+    let mut value = Writer::new();
     value.be32(sa.spi.get()).zeros(8);
     message.extension(wire::X_SA, value.as_bytes());
     // The kernel wants a source of the same family, and does not look at it.
@@ -126,6 +131,13 @@ pub(crate) fn counters(known: &Message<'_>) -> Option<(u64, u64)> {
     Some((current.u64()?, packets.into()))
 }
 
+/// The hard limit of use time in a message, seconds.
+pub(crate) fn use_limit(known: &Message<'_>) -> Option<u64> {
+    let mut hard = known.find(wire::X_LIFETIME_HARD)?;
+    hard.bytes(4 + 8 + 8)?;
+    hard.u64()
+}
+
 /// The SPI that a message names.
 pub(crate) fn spi(message: &Message<'_>) -> Option<u32> {
     message.find(wire::X_SA)?.be32()
@@ -138,12 +150,28 @@ pub(crate) fn address(message: &Message<'_>, kind: u16) -> Option<IpAddr> {
     value.socket_address().map(|address| address.ip())
 }
 
+/// An SA carries packets of its own family unless it has a proxy address: then packets of that one's, and no others.
+fn other_family(sa: &AddSa) -> Result<Option<IpAddr>, KernelError> {
+    if sa.mode == Mode::Transport {
+        return Ok(None);
+    }
+    let outside = sa.destination.is_ipv4();
+    let mut inside = sa.source_ts.iter().chain(&sa.destination_ts).map(|ts| ts.start.is_ipv4());
+    let Some(first) = inside.next() else { return Ok(None) };
+    if inside.any(|other| other != first) {
+        return Err(KernelError::Unsupported("IPv4 and IPv6 in one SA"));
+    }
+    let any: IpAddr = if first { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    Ok((first != outside).then_some(any))
+}
+
 /// What PF_KEY has no words for.
 fn check(sa: &AddSa) -> Result<(), KernelError> {
     let unless = |fine: bool, what| if fine { Ok(()) } else { Err(KernelError::Unsupported(what)) };
     unless(sa.esn == Esn::Disabled, "a 64-bit sequence number")?;
     unless(sa.mark == Mark::default() && sa.options.set_mark == Mark::default(), "a mark")?;
     unless(sa.if_id == IfId::default(), "an interface id")?;
+    unless(sa.options.tfc_padding == TfcPadding::None, "padding of traffic flow confidentiality")?;
     unless(matches!(sa.options.offload, Offload::No | Offload::Auto), "hardware offload")?;
     unless(matches!(sa.options.dscp, DscpCopy::Out | DscpCopy::Both), "an outer header without DSCP")
 }
@@ -183,27 +211,30 @@ fn flags(sa: &AddSa) -> u32 {
     flags
 }
 
-/// Zero is "no limit" here as well.
-fn lifetime(message: &mut Writer, kind: u16, limit: &SaLimit) {
-    let mut value = Writer::value();
+/// Zero is "no limit" here as well. `used` counts from the first packet, seconds.
+fn lifetime(message: &mut Writer, kind: u16, limit: &SaLimit, used: u64) {
+    let mut value = Writer::new();
     value.u32(u32::try_from(limit.packets).unwrap_or(u32::MAX)).u64(limit.bytes);
-    value.u64(limit.time.as_secs()).u64(0);
+    value.u64(limit.time.as_secs()).u64(used);
     message.extension(kind, value.as_bytes());
 }
 
 fn key(message: &mut Writer, kind: u16, key: &[u8]) {
-    let mut value = Writer::value();
+    let mut value = Writer::new();
     value.u16(u16::try_from(key.len() * 8).expect("keys are some octets long")).u16(0).bytes(key);
     message.extension(kind, value.as_bytes());
 }
 
 fn nat(message: &mut Writer, source: u16, destination: u16) {
-    let mut kind = Writer::value();
+    let mut kind = Writer::new();
     kind.u8(UDP_ENCAP_ESPINUDP).zeros(3);
     message.extension(wire::X_NAT_T_TYPE, kind.as_bytes());
     for (extension, port) in [(wire::X_NAT_T_SPORT, source), (wire::X_NAT_T_DPORT, destination)] {
-        let mut value = Writer::value();
+        let mut value = Writer::new();
         value.be16(port).u16(0);
         message.extension(extension, value.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests;

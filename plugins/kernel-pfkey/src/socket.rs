@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tracing::debug;
 
-use crate::wire::{Message, Writer};
+use crate::wire::{KeyWriter, Message, Writer};
 
 const PF_KEY: i32 = 15;
 const PF_KEY_V2: i32 = 2;
@@ -21,6 +21,7 @@ const READS_MAX: usize = 65_536;
 
 const ENOBUFS: i32 = 105;
 const EINVAL: i32 = 22;
+const ENOENT: i32 = 2;
 
 /// What carries messages to the kernel and back.
 pub(crate) trait Transport {
@@ -72,7 +73,55 @@ pub(crate) struct Exchange<T> {
 
 impl<T: Transport> Exchange<T> {
     pub(crate) fn new(transport: T) -> Self {
-        Self { transport, sequence: 0, pid: std::process::id(), buffer: vec![0; DATAGRAM_LEN_MAX] }
+        Self::of_process(transport, std::process::id())
+    }
+
+    /// One that answers to this process id are for.
+    pub(crate) fn of_process(transport: T, pid: u32) -> Self {
+        Self { transport, sequence: 0, pid, buffer: vec![0; DATAGRAM_LEN_MAX] }
+    }
+
+    /// All that the kernel lists to such a request. What breaks off is asked for once more, then it is an error.
+    pub(crate) fn dump(&mut self, kind: u8, satype: u8) -> Result<Vec<Vec<u8>>, i32> {
+        self.dump_once(kind, satype).or_else(|errno| match errno {
+            ENOBUFS => self.dump_once(kind, satype),
+            errno => Err(errno),
+        })
+    }
+
+    fn dump_once(&mut self, kind: u8, satype: u8) -> Result<Vec<Vec<u8>>, i32> {
+        self.next_sequence();
+        let request = Writer::message(kind, satype).finish(self.sequence, self.pid);
+        self.transport.send(&request).map_err(|error| errno(&error))?;
+        let mut listed = Vec::new();
+        for _ in 0..READS_MAX {
+            let len = match self.transport.receive(&mut self.buffer) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(ENOBUFS),
+                Err(error) => return Err(errno(&error)),
+            };
+            let datagram = self.buffer.get(..len).unwrap_or_default();
+            let Some(message) = Message::parse(datagram) else { continue };
+            if message.pid != self.pid || message.kind != kind {
+                continue;
+            }
+            match i32::from(message.errno) {
+                0 => listed.push(datagram.to_vec()),
+                // There is nothing to list.
+                ENOENT => return Ok(Vec::new()),
+                errno => return Err(errno),
+            }
+            // The kernel numbers what it lists from 1; the last one has 0.
+            if message.sequence == 0 {
+                return Ok(listed);
+            }
+        }
+        Err(ENOBUFS)
+    }
+
+    const fn next_sequence(&mut self) {
+        self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
     }
 
     /// The socket alone.
@@ -82,7 +131,7 @@ impl<T: Transport> Exchange<T> {
 
     /// Asks the kernel: the message that it answers with, or errno.
     pub(crate) fn ask(&mut self, request: Writer) -> Result<Vec<u8>, i32> {
-        self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
+        self.next_sequence();
         let request = request.finish(self.sequence, self.pid);
         let kind = request.get(1).copied();
         self.transport.send(&request).map_err(|error| errno(&error))?;

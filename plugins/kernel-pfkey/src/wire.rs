@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use zeroize::Zeroizing;
+pub(crate) use charon_core::kernel::{OctetReader as Reader, OctetWriter as Writer};
 
 const VERSION: u8 = 2;
 const HEADER_LEN: usize = 16;
@@ -15,9 +15,12 @@ pub(crate) const GET: u8 = 5;
 pub(crate) const ACQUIRE: u8 = 6;
 pub(crate) const REGISTER: u8 = 7;
 pub(crate) const EXPIRE: u8 = 8;
+pub(crate) const DUMP: u8 = 10;
 pub(crate) const SPDUPDATE: u8 = 13;
 pub(crate) const SPDADD: u8 = 14;
 pub(crate) const SPDDELETE: u8 = 15;
+pub(crate) const SPDDUMP: u8 = 18;
+pub(crate) const SPDDELETE2: u8 = 22;
 pub(crate) const NEW_MAPPING: u8 = 23;
 
 pub(crate) const SATYPE_UNSPEC: u8 = 0;
@@ -30,6 +33,7 @@ pub(crate) const X_LIFETIME_HARD: u16 = 3;
 pub(crate) const X_LIFETIME_SOFT: u16 = 4;
 pub(crate) const X_ADDRESS_SRC: u16 = 5;
 pub(crate) const X_ADDRESS_DST: u16 = 6;
+pub(crate) const X_ADDRESS_PROXY: u16 = 7;
 pub(crate) const X_KEY_AUTH: u16 = 8;
 pub(crate) const X_KEY_ENCRYPT: u16 = 9;
 pub(crate) const X_SUPPORTED_AUTH: u16 = 14;
@@ -44,154 +48,68 @@ pub(crate) const X_NAT_T_DPORT: u16 = 22;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// A message while it is written. Wiped when dropped: it may hold keys.
-#[derive(Debug)]
-pub(crate) struct Writer(Zeroizing<Vec<u8>>);
+/// What PF_KEY messages have beside plain octets.
+pub(crate) trait KeyWriter {
+    /// A message with its header; length and sequence number come with [`Self::finish`].
+    fn message(kind: u8, satype: u8) -> Self;
+    /// A socket address. Two of them stand behind each other without padding; an extension is padded at its end.
+    fn socket_address(&mut self, address: IpAddr, port: u16) -> &mut Self;
+    /// Appends an extension, padded.
+    fn extension(&mut self, kind: u16, value: &[u8]) -> &mut Self;
+    /// An address extension with the prefix and protocol of a selector.
+    fn address(&mut self, kind: u16, network: (IpAddr, u8), protocol: u8, port: u16) -> &mut Self;
+    /// An address extension of a host.
+    fn host(&mut self, kind: u16, address: IpAddr) -> &mut Self;
+    /// The message with its length, and what answers are known by.
+    fn finish(self, sequence: u32, pid: u32) -> Self;
+}
 
-impl Writer {
-    /// Room for every message that we write, so that no key stays behind in a smaller buffer.
-    const CAPACITY: usize = 1024;
-
-    pub(crate) fn message(kind: u8, satype: u8) -> Self {
-        let mut writer = Self(Zeroizing::new(Vec::with_capacity(Self::CAPACITY)));
+impl KeyWriter for Writer {
+    fn message(kind: u8, satype: u8) -> Self {
+        let mut writer = Self::new();
         writer.bytes(&[VERSION, kind, 0, satype]).zeros(HEADER_LEN - 4);
         writer
     }
 
-    /// The value of an extension, before it has its header.
-    pub(crate) fn value() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(Self::CAPACITY / 2)))
-    }
-
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    pub(crate) fn zeros(&mut self, count: usize) -> &mut Self {
-        let len = self.0.len() + count;
-        self.0.resize(len, 0);
-        self
-    }
-
-    pub(crate) fn u8(&mut self, value: u8) -> &mut Self {
-        self.bytes(&[value])
-    }
-
-    pub(crate) fn u16(&mut self, value: u16) -> &mut Self {
-        self.bytes(&value.to_ne_bytes())
-    }
-
-    pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
-        self.bytes(&value.to_ne_bytes())
-    }
-
-    pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
-        self.bytes(&value.to_ne_bytes())
-    }
-
-    pub(crate) fn be16(&mut self, value: u16) -> &mut Self {
-        self.bytes(&value.to_be_bytes())
-    }
-
-    pub(crate) fn be32(&mut self, value: u32) -> &mut Self {
-        self.bytes(&value.to_be_bytes())
-    }
-
-    /// A socket address, padded to whole units.
-    pub(crate) fn socket_address(&mut self, address: IpAddr, port: u16) -> &mut Self {
+    fn socket_address(&mut self, address: IpAddr, port: u16) -> &mut Self {
         match address {
             IpAddr::V4(address) => self.u16(AF_INET).be16(port).bytes(&address.octets()).zeros(8),
-            IpAddr::V6(address) => {
-                self.u16(AF_INET6).be16(port).u32(0).bytes(&address.octets()).u32(0).zeros(4)
-            }
+            IpAddr::V6(address) => self.u16(AF_INET6).be16(port).u32(0).bytes(&address.octets()).u32(0),
         }
     }
 
-    /// Appends an extension, padded.
-    pub(crate) fn extension(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+    fn extension(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         let pad = (value.len() + 4).wrapping_neg() % 8;
         let units = u16::try_from((value.len() + 4 + pad) / 8).expect("extensions are some hundred octets");
         self.u16(units).u16(kind).bytes(value).zeros(pad)
     }
 
-    /// An address extension with the prefix and protocol of a selector.
-    pub(crate) fn address(&mut self, kind: u16, network: (IpAddr, u8), protocol: u8, port: u16) -> &mut Self {
-        let mut value = Self::value();
+    fn address(&mut self, kind: u16, network: (IpAddr, u8), protocol: u8, port: u16) -> &mut Self {
+        let mut value = Self::new();
         value.u8(protocol).u8(network.1).u16(0).socket_address(network.0, port);
         self.extension(kind, value.as_bytes())
     }
 
-    /// An address extension of a host.
-    pub(crate) fn host(&mut self, kind: u16, address: IpAddr) -> &mut Self {
+    fn host(&mut self, kind: u16, address: IpAddr) -> &mut Self {
         self.address(kind, (address, if address.is_ipv4() { 32 } else { 128 }), 0, 0)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The message with its length, and what answers are known by.
-    pub(crate) fn finish(mut self, sequence: u32, pid: u32) -> Zeroizing<Vec<u8>> {
-        let units = u16::try_from(self.0.len() / 8).expect("messages are some hundred octets");
-        let fields = units
-            .to_ne_bytes()
-            .into_iter()
-            .chain([0, 0])
-            .chain(sequence.to_ne_bytes())
-            .chain(pid.to_ne_bytes());
-        self.0.iter_mut().skip(4).zip(fields).for_each(|(octet, value)| *octet = value);
-        self.0
+    fn finish(mut self, sequence: u32, pid: u32) -> Self {
+        let units = u16::try_from(self.as_bytes().len() / 8).expect("messages are some hundred octets");
+        self.overwrite(4, &units.to_ne_bytes());
+        self.overwrite(8, &sequence.to_ne_bytes()).overwrite(12, &pid.to_ne_bytes());
+        self
     }
 }
 
-/// What was said, read from the front; every read past the end gives `None`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
-    fn array<const LEN: usize>(&mut self) -> Option<[u8; LEN]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
-    }
-
-    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[octet]| octet)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_ne_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_ne_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_ne_bytes)
-    }
-
-    pub(crate) fn be16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(crate) fn be32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
+/// What PF_KEY messages have beside plain octets.
+pub(crate) trait KeyReader {
     /// A socket address.
-    pub(crate) fn socket_address(&mut self) -> Option<SocketAddr> {
+    fn socket_address(&mut self) -> Option<SocketAddr>;
+}
+
+impl KeyReader for Reader<'_> {
+    fn socket_address(&mut self) -> Option<SocketAddr> {
         let (family, port) = (self.u16()?, self.be16()?);
         let address: IpAddr = match family {
             AF_INET => Ipv4Addr::from(self.array::<4>()?).into(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::futures::Notified;
 use tracing::warn;
 use vici::Message;
 
@@ -25,31 +26,43 @@ impl Emitter {
 
     /// Whether the client wants the event.
     pub(crate) fn wants(&self, kind: EventKind) -> bool {
-        self.link.session().registrations(kind) > 0
+        self.registrations(kind) > 0
     }
 
     /// An event of the client's own command, as often as it registered. Waits until it has read enough: it holds up nobody but
     /// itself. Only within the task that serves the client.
     pub(crate) async fn send(&self, kind: EventKind, message: &Message) -> Result<(), Gone> {
-        let mut copies = self.link.session().registrations(kind);
-        while copies > 0 {
-            let room = self.link.room.notified();
-            let sent = {
-                let mut session = self.link.session();
-                if session.is_over() {
-                    return Err(Gone);
+        for _ in 0..self.registrations(kind) {
+            loop {
+                let room = self.room();
+                if self.try_send(kind, message)? {
+                    break;
                 }
-                session.event(kind, message)
-            };
-            match sent {
-                Ok(left_out) => {
-                    note(kind, left_out);
-                    copies -= 1;
-                }
-                Err(_) => room.await,
+                room.await;
             }
         }
         Ok(())
+    }
+
+    /// How often an event is to be sent.
+    pub(crate) fn registrations(&self, kind: EventKind) -> u32 {
+        self.link.session().registrations(kind)
+    }
+
+    /// One copy of an event of the client's own command; whether there was room for it.
+    pub(crate) fn try_send(&self, kind: EventKind, message: &Message) -> Result<bool, Gone> {
+        let mut session = self.link.session();
+        if session.is_over() {
+            return Err(Gone);
+        }
+        let sent = session.event(kind, message);
+        drop(session);
+        Ok(sent.map(|left_out| note(kind, left_out)).is_ok())
+    }
+
+    /// Ready when the client has read enough to be sent more, or is gone. To be asked for before room is found missing.
+    pub(crate) fn room(&self) -> Notified<'_> {
+        self.link.room.notified()
     }
 
     /// An event that happened elsewhere, as often as the client registered. A client that is too far behind is given up.

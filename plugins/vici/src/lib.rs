@@ -15,6 +15,7 @@ mod handed_over;
 mod inbound;
 mod link;
 mod listener;
+mod listing;
 mod load_conn;
 mod load_pool;
 mod load_vrouter;

@@ -26,7 +26,7 @@ use crate::sys;
 
 /// A bound socket of any family.
 pub(crate) struct Listener {
-    socket: AsyncFd<Socket>,
+    socket: Socket,
     access: Access,
 }
 
@@ -56,21 +56,21 @@ impl Listener {
             Address::Systemd(name) => handed_over.take(name)?,
         };
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: sys::watch(socket)?, access })
+        Ok(Self { socket, access })
     }
+}
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        loop {
-            let mut ready = self.socket.readable().await?;
-            if let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) {
-                let (socket, peer) = accepted?;
-                if peer.domain() == Domain::IPV4 || peer.domain() == Domain::IPV6 {
-                    socket.set_tcp_nodelay(true)?;
-                }
-                socket.set_nonblocking(true)?;
-                // Reading and writing is the same for stream sockets of all families.
-                return UnixStream::from_std(OwnedFd::from(socket).into());
+async fn accept(socket: &AsyncFd<Socket>) -> io::Result<UnixStream> {
+    loop {
+        let mut ready = socket.readable().await?;
+        if let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) {
+            let (socket, peer) = accepted?;
+            if peer.domain() == Domain::IPV4 || peer.domain() == Domain::IPV6 {
+                socket.set_tcp_nodelay(true)?;
             }
+            socket.set_nonblocking(true)?;
+            // Reading and writing is the same for stream sockets of all families.
+            return UnixStream::from_std(OwnedFd::from(socket).into());
         }
     }
 }
@@ -92,12 +92,18 @@ pub(crate) async fn run(
     server: Arc<Server>,
     stop: CancellationToken,
 ) {
+    let Listener { socket, access } = listener;
+    // It belongs to the runtime that this runs in.
+    let socket = match sys::watch(socket) {
+        Ok(socket) => socket,
+        Err(error) => return error!(target: "CFG", "watching a vici socket failed: {error}"),
+    };
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept(&socket) => match accepted {
                 Ok(stream) => {
-                    let session = serve(stream, ids.next(), listener.access, Arc::clone(&server), stop.clone());
+                    let session = serve(stream, ids.next(), access, Arc::clone(&server), stop.clone());
                     sessions.spawn(session);
                 }
                 Err(error) => {

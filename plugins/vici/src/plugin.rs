@@ -12,6 +12,7 @@ use charon_core::plugin::{Component, LoadContext, LoadError, Plugin, Unload, dae
 use charon_core::policies::Policies;
 use charon_core::pools::Pools;
 use charon_core::service::{BoxFuture, IkeEngine, SettingsReload, VrrpEngine};
+use charon_core::thread::OwnThread;
 use charon_types::services::ServiceNames;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +22,10 @@ use vici::Uri;
 use crate::access::Access;
 use crate::address::Address;
 use crate::algorithms;
+use crate::command;
 use crate::handed_over::HandedOver;
 use crate::listener::{self, Listener, Owner, SessionIds};
+use crate::listing::Turns;
 use crate::server::{Rejected, Server, Start};
 
 /// The VICI server as a plugin.
@@ -64,6 +67,9 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
         let daemon = daemon_settings(&settings);
         let owner = Owner { user: text(&daemon, "user")?, group: text(&daemon, "group")? };
         let mut handed_over = HandedOver::from_environment();
+        // Neither are packets delayed by clients, nor clients by packets.
+        let mut thread = OwnThread::start("charond-vici", || {})
+            .map_err(|error| LoadError::Os { what: "starting the thread of vici".to_owned(), error })?;
         let mut listeners = Vec::new();
         for (address, access) in addresses(&daemon, socket)? {
             let listener = Listener::bind(&address, access, &owner, &mut handed_over)
@@ -90,14 +96,17 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
             counters: context.want::<Counters>()?,
             names: service_names(),
             plugins: context.loaded().iter().copied().chain(["vici"]).collect(),
+            version: command::version::answer(),
             start: Start::now(),
             rejected: Rejected::default(),
+            turns: Turns::default(),
         });
         let ids = Arc::new(SessionIds::default());
         let stop = CancellationToken::new();
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            accepting.spawn(listener::run(listener, Arc::clone(&ids), Arc::clone(&server), stop.clone()));
+            let running = listener::run(listener, Arc::clone(&ids), Arc::clone(&server), stop.clone());
+            accepting.spawn_on(running, &thread.handle);
         }
         Ok(Box::new(move || -> BoxFuture<'static, ()> {
             Box::pin(async move {
@@ -105,6 +114,7 @@ fn load(context: &mut LoadContext, socket: SocketOverride) -> BoxFuture<'_, Resu
                 tokio::time::sleep(EVENTS_ON_THEIR_WAY).await;
                 stop.cancel();
                 while accepting.join_next().await.is_some() {}
+                drop(tokio::task::spawn_blocking(move || thread.end()).await);
             })
         }) as Unload)
     })

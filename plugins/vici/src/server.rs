@@ -11,6 +11,9 @@ use charon_core::service::SettingsReload;
 use charon_crypto::CryptoProvider;
 use charon_types::proposal::AvailableAlgorithms;
 use charon_types::services::ServiceNames;
+use vici::Message;
+
+use crate::listing::Turns;
 
 /// The services that commands use, and what does not change while the daemon runs.
 pub(crate) struct Server {
@@ -26,8 +29,12 @@ pub(crate) struct Server {
     pub(crate) names: ServiceNames,
     /// Plugins loaded, in load order.
     pub(crate) plugins: Vec<&'static str>,
+    /// What `version` answers; a running system keeps its name.
+    pub(crate) version: Message,
     pub(crate) start: Start,
     pub(crate) rejected: Rejected,
+    /// Of listings.
+    pub(crate) turns: Turns,
 }
 
 /// When the daemon started.

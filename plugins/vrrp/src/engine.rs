@@ -8,22 +8,23 @@ use charon_core::service::vrrp_engine::{VrouterError, VrouterLoading};
 use charon_core::service::{BoxFuture, KernelLinks, VrrpEngine};
 use charon_types::vrouter::{Vrouter, VrouterSnapshot};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, oneshot};
 use tracing::warn;
 
+use crate::commands::Commands;
 use crate::convert;
 use crate::host::Host;
 use crate::interface::{Command, Interface};
 use crate::key::Key;
+use crate::reactor::Reactor;
 use crate::report::Report;
+use crate::roster::Roster;
 use crate::shared::Shared;
 use crate::sysctl::Sysctls;
-use crate::track::{Listener, Sources, Trackers};
+use crate::track::{Listener, Sources};
 
 /// Virtual routers of one daemon.
 const ROUTERS_MAX: usize = 8192;
-/// Commands that may wait for an interface: an order of a group and a change of something tracked for each router that it can have.
-const COMMANDS_DEPTH: usize = 2048;
 /// How long a router that goes may take to give back what it has of the kernel.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -33,8 +34,8 @@ pub(crate) struct Engine {
     sources: Sources,
     sysctls: Arc<Sysctls>,
     net: Arc<dyn KernelLinks>,
-    /// Where interfaces run.
-    thread: Handle,
+    /// Serves interfaces.
+    reactor: Arc<Reactor>,
     /// Where the work with the kernel is done.
     runtime: Handle,
     known: Mutex<Known>,
@@ -44,7 +45,7 @@ pub(crate) struct Engine {
 
 #[derive(Default)]
 struct Known {
-    routers: Vec<Router>,
+    routers: Roster,
     interfaces: BTreeMap<String, Attached>,
     ended: Ended,
 }
@@ -56,15 +57,10 @@ enum Ended {
     Yes,
 }
 
-struct Router {
-    config: Arc<Vrouter>,
-    trackers: Trackers,
-}
-
-/// An interface with its two tasks.
+/// An interface, and the task that does its work with the kernel.
 #[derive(Clone)]
 struct Attached {
-    commands: mpsc::Sender<Command>,
+    commands: Commands,
     host: Host,
 }
 
@@ -74,14 +70,14 @@ impl Engine {
         sources: Sources,
         sysctls: Arc<Sysctls>,
         net: Arc<dyn KernelLinks>,
-        thread: Handle,
+        reactor: Arc<Reactor>,
     ) -> Self {
         Self {
             shared,
             sources,
             sysctls,
             net,
-            thread,
+            reactor,
             runtime: Handle::current(),
             known: Mutex::default(),
             names: parking_lot::Mutex::default(),
@@ -100,7 +96,7 @@ impl Engine {
                 drop(stopped.await);
             }
         }
-        for router in &routers {
+        for router in routers.iter() {
             self.shared.roles.remove(&router.config.name);
             self.shared.report(Report::Stopped { config: Arc::clone(&router.config) });
         }
@@ -121,15 +117,12 @@ impl Engine {
         }
         let key = Key::of(&vrouter);
         let same_place = |other: &Vrouter| other.interface == vrouter.interface && Key::of(other) == key;
-        let taken =
-            known.routers.iter().find(|other| other.config.name != vrouter.name && same_place(&other.config));
-        if let Some(other) = taken {
-            return Err(VrouterError::Taken { by: Arc::clone(&other.config.name) });
+        if let Some(other) = known.routers.at_place_of(&vrouter).filter(|other| other.name != vrouter.name) {
+            return Err(VrouterError::Taken { by: Arc::clone(&other.name) });
         }
-        let at = known.routers.iter().position(|other| other.config.name == vrouter.name);
         // One that goes on in its group is in it already.
         let mut joins = true;
-        let loading = match at.map(|at| Arc::clone(&known.routers[at].config)) {
+        let loading = match known.routers.get(&vrouter.name).map(Arc::clone) {
             Some(old) if *old == vrouter => return Ok(VrouterLoading::Unchanged),
             Some(old) if same_place(&old) => {
                 self.change_group(&old, &vrouter);
@@ -162,13 +155,8 @@ impl Engine {
             }
             return Err(VrouterError::Fault(fault));
         }
-        let at = at.unwrap_or_else(|| {
-            known.routers.push(Router { config: Arc::clone(&config), trackers: Trackers::default() });
-            known.routers.len() - 1
-        });
         let commands = attached.commands.downgrade();
-        let router = &mut known.routers[at];
-        router.config = Arc::clone(&config);
+        let router = known.routers.put(Arc::clone(&config));
         router.trackers.follow(&config.track, &self.sources, |track| Listener {
             router: Arc::clone(&config.name),
             key,
@@ -176,19 +164,19 @@ impl Engine {
             commands: commands.clone(),
             told: None,
         });
-        *self.names.lock() = known.routers.iter().map(|router| Arc::clone(&router.config.name)).collect();
+        if loading == VrouterLoading::Added {
+            self.names.lock().push(Arc::clone(&config.name));
+        }
         Ok(loading)
     }
 
     async fn unload(&self, name: &str) -> Result<(), VrouterError> {
         let mut known = self.known.lock().await;
-        let at = known.routers.iter().position(|router| *router.config.name == *name);
-        let router =
-            at.map(|at| known.routers.remove(at)).ok_or_else(|| VrouterError::NotFound(name.to_owned()))?;
+        let router = known.routers.remove(name).ok_or_else(|| VrouterError::NotFound(name.to_owned()))?;
         self.leave(&known, &router.config).await;
         self.await_gone(&known, &router.config).await;
         self.shared.report(Report::Stopped { config: Arc::clone(&router.config) });
-        *self.names.lock() = known.routers.iter().map(|router| Arc::clone(&router.config.name)).collect();
+        self.names.lock().retain(|known| **known != *name);
         let interface = &router.config.interface;
         if known.routers.iter().all(|other| other.config.interface != *interface) {
             known.interfaces.remove(interface);
@@ -196,12 +184,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The tasks of an interface, started if they are not there.
+    /// An interface, begun if it is not there.
     fn attach(&self, known: &mut Known, name: &str) -> Attached {
         if let Some(attached) = known.interfaces.get(name) {
             return attached.clone();
         }
-        let (commands, receiver) = mpsc::channel(COMMANDS_DEPTH);
+        let (commands, receiver) = Commands::channel(self.reactor.waker());
         let host = Host::start(
             &self.runtime,
             name,
@@ -209,9 +197,10 @@ impl Engine {
             self.shared.state.clone(),
             Arc::clone(&self.sysctls),
         );
-        let interface = Interface::new(name.to_owned(), Arc::clone(&self.shared), receiver, host.clone());
         // Ends when all who could command are gone, which happens with its last router.
-        self.thread.spawn(interface.run());
+        self.reactor.add(|watch| {
+            Interface::new(name.to_owned(), Arc::clone(&self.shared), receiver, host.clone(), watch)
+        });
         let attached = Attached { commands, host };
         known.interfaces.insert(name.to_owned(), attached.clone());
         attached

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
 use tracing::warn;
 use vrrp_proto::group::{GroupOrder, SyncGroup};
 use vrrp_proto::{Reason, State, Transition};
 
+use crate::commands::Commands;
 use crate::interface::Command;
 use crate::key::Key;
 
@@ -19,11 +19,13 @@ pub(crate) struct Groups(Mutex<BTreeMap<String, Group>>);
 struct Group {
     sync: SyncGroup<Arc<str>>,
     members: BTreeMap<Arc<str>, Member>,
+    /// The state that all had when they last had one.
+    told: State,
 }
 
 struct Member {
     key: Key,
-    commands: mpsc::Sender<Command>,
+    commands: Commands,
     /// What keeps it from running, the group aside; `None` until it said so.
     obstacle: Option<Option<Reason>>,
     state: State,
@@ -32,11 +34,13 @@ struct Member {
 impl Groups {
     /// A router joins. It is held until it said whether it can run, and all are if it then cannot; those that run already go on until
     /// then, so that a further member disturbs nobody.
-    pub(crate) fn join(&self, group: &str, name: &Arc<str>, key: Key, commands: &mpsc::Sender<Command>) {
+    pub(crate) fn join(&self, group: &str, name: &Arc<str>, key: Key, commands: &Commands) {
         let mut groups = self.0.lock();
-        let known = groups
-            .entry(group.to_owned())
-            .or_insert_with(|| Group { sync: SyncGroup::new([]), members: BTreeMap::new() });
+        let known = groups.entry(group.to_owned()).or_insert_with(|| Group {
+            sync: SyncGroup::new([]),
+            members: BTreeMap::new(),
+            told: State::Initialize,
+        });
         let member = Member { key, commands: commands.clone(), obstacle: None, state: State::Initialize };
         known.members.insert(Arc::clone(name), member);
     }
@@ -70,15 +74,26 @@ impl Groups {
         }
     }
 
-    /// A member changed its role.
-    pub(crate) fn tell_transition(&self, group: &str, name: &Arc<str>, transition: Transition) {
+    /// A member changed its role. Returns the state of the group if all members have the same now, and had another the last time.
+    pub(crate) fn tell_transition(
+        &self,
+        group: &str,
+        name: &Arc<str>,
+        transition: Transition,
+    ) -> Option<State> {
         let mut groups = self.0.lock();
-        let Some(known) = groups.get_mut(group) else { return };
+        let known = groups.get_mut(group)?;
         if let Some(member) = known.members.get_mut(name) {
             member.state = transition.to;
         }
         let orders = known.sync.handle_transition(name, transition);
         known.deliver(orders);
+        let one = transition.to;
+        let news = known.told != one && known.members.values().all(|member| member.state == one);
+        if news {
+            known.told = one;
+        }
+        news.then_some(one)
     }
 }
 
@@ -120,9 +135,15 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
     use vrrp_proto::{Family, Vrid};
 
     use super::*;
+    use crate::poller::Poller;
+
+    fn channel() -> (Commands, mpsc::Receiver<Command>) {
+        Commands::channel(Poller::new().unwrap().waker())
+    }
 
     fn key(vrid: u8) -> Key {
         Key { family: Family::Ipv4, vrid: Vrid::new(vrid).unwrap() }
@@ -140,7 +161,7 @@ mod tests {
 
     #[test]
     fn members_run_when_all_can_and_stop_when_one_cannot() {
-        let (sender, mut commands) = mpsc::channel(16);
+        let (sender, mut commands) = channel();
         let groups = Groups::default();
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         groups.join("g", &a, key(1), &sender);
@@ -155,7 +176,7 @@ mod tests {
 
     #[test]
     fn one_that_becomes_active_takes_the_others_along() {
-        let (sender, mut commands) = mpsc::channel(16);
+        let (sender, mut commands) = channel();
         let groups = Groups::default();
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         for (name, vrid) in [(&a, 1), (&b, 2)] {
@@ -171,5 +192,32 @@ mod tests {
         assert_eq!(orders(&mut commands), [(2, GroupOrder::Promote)]);
         groups.leave("g", "a");
         assert!(orders(&mut commands).contains(&(1, GroupOrder::Release)));
+    }
+
+    #[test]
+    fn a_group_has_a_state_when_all_have_it_and_tells_it_once() {
+        let (sender, _commands) = channel();
+        let groups = Groups::default();
+        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        groups.join("g", &a, key(1), &sender);
+        groups.join("g", &b, key(2), &sender);
+        let change = |name: &Arc<str>, from, to| {
+            groups.tell_transition("g", name, Transition { from, to, reason: Reason::Group })
+        };
+        assert_eq!(change(&a, State::Initialize, State::Backup), None);
+        assert_eq!(change(&b, State::Initialize, State::Backup), Some(State::Backup));
+        assert_eq!(change(&a, State::Backup, State::Active), None);
+        assert_eq!(change(&b, State::Backup, State::Active), Some(State::Active));
+        // One that comes back without the other having moved is no news.
+        assert_eq!(change(&a, State::Active, State::Backup), None);
+        assert_eq!(change(&a, State::Backup, State::Active), None);
+        assert_eq!(
+            groups.tell_transition(
+                "h",
+                &a,
+                Transition { from: State::Backup, to: State::Active, reason: Reason::Group }
+            ),
+            None
+        );
     }
 }

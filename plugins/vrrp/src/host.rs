@@ -6,8 +6,9 @@
 
 mod apply;
 mod device;
+mod mute;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -82,6 +83,8 @@ enum Confirmed {
 #[derive(Default)]
 struct Shared {
     wanted: Mutex<BTreeMap<Key, Wanted>>,
+    /// Those of which something else is wanted than when they were looked at.
+    news: Mutex<BTreeSet<Key>>,
     changed: Notify,
     closing: AtomicBool,
 }
@@ -111,6 +114,10 @@ impl Host {
             sysctls,
             shared: Arc::clone(&shared),
             applied: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            mute: mute::Mute::default(),
+            parent: None,
+            seen: 0,
             told: sender,
         };
         runtime.spawn(worker.run());
@@ -120,12 +127,14 @@ impl Host {
     /// What a virtual router wants from now on.
     pub(crate) fn want(&self, key: Key, config: &Arc<Vrouter>, role: HostRole) {
         self.shared.wanted.lock().insert(key, Wanted { config: Arc::clone(config), role });
+        self.shared.news.lock().insert(key);
         self.shared.changed.notify_one();
     }
 
     /// A virtual router wants nothing any more.
     pub(crate) fn forget(&self, key: Key) {
         self.shared.wanted.lock().remove(&key);
+        self.shared.news.lock().insert(key);
         self.shared.changed.notify_one();
     }
 
@@ -164,6 +173,13 @@ struct Worker {
     sysctls: Arc<Sysctls>,
     shared: Arc<Shared>,
     applied: BTreeMap<Key, Applied>,
+    mute: mute::Mute,
+    /// Those to be tried again.
+    failed: BTreeSet<Key>,
+    /// The interface when it was looked at.
+    parent: Option<InterfaceIndex>,
+    /// What was known of the links concerned when they were looked at.
+    seen: u64,
     told: watch::Sender<BTreeMap<Key, Option<String>>>,
 }
 
@@ -176,51 +192,89 @@ enum Outcome {
 
 impl Worker {
     async fn run(mut self) {
-        let mut outcome = Outcome::Done;
         loop {
+            let mut again = BTreeSet::new();
             tokio::select! {
                 () = self.shared.changed.notified() => {}
                 changed = self.state.changed() => {
                     if changed.is_err() {
                         return;
                     }
+                    again = self.look_around();
                 }
                 // Nobody is left who could want anything.
                 () = self.told.closed() => return,
-                () = tokio::time::sleep(RETRY), if outcome == Outcome::Failed => {}
+                () = tokio::time::sleep(RETRY), if !self.failed.is_empty() => {
+                    again = std::mem::take(&mut self.failed);
+                }
             }
-            outcome = self.reconcile().await;
+            again.append(&mut self.shared.news.lock());
+            self.reconcile(&again).await;
+            self.settle_mute().await;
             if self.shared.closing.load(Ordering::Acquire) {
                 self.withdraw_all().await;
+                self.settle_mute().await;
                 self.told.send_replace(BTreeMap::new());
                 return;
             }
-            self.told.send_if_modified(|told| {
-                let now = self.applied.iter().map(|(key, applied)| (*key, applied.macvlan.clone())).collect();
-                let differs = *told != now;
-                *told = now;
-                differs
-            });
+            self.tell(&again);
         }
     }
 
-    async fn reconcile(&mut self) -> Outcome {
-        self.notice_losses();
-        let mut keys: Vec<Key> = self.applied.keys().copied().collect();
-        keys.extend(self.shared.wanted.lock().keys().copied());
-        keys.sort_unstable();
-        keys.dedup();
-        let mut outcome = Outcome::Done;
+    /// The virtual routers that are concerned by what changed in the kernel.
+    fn look_around(&mut self) -> BTreeSet<Key> {
+        if !self.is_concerned() {
+            return BTreeSet::new();
+        }
+        let parent = self.state.borrow().link(&self.interface).map(|link| link.index);
+        if parent != self.parent {
+            self.parent = parent;
+            self.notice_losses();
+            return self.shared.wanted.lock().keys().copied().collect();
+        }
+        self.notice_losses()
+    }
+
+    /// Tells of the macvlans of these.
+    fn tell(&self, keys: &BTreeSet<Key>) {
+        self.told.send_if_modified(|told| {
+            let mut differs = false;
+            for key in keys {
+                let now = self.applied.get(key).map(|applied| applied.macvlan.clone());
+                if told.get(key) != now.as_ref() {
+                    differs = true;
+                    match now {
+                        Some(macvlan) => drop(told.insert(*key, macvlan)),
+                        None => drop(told.remove(key)),
+                    }
+                }
+            }
+            differs
+        });
+    }
+
+    /// Whether a link that is ours or below ours may have changed.
+    fn is_concerned(&mut self) -> bool {
+        let state = self.state.borrow_and_update();
+        let parent = state.link(&self.interface).map(|link| (link.index, state.revision(link.index)));
+        let (index, revision) = parent.map_or((0, 0), |(index, revision)| (u64::from(index.0), revision));
+        let devices = self.applied.values().filter(|applied| applied.macvlan.is_some());
+        let devices = devices.map(|applied| state.revision(applied.device) + 1);
+        let seen = devices.fold(revision + (index << 40), u64::wrapping_add);
+        std::mem::replace(&mut self.seen, seen) != seen
+    }
+
+    async fn reconcile(&mut self, keys: &BTreeSet<Key>) {
         for key in keys {
             // As of now: it may have changed while the one before was worked at.
             if self.shared.closing.load(Ordering::Acquire) {
                 break;
             }
-            let wanted = self.shared.wanted.lock().get(&key).cloned();
-            if self.reconcile_one(key, wanted).await == Outcome::Failed {
-                outcome = Outcome::Failed;
-            }
+            let wanted = self.shared.wanted.lock().get(key).cloned();
+            match self.reconcile_one(*key, wanted).await {
+                Outcome::Done => self.failed.remove(key),
+                Outcome::Failed => self.failed.insert(*key),
+            };
         }
-        outcome
     }
 }

@@ -1,14 +1,14 @@
-//! The task of one interface: it owns the virtual routers there, feeds them and carries out what they say.
+//! One interface: it owns the virtual routers there, feeds them and carries out what they say.
 //!
 //! ```text
 //!   advert_socket ---> receive --+                    +--> frames (adverts, announcements)
-//!   alarm --------> timeouts ----+--> VirtualRouter --+--> host (addresses, macvlan, routes)
+//!   deadlines -------------------+--> VirtualRouter --+--> host (addresses, macvlan, routes)
 //!   commands, net state ---------+                    +--> reports (bus, roles, notify), group
 //! ```
 //!
-//! It runs on a thread of its own with its siblings, and never waits for the kernel's configuration or for IKE.
+//! The [`crate::reactor`] serves it on a thread of its own with its siblings; nothing here waits for the kernel's configuration or for IKE.
 
-mod effects;
+mod outlet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,26 +17,32 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use charon_core::service::kernel_links::{Carrier, Link};
+use charon_core::service::kernel_net::InterfaceIndex;
 use charon_types::vrouter::{Vrouter, VrouterFault, VrouterSnapshot};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 use vrrp_proto::group::GroupOrder;
 use vrrp_proto::tracking::Health;
 use vrrp_proto::{InterfaceState, Now, Received, RouterConfig, State, VirtualRouter};
 
-use crate::advert_socket::{AdvertSocket, FRAME_LEN_MAX};
-use crate::alarm::Alarm;
+use crate::advert_socket::{AdvertSocket, Inbox};
 use crate::convert;
 use crate::filter::{Answering, Wanted};
 use crate::host::{Host, HostRole};
 use crate::key::Key;
 use crate::net_state::NetState;
+use crate::pace;
+use crate::poller::Watch;
 use crate::shared::Shared;
-use crate::slot::{InterfaceThere, Slot};
-use crate::unicast::UnicastSocket;
+use crate::slot::Slot;
 
-/// Frames received in one turn before timers and commands get theirs.
-const BATCH: usize = 512;
+use outlet::Outlet;
+
+/// How often the inbox is filled in one turn before timers and commands get theirs.
+const FILLINGS: usize = 32;
+/// And before a router takes over because it heard nothing: all that the socket can hold, so that a flood hides no advert.
+const FILLINGS_ALL: usize = 512;
 /// A deadline that was missed by less is served as if it had been met, so that small delays do not add up.
 const LATE_MAX: Duration = Duration::from_millis(5);
 
@@ -56,20 +62,26 @@ pub(crate) enum Command {
     List { done: oneshot::Sender<Vec<VrouterSnapshot>> },
 }
 
-/// The task.
+/// Whether an interface is served further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Somebody may command it.
+    GoesOn,
+    /// Everybody who could command is gone; all its routers left.
+    Ended,
+}
+
+/// The interface.
 pub(crate) struct Interface {
-    name: String,
-    shared: Arc<Shared>,
     commands: mpsc::Receiver<Command>,
     net: watch::Receiver<NetState>,
-    host: Host,
-    link: Option<Link>,
+    /// What was known of the link when it was looked at.
+    seen: Option<(InterfaceIndex, u64)>,
+    watch: Watch,
     socket: Option<AdvertSocket>,
-    unicast: Option<UnicastSocket>,
-    slots: BTreeMap<Key, Slot>,
+    slots: BTreeMap<Key, Box<Slot>>,
     deadlines: BTreeSet<(Instant, Key)>,
-    frames: Vec<Vec<u8>>,
-    packet_id: u16,
+    outlet: Outlet,
 }
 
 impl Interface {
@@ -78,72 +90,50 @@ impl Interface {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Command>,
         host: Host,
+        watch: Watch,
     ) -> Self {
-        let net = shared.state.clone();
         Self {
-            name,
-            shared,
             commands,
-            net,
-            host,
-            link: None,
+            net: shared.state.clone(),
+            seen: None,
+            watch,
             socket: None,
-            unicast: None,
             slots: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            frames: Vec::new(),
-            packet_id: 0,
+            outlet: Outlet::new(name, shared, host),
         }
     }
 
-    /// Runs until everybody who could command is gone; then all routers leave.
-    pub(crate) async fn run(mut self) {
-        let mut alarm = match Alarm::new() {
-            Ok(alarm) => alarm,
-            Err(error) => {
-                warn!(target: "IKE", "interface {}: no timer: {error}", self.name);
-                return;
-            }
-        };
-        let mut buffer = vec![0; FRAME_LEN_MAX];
+    /// Looks at the network for the first time.
+    pub(crate) fn begin(&mut self) {
         self.on_net();
+    }
+
+    /// When it has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Takes its commands, then what is new of the network.
+    pub(crate) fn look_up(&mut self) -> Life {
         loop {
-            if let Err(error) = alarm.set(self.deadlines.first().map(|(at, _)| *at)) {
-                warn!(target: "IKE", "interface {}: the timer cannot be set: {error}", self.name);
-            }
-            let readable = async {
-                match &self.socket {
-                    Some(socket) => socket.readable().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                command = self.commands.recv() => {
-                    let Some(command) = command else { break };
-                    self.on_command(command);
-                }
-                changed = self.net.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                    self.on_net();
-                }
-                result = readable => match result {
-                    Ok(()) => self.receive(&mut buffer),
-                    Err(error) => self.lose_socket(&error),
-                },
-                result = alarm.rings() => {
-                    if let Err(error) = result {
-                        warn!(target: "IKE", "interface {}: the timer failed: {error}", self.name);
-                    }
-                    // What arrived in time counts, however late it is read.
-                    self.receive(&mut buffer);
-                    self.on_alarm();
+            match self.commands.try_recv() {
+                Ok(command) => self.on_command(command),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.end();
+                    return Life::Ended;
                 }
             }
-            self.flush();
         }
+        if self.net.has_changed().unwrap_or(false) {
+            self.on_net();
+        }
+        Life::GoesOn
+    }
+
+    /// All routers leave.
+    pub(crate) fn end(&mut self) {
         self.stop_all();
         self.flush();
     }
@@ -152,6 +142,7 @@ impl Interface {
         match command {
             Command::Load { config, router, done } => {
                 let outcome = self.load(config, *router);
+                self.flush();
                 // Whoever asked may have left, here and below.
                 let _ = done.send(outcome);
             }
@@ -172,12 +163,10 @@ impl Interface {
                 let _ = done.send(());
             }
             Command::List { done } => {
-                let there = self.there();
-                let all = self
-                    .slots
-                    .iter()
-                    .map(|(key, slot)| slot.snapshot(self.host.macvlan(*key), there))
-                    .collect();
+                let there = self.outlet.there();
+                let host = &self.outlet.host;
+                let all =
+                    self.slots.iter().map(|(key, slot)| slot.snapshot(host.macvlan(*key), there)).collect();
                 let _ = done.send(all);
             }
         }
@@ -187,7 +176,7 @@ impl Interface {
         let (key, now) = (Key::of(&config), now());
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.router
-                .reconfigure(definition, &self.shared.crypto, now)
+                .reconfigure(definition, &self.outlet.shared.crypto, now)
                 .map_err(|error| convert::fault(&error))?;
             let before = std::mem::replace(&mut slot.config, config);
             if before.group != slot.config.group {
@@ -200,19 +189,19 @@ impl Interface {
             self.with(key, |slot, now| slot.router.handle_interface(state, now));
             self.want_frames();
         } else {
-            let mut router = VirtualRouter::new(definition, &self.shared.crypto, now)
+            let mut router = VirtualRouter::new(definition, &self.outlet.shared.crypto, now)
                 .map_err(|error| convert::fault(&error))?;
             if config.group.is_some() {
                 router.handle_group(GroupOrder::Hold, now);
             }
-            self.slots.insert(key, Slot::new(config, router));
+            self.slots.insert(key, Box::new(Slot::new(config, router)));
             self.want_frames();
             let state = self.interface_state(key);
             self.with(key, |slot, now| slot.router.handle_interface(state, now));
         }
         let Some(slot) = self.slots.get(&key) else { return Ok(()) };
         let role = if slot.router.state() == State::Active { HostRole::Active } else { HostRole::Standby };
-        self.host.want(key, &slot.config, role);
+        self.outlet.host.want(key, &slot.config, role);
         Ok(())
     }
 
@@ -224,7 +213,7 @@ impl Interface {
         {
             self.deadlines.remove(&(armed, key));
         }
-        self.host.forget(key);
+        self.outlet.host.forget(key);
         self.want_frames();
     }
 
@@ -235,54 +224,76 @@ impl Interface {
         }
         self.slots.clear();
         self.deadlines.clear();
-        self.host.close();
+        self.outlet.host.close();
     }
 
     /// Feeds a router, then does what it says and sets its timer.
     fn with(&mut self, key: Key, feed: impl FnOnce(&mut Slot, Now)) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         feed(slot, now());
-        self.drain(key);
+        self.outlet.drain(key, slot);
+        rearm(&mut self.deadlines, self.outlet.shared.begin, key, slot);
     }
 
-    fn on_alarm(&mut self) {
-        let begin = Instant::now();
-        while let Some((at, key)) = self.deadlines.first().copied() {
-            if at > begin {
-                break;
-            }
-            let Some(slot) = self.slots.get_mut(&key) else {
-                self.deadlines.remove(&(at, key));
-                continue;
-            };
+    /// Routers whose time has come do what they have to.
+    pub(crate) fn serve_deadlines(&mut self, begin: Instant, inbox: &mut Inbox) {
+        if self.deadline().is_none_or(|at| at > begin) {
+            return;
+        }
+        if self.somebody_listens(begin) {
+            // What arrived in time counts, however late it is read.
+            self.take_frames(inbox, FILLINGS_ALL);
+        }
+        let wall = SystemTime::now();
+        while let Some((at, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= begin) {
+            self.deadlines.pop_first();
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            slot.armed = None;
             let mono = if begin.duration_since(at) < LATE_MAX { at } else { begin };
-            slot.router.handle_timeout(Now { mono, wall: SystemTime::now() });
-            let due = slot.announcements.due(begin);
-            self.announce(key, &due);
-            self.drain(key);
+            slot.router.handle_timeout(Now { mono, wall });
+            self.outlet.announce(key, slot, begin);
+            self.outlet.drain(key, slot);
+            rearm(&mut self.deadlines, self.outlet.shared.begin, key, slot);
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) {
-        for _ in 0..BATCH {
+    /// Whether a router is due that becomes Active if nothing was heard.
+    fn somebody_listens(&self, now: Instant) -> bool {
+        let mut due = self.deadlines.iter().take_while(|(at, _)| *at <= now);
+        due.any(|(_, key)| self.slots.get(key).is_some_and(|slot| slot.router.state() != State::Active))
+    }
+
+    /// Takes frames that have arrived.
+    pub(crate) fn receive(&mut self, inbox: &mut Inbox) {
+        self.take_frames(inbox, FILLINGS);
+    }
+
+    fn take_frames(&mut self, inbox: &mut Inbox, fillings: usize) {
+        for _ in 0..fillings {
             let Some(socket) = &self.socket else { return };
-            match socket.receive(buffer) {
-                Ok(Some(len)) => {
-                    let frame = buffer.get(..len).unwrap_or_default();
-                    self.on_frame(frame);
+            match socket.receive(inbox) {
+                Ok(0) => return,
+                Ok(count) => {
+                    let now = now();
+                    for frame in inbox.frames(count) {
+                        self.on_frame(frame, now);
+                    }
+                    if count < Inbox::CAPACITY {
+                        return;
+                    }
                 }
-                Ok(None) => return,
                 Err(error) => return self.lose_socket(&error),
             }
         }
     }
 
-    fn on_frame(&mut self, frame: &[u8]) {
+    fn on_frame(&mut self, frame: &[u8], now: Now) {
         let received = match Received::from_ethernet(frame) {
             Ok(received) => received,
             Err(error) => {
-                if !self.answer(frame) {
-                    debug!(target: "NET", "interface {}: a packet that is no advert: {error}", self.name);
+                if !self.outlet.answer(&self.slots, frame) {
+                    let name = &self.outlet.name;
+                    debug!(target: "NET", "interface {name}: a packet that is no advert: {error}");
                 }
                 return;
             }
@@ -290,35 +301,45 @@ impl Interface {
         let Some(vrid) = received.payload.get(1).copied().and_then(vrrp_proto::Vrid::new) else { return };
         let key = Key { family: vrrp_proto::Family::of(received.source), vrid };
         let Some(slot) = self.slots.get_mut(&key) else { return };
-        if let Err(rejection) = slot.router.handle_advert(&received, now()) {
+        if let Err(rejection) = slot.router.handle_advert(&received, now) {
             slot.dropped.count(&rejection);
         }
-        self.drain(key);
+        self.outlet.drain(key, slot);
+        rearm(&mut self.deadlines, self.outlet.shared.begin, key, slot);
     }
 
     /// The network changed, possibly here.
     fn on_net(&mut self) {
         let (link, primaries) = {
             let state = self.net.borrow_and_update();
-            let link = state.link(&self.name).cloned();
-            let told =
-                self.slots.iter().map(|(key, slot)| (*key, state_of(&state, link.as_ref(), *key, slot)));
+            let seen = state.link(&self.outlet.name).map(|link| (link.index, state.revision(link.index)));
+            if seen.is_some() && seen == self.seen && self.socket.is_some() {
+                return;
+            }
+            self.seen = seen;
+            let link = state.link(&self.outlet.name).cloned();
+            let primary = link.as_ref().map(|link| Primaries::of(&state, link)).unwrap_or_default();
+            let told = self
+                .slots
+                .iter()
+                .map(|(key, slot)| (*key, state_of(&state, link.as_ref(), &primary, *key, slot)));
             let primaries: Vec<(Key, InterfaceState)> = told.collect();
             (link, primaries)
         };
-        let recreated = link.as_ref().map(|link| link.index) != self.link.as_ref().map(|link| link.index);
+        let recreated =
+            link.as_ref().map(|link| link.index) != self.outlet.link.as_ref().map(|link| link.index);
         if recreated {
-            match (&self.link, &link) {
-                (Some(_), None) => info!(target: "KNL", "interface {} is gone", self.name),
+            match (&self.outlet.link, &link) {
+                (Some(_), None) => info!(target: "KNL", "interface {} is gone", self.outlet.name),
                 (None, Some(_)) if !self.slots.is_empty() => {
-                    info!(target: "KNL", "interface {} is there", self.name);
+                    info!(target: "KNL", "interface {} is there", self.outlet.name);
                 }
                 _ => {}
             }
             self.socket = None;
-            self.unicast = None;
+            self.outlet.unicast = None;
         }
-        self.link = link;
+        self.outlet.link = link;
         if self.socket.is_none() {
             self.open_socket();
         }
@@ -335,22 +356,29 @@ impl Interface {
 
     fn interface_state(&mut self, key: Key) -> InterfaceState {
         let Some(slot) = self.slots.get_mut(&key) else { return InterfaceState::Down };
-        let state = state_of(&self.net.borrow(), self.link.as_ref(), key, slot);
+        let state = {
+            let net = self.net.borrow();
+            let link = self.outlet.link.as_ref();
+            let primaries = link.map(|link| Primaries::of(&net, link)).unwrap_or_default();
+            state_of(&net, link, &primaries, key, slot)
+        };
         slot.told_interface = Some(state);
         state
     }
 
     fn open_socket(&mut self) {
-        let Some(link) = self.link.as_ref().filter(|_| !self.slots.is_empty()) else { return };
-        match AdvertSocket::open(link.index, self.wanted()) {
+        let Some(link) = self.outlet.link.as_ref().filter(|_| !self.slots.is_empty()) else { return };
+        match AdvertSocket::open(link.index, self.wanted(), &self.watch) {
             Ok(socket) => self.socket = Some(socket),
-            Err(error) => warn!(target: "NET", "interface {}: no socket for adverts: {error}", self.name),
+            Err(error) => {
+                warn!(target: "NET", "interface {}: no socket for adverts: {error}", self.outlet.name)
+            }
         }
     }
 
     /// The device went down or away; the next change of the network tells.
     fn lose_socket(&mut self, error: &io::Error) {
-        debug!(target: "NET", "interface {}: receiving failed: {error}", self.name);
+        debug!(target: "NET", "interface {}: receiving failed: {error}", self.outlet.name);
     }
 
     fn wanted(&self) -> Wanted {
@@ -376,51 +404,66 @@ impl Interface {
         match &mut self.socket {
             Some(socket) => {
                 if let Err(error) = socket.want(wanted) {
-                    warn!(target: "NET", "interface {}: the filter cannot be set: {error}", self.name);
+                    warn!(target: "NET", "interface {}: the filter cannot be set: {error}", self.outlet.name);
                 }
             }
             None => self.open_socket(),
         }
     }
 
-    const fn there(&self) -> InterfaceThere {
-        if self.link.is_some() { InterfaceThere::Yes } else { InterfaceThere::No }
-    }
-
-    /// The MAC address that frames of a router come from.
-    fn mac(&self, key: Key) -> Option<[u8; 6]> {
-        let slot = self.slots.get(&key)?;
-        if slot.config.vmac.is_enabled() {
-            return Some(key.vrid.mac(key.family));
-        }
-        self.link.as_ref()?.mac.map(|mac| mac.0)
-    }
-
-    fn flush(&mut self) {
-        if self.frames.is_empty() {
-            return;
-        }
+    /// Sends what waits, then tells what is new.
+    pub(crate) fn flush(&mut self) {
         match &self.socket {
-            Some(socket) => {
-                if let Err(error) = socket.send(&mut self.frames) {
-                    debug!(target: "NET", "interface {}: sending failed: {error}", self.name);
+            Some(socket) if !self.outlet.frames.is_empty() => {
+                if let Err(error) = socket.send(&mut self.outlet.frames) {
+                    debug!(target: "NET", "interface {}: sending failed: {error}", self.outlet.name);
                 }
             }
-            None => self.frames.clear(),
+            Some(_) => {}
+            None => self.outlet.frames.clear(),
         }
+        self.outlet.tell();
     }
+}
 
-    fn announce(&mut self, key: Key, addresses: &[IpAddr]) {
-        let Some(mac) = self.mac(key) else { return };
-        let frames = addresses.iter().map(|address| {
-            vrrp_proto::neighbour::announcement(mac, *address, vrrp_proto::neighbour::Forwarding::Router)
-        });
-        self.frames.extend(frames);
+/// Notes when a router wants to be served.
+fn rearm(deadlines: &mut BTreeSet<(Instant, Key)>, begin: Instant, key: Key, slot: &mut Slot) {
+    if let Some(due) = slot.router.next_advert() {
+        slot.router.hasten_advert(pace::step_before(begin, due, slot.config.advert_interval));
+    }
+    let deadline = slot.deadline();
+    if deadline != slot.armed {
+        if let Some(armed) = slot.armed {
+            deadlines.remove(&(armed, key));
+        }
+        if let Some(deadline) = deadline {
+            deadlines.insert((deadline, key));
+        }
+        slot.armed = deadline;
+    }
+}
+
+/// Where adverts of a link come from, looked up once for all its routers.
+#[derive(Default)]
+struct Primaries {
+    ipv4: Option<IpAddr>,
+    ipv6: Option<IpAddr>,
+}
+
+impl Primaries {
+    fn of(net: &NetState, link: &Link) -> Self {
+        Self { ipv4: net.primary(link.index, true), ipv6: net.primary(link.index, false) }
     }
 }
 
 /// What a router of that family is told of the interface.
-fn state_of(net: &NetState, link: Option<&Link>, key: Key, slot: &Slot) -> InterfaceState {
+fn state_of(
+    net: &NetState,
+    link: Option<&Link>,
+    primaries: &Primaries,
+    key: Key,
+    slot: &Slot,
+) -> InterfaceState {
     let Some(link) = link else { return InterfaceState::Down };
     if link.carrier == Carrier::Down && slot.config.track_primary.is_enabled() {
         return InterfaceState::Down;
@@ -430,7 +473,10 @@ fn state_of(net: &NetState, link: Option<&Link>, key: Key, slot: &Slot) -> Inter
             let held = net.addresses(link.index).iter().any(|known| known.held.address == source);
             Some(source).filter(|_| held)
         }
-        None => net.primary(link.index, key.family == vrrp_proto::Family::Ipv4),
+        None => match key.family {
+            vrrp_proto::Family::Ipv4 => primaries.ipv4,
+            vrrp_proto::Family::Ipv6 => primaries.ipv6,
+        },
     };
     InterfaceState::Up { primary }
 }

@@ -25,6 +25,8 @@ pub(crate) struct NetState {
     links: HashMap<InterfaceIndex, Link>,
     by_name: HashMap<String, InterfaceIndex>,
     addresses: HashMap<InterfaceIndex, Vec<LinkAddress>>,
+    /// Counts changes of each link and of its addresses.
+    revisions: HashMap<InterfaceIndex, u64>,
     /// Counts changes of routes.
     pub(crate) routes: u64,
 }
@@ -53,6 +55,15 @@ impl NetState {
 
     pub(crate) fn all_addresses(&self) -> impl Iterator<Item = &LinkAddress> {
         self.addresses.values().flatten()
+    }
+
+    /// Differs from what it was if the link or its addresses may have changed.
+    pub(crate) fn revision(&self, index: InterfaceIndex) -> u64 {
+        self.revisions.get(&index).copied().unwrap_or(0)
+    }
+
+    fn touch(&mut self, index: InterfaceIndex) {
+        self.revisions.entry(index).and_modify(|count| *count += 1).or_insert(1);
     }
 
     pub(crate) fn holds(&self, index: InterfaceIndex, held: VirtualAddress) -> bool {
@@ -94,8 +105,13 @@ impl NetState {
     /// Takes note of a change; whether everything has to be listed again.
     fn apply(&mut self, change: LinksChange) -> Completeness {
         match change {
-            LinksChange::LinkSet(link) => self.set_link(link),
+            LinksChange::LinkSet(link) => {
+                self.touch(link.index);
+                self.set_link(link);
+            }
             LinksChange::LinkGone(index) => {
+                // The number is not used again soon, and a new link counts from 1.
+                self.revisions.remove(&index);
                 if let Some(link) = self.links.remove(&index)
                     && self.by_name.get(&link.name) == Some(&index)
                 {
@@ -103,8 +119,12 @@ impl NetState {
                 }
                 self.addresses.remove(&index);
             }
-            LinksChange::AddressSet(address) => self.set_address(address),
+            LinksChange::AddressSet(address) => {
+                self.touch(address.index);
+                self.set_address(address);
+            }
             LinksChange::AddressGone(address) => {
+                self.touch(address.index);
                 if let Some(all) = self.addresses.get_mut(&address.index) {
                     all.retain(|known| known.held != address.held);
                 }
@@ -122,12 +142,16 @@ enum Completeness {
     Lost,
 }
 
-async fn list(net: &dyn KernelLinks, routes: u64) -> Result<NetState, KernelError> {
-    let mut state = NetState { routes: routes.wrapping_add(1), ..NetState::default() };
+/// Everything anew; what `before` counted goes on.
+async fn list(net: &dyn KernelLinks, before: &NetState) -> Result<NetState, KernelError> {
+    let routes = before.routes.wrapping_add(1);
+    let mut state = NetState { routes, revisions: before.revisions.clone(), ..NetState::default() };
     for link in net.links().await? {
+        state.touch(link.index);
         state.set_link(link);
     }
     for address in net.link_addresses().await? {
+        state.touch(address.index);
         state.set_address(address);
     }
     Ok(state)
@@ -142,7 +166,7 @@ pub(crate) async fn follow(
 ) -> Result<(watch::Receiver<NetState>, AbortHandle), KernelError> {
     // The watch first, so that nothing falls between.
     let mut changes = net.watch_links();
-    let state = list(&**net, 0).await?;
+    let state = list(&**net, &NetState::default()).await?;
     let (sender, receiver) = watch::channel(state);
     let net = Arc::clone(net);
     let task = tokio::spawn(async move {
@@ -158,8 +182,8 @@ pub(crate) async fn follow(
                 }
             });
             while completeness == Completeness::Lost {
-                let routes = sender.borrow().routes;
-                match list(&*net, routes).await {
+                let before = sender.borrow().clone();
+                match list(&*net, &before).await {
                     Ok(state) => {
                         sender.send_replace(state);
                         completeness = Completeness::Kept;
@@ -238,5 +262,17 @@ mod tests {
         state.apply(LinksChange::LinkSet(link(2, "lan")));
         assert!(state.link("eth0").is_none());
         assert_eq!(state.link("lan").map(|link| link.index), Some(InterfaceIndex(2)));
+    }
+
+    #[test]
+    fn a_link_is_touched_by_what_concerns_it_alone() {
+        let mut state = NetState::default();
+        let (one, other) = (InterfaceIndex(2), InterfaceIndex(3));
+        state.apply(LinksChange::LinkSet(link(2, "eth0")));
+        state.apply(LinksChange::LinkSet(link(3, "eth1")));
+        let before = (state.revision(one), state.revision(other));
+        state.apply(LinksChange::AddressSet(address(2, "192.0.2.11", 0, Readiness::Ready)));
+        state.apply(LinksChange::AddressGone(address(2, "192.0.2.11", 0, Readiness::Ready)));
+        assert_eq!((state.revision(one), state.revision(other)), (before.0 + 2, before.1));
     }
 }

@@ -1,4 +1,4 @@
-//! Who is told of changes by script and FIFO, as keepalived's users know it: `INSTANCE NAME STATE PRIORITY`.
+//! Who is told of changes by script and FIFO, as keepalived's users know it: `INSTANCE NAME STATE PRIORITY`, or `GROUP`.
 //!
 //! Scripts of one virtual router run one after the other, in the order of the changes; those of different ones side by side. Lines of a
 //! FIFO are in order whatever the scripts do.
@@ -30,6 +30,8 @@ pub(crate) enum Report {
     LowerPriorityHeard { config: Arc<Vrouter> },
     /// Its priority changed by what it tracks.
     PriorityChanged { config: Arc<Vrouter>, state: VrouterState, priority: u8 },
+    /// All routers of a sync group have that state now; the last one to have it says so.
+    Group { config: Arc<Vrouter>, state: VrouterState, priority: u8 },
     /// A router was unloaded, or the daemon ends.
     Stopped { config: Arc<Vrouter> },
 }
@@ -79,7 +81,7 @@ impl Notifier {
                 self.spread(config, word, snapshot.effective_priority, own.as_deref());
             }
             Report::LowerPriorityHeard { config } => {
-                write_line(config, "MASTER_RX_LOWER_PRI", config.priority)
+                write_instance(config, "MASTER_RX_LOWER_PRI", config.priority)
             }
             Report::PriorityChanged { config, state, priority } => {
                 let word = match state {
@@ -87,16 +89,32 @@ impl Notifier {
                     VrouterState::Backup => "BACKUP_PRIORITY",
                     VrouterState::Init => return,
                 };
-                write_line(config, word, *priority);
+                write_instance(config, word, *priority);
             }
+            Report::Group { config, state, priority } => self.tell_group(config, *state, *priority),
             Report::Stopped { config } => {
                 self.spread(config, "STOP", config.priority, config.notify.stop.as_deref());
             }
         }
     }
 
+    fn tell_group(&mut self, config: &Vrouter, state: VrouterState, priority: u8) {
+        let Some(group) = &config.group else { return };
+        let word = match state {
+            VrouterState::Active => "MASTER",
+            VrouterState::Backup => "BACKUP",
+            VrouterState::Init => "FAULT",
+        };
+        write_line(config, &format!("GROUP \"{group}\" {word} {priority}\n"));
+        if let Some(command) = &config.notify.group {
+            let arguments = ["GROUP".into(), group.clone(), word.to_owned(), priority.to_string()];
+            let queue: Arc<str> = format!("group {group}").into();
+            self.run(&queue, Script { command: command.clone(), arguments });
+        }
+    }
+
     fn spread(&mut self, config: &Vrouter, word: &str, priority: u8, own: Option<&str>) {
-        write_line(config, word, priority);
+        write_instance(config, word, priority);
         let arguments = ["INSTANCE".into(), config.name.to_string(), word.to_owned(), priority.to_string()];
         for command in [own, config.notify.any.as_deref()].into_iter().flatten() {
             self.run(&config.name, Script { command: command.to_owned(), arguments: arguments.clone() });
@@ -115,7 +133,7 @@ impl Notifier {
             Queue { scripts, task }
         });
         if queue.scripts.try_send(script).is_err() {
-            warn!(target: "APP", "scripts of vrouter {name} hang, one is left out");
+            warn!(target: "APP", "scripts of {name} hang, one is left out");
         }
     }
 
@@ -144,10 +162,13 @@ async fn execute(script: &Script) {
     }
 }
 
+fn write_instance(config: &Vrouter, word: &str, priority: u8) {
+    write_line(config, &format!("INSTANCE \"{}\" {word} {priority}\n", config.name));
+}
+
 /// One line into the FIFO; nobody need read it.
-fn write_line(config: &Vrouter, word: &str, priority: u8) {
+fn write_line(config: &Vrouter, line: &str) {
     let Some(fifo) = &config.notify.fifo else { return };
-    let line = format!("INSTANCE \"{}\" {word} {priority}\n", config.name);
     let opened = std::fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(fifo);
     match opened.and_then(|mut fifo| fifo.write_all(line.as_bytes())) {
         Ok(()) => {}
@@ -198,6 +219,9 @@ mod tests {
         config.notify.backup = Some(format!("sleep 0.3; echo backup >>{}; true", log.display()));
         config.notify.any = Some(format!("f() {{ echo \"$@\" >>{}; }}; f", log.display()));
         config.notify.fifo = Some(fifo.display().to_string());
+        config.group = Some("both".into());
+        config.notify.group =
+            Some(format!("f() {{ echo \"$@\" >>{}; }}; f", directory.join("group").display()));
         let config = Arc::new(config);
         let (sender, receiver) = mpsc::channel(DEPTH);
         for state in [VrouterState::Backup, VrouterState::Active] {
@@ -206,11 +230,18 @@ mod tests {
                 sender.try_send(Report::Transition { snapshot: snapshot(&config, state), former }).is_ok()
             );
         }
+        let news = Report::Group { config: Arc::clone(&config), state: VrouterState::Active, priority: 120 };
+        assert!(sender.try_send(news).is_ok());
         assert!(sender.try_send(Report::Stopped { config: Arc::clone(&config) }).is_ok());
         drop(sender);
         run(receiver).await;
         let said = std::fs::read_to_string(&log).unwrap();
+        let of_group = std::fs::read_to_string(directory.join("group")).unwrap();
+        let lines = std::fs::read_to_string(&fifo).unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!(said, "backup\nINSTANCE gw BACKUP 120\nINSTANCE gw MASTER 120\nINSTANCE gw STOP 100\n");
+        assert_eq!(of_group, "GROUP both MASTER 120\n");
+        // A file stands in for the FIFO: the last line is what is left at its begin.
+        assert!(lines.starts_with("INSTANCE \"gw\" STOP 100\n"), "{lines}");
     }
 }

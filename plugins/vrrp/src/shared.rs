@@ -1,6 +1,7 @@
 //! What all interfaces share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use charon_core::bus::Bus;
 use charon_core::config::VrouterRoles;
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) roles: Arc<VrouterRoles>,
     pub(crate) groups: Groups,
     pub(crate) state: watch::Receiver<NetState>,
+    /// From when steps of adverts are counted.
+    pub(crate) begin: Instant,
     pub(crate) reports: mpsc::Sender<Report>,
 }
 

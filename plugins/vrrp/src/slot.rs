@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use charon_types::vrouter::{Vrouter, VrouterReason, VrouterSnapshot};
+use vrrp_proto::frame::renumber;
 use vrrp_proto::tracking::{Health, TrackTable};
-use vrrp_proto::{GlobalStatistics, InterfaceState, Priority, Reason, VirtualRouter};
+use vrrp_proto::{Advert, GlobalStatistics, InterfaceState, Priority, Reason, VirtualRouter};
 
 use crate::announce::Announcements;
 use crate::convert;
@@ -16,6 +17,8 @@ pub(crate) struct Slot {
     pub(crate) router: VirtualRouter,
     pub(crate) tracks: TrackTable,
     pub(crate) announcements: Announcements,
+    /// What it sent last.
+    pub(crate) sent: Sent,
     /// When its timer is set to, as the interface has noted it.
     pub(crate) armed: Option<Instant>,
     /// Packets that it dropped for reasons that the protocol counts for all routers together.
@@ -33,6 +36,7 @@ impl Slot {
             router,
             tracks: TrackTable::default(),
             announcements: Announcements::default(),
+            sent: Sent::default(),
             armed: None,
             dropped: GlobalStatistics::default(),
             told_interface: None,
@@ -99,6 +103,27 @@ impl Slot {
             failing: self.tracks.failed().map(|name| name.to_string()).collect(),
             counters,
         }
+    }
+}
+
+/// The frame of the last advert, to be sent again: the same advert again differs in its identification only.
+#[derive(Default)]
+pub(crate) struct Sent {
+    of: Option<(Arc<Advert>, [u8; 6])>,
+    frame: Vec<u8>,
+}
+
+impl Sent {
+    /// The frame of an advert.
+    pub(crate) fn frame(&mut self, advert: Arc<Advert>, mac: [u8; 6], id: u16) -> &[u8] {
+        match &self.of {
+            Some((last, from)) if Arc::ptr_eq(last, &advert) && *from == mac => renumber(&mut self.frame, id),
+            _ => {
+                self.frame = advert.ethernet_frame(mac, None, id);
+                self.of = Some((advert, mac));
+            }
+        }
+        &self.frame
     }
 }
 

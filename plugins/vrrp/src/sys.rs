@@ -1,14 +1,18 @@
-//! Packet sockets: the system calls that no safe crate offers.
-#![expect(unsafe_code, reason = "AF_PACKET addresses and options")]
+//! Packet sockets and waiting for them: the system calls that no safe crate offers.
+#![expect(unsafe_code, reason = "AF_PACKET addresses and options, many frames at once, epoll")]
+
+mod wait;
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use charon_core::service::kernel_net::InterfaceIndex;
 use libc::{c_int, c_void, socklen_t};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+
+use crate::frames::Frames;
+
+pub(crate) use wait::{add_to_epoll, clear_event, epoll, event, signal_event, wait_for_epoll};
 
 /// An instruction of a classic BPF program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +21,6 @@ pub(crate) struct Instruction {
     pub(crate) jump_true: u8,
     pub(crate) jump_false: u8,
     pub(crate) operand: u32,
-}
-
-/// Has the runtime tell when a descriptor can be read.
-pub(crate) fn watch_readable<T: AsFd + AsRawFd>(inner: T) -> io::Result<AsyncFd<T>> {
-    // SAFETY: what is handed in here owns its descriptor and gives the same one as long as it lives.
-    unsafe { AsyncFd::register_with_interest(inner, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 const PACKET_IGNORE_OUTGOING: c_int = 23;
@@ -85,34 +83,76 @@ pub(crate) fn force_receive_buffer(socket: &impl AsRawFd, bytes: c_int) -> io::R
     set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &bytes)
 }
 
-/// Sends frames in as few system calls as the kernel allows; how many went.
-pub(crate) fn send_frames(socket: &impl AsRawFd, frames: &[Vec<u8>]) -> io::Result<usize> {
+/// Sends frames from the one of that number on in as few system calls as the kernel allows; how many went.
+pub(crate) fn send_frames(socket: &impl AsRawFd, frames: &Frames, first: usize) -> io::Result<usize> {
     let mut parts: Vec<libc::iovec> = frames
-        .iter()
+        .from(first)
         .map(|frame| libc::iovec {
             iov_base: frame.as_ptr().cast_mut().cast::<c_void>(),
             iov_len: frame.len(),
         })
         .collect();
-    let mut headers: Vec<libc::mmsghdr> = parts
-        .iter_mut()
-        .map(|part| libc::mmsghdr {
-            msg_hdr: libc::msghdr {
-                msg_name: std::ptr::null_mut(),
-                msg_namelen: 0,
-                msg_iov: part,
-                msg_iovlen: 1,
-                msg_control: std::ptr::null_mut(),
-                msg_controllen: 0,
-                msg_flags: 0,
-            },
-            msg_len: 0,
-        })
-        .collect();
+    let mut headers: Vec<libc::mmsghdr> = parts.iter_mut().map(header_of).collect();
     let count = u32::try_from(headers.len()).unwrap_or(u32::MAX);
     // SAFETY: every header points to one iovec of `parts`, and that to a frame; all live through the call, which only reads frames.
     let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Receives frames, each into `room` octets of `octets`, and notes how long each is. How many came, 0 if none is there.
+pub(crate) fn receive_frames(
+    socket: &impl AsRawFd,
+    octets: &mut [u8],
+    room: usize,
+    lens: &mut [usize; FRAMES_AT_ONCE],
+) -> io::Result<usize> {
+    let nowhere = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+    let mut parts = [nowhere; FRAMES_AT_ONCE];
+    for (part, place) in parts.iter_mut().zip(octets.chunks_exact_mut(room)) {
+        *part = libc::iovec { iov_base: place.as_mut_ptr().cast::<c_void>(), iov_len: place.len() };
+    }
+    let mut headers = parts.each_mut().map(header_of);
+    let count = u32::try_from(FRAMES_AT_ONCE).expect("a small number");
+    // SAFETY: every header points to one iovec of `parts`, and that to a place of its own in `octets`, or to none of length 0; all live
+    // through the call.
+    let received = unsafe {
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT,
+            std::ptr::null_mut(),
+        )
+    };
+    let Ok(received) = usize::try_from(received) else {
+        let error = io::Error::last_os_error();
+        return match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(0),
+            _ => Err(error),
+        };
+    };
+    for (len, header) in lens.iter_mut().zip(&headers) {
+        *len = usize::try_from(header.msg_len).expect("frames are short");
+    }
+    Ok(received)
+}
+
+/// Frames that one call receives at most.
+pub(crate) const FRAMES_AT_ONCE: usize = 16;
+
+const fn header_of(part: &mut libc::iovec) -> libc::mmsghdr {
+    libc::mmsghdr {
+        msg_hdr: libc::msghdr {
+            msg_name: std::ptr::null_mut(),
+            msg_namelen: 0,
+            msg_iov: part,
+            msg_iovlen: 1,
+            msg_control: std::ptr::null_mut(),
+            msg_controllen: 0,
+            msg_flags: 0,
+        },
+        msg_len: 0,
+    }
 }
 
 /// Gives the thread a real-time priority, 1 to 99.

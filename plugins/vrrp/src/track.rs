@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_core::bus::Bus;
+use charon_core::pools::{Detail, Pools};
 use charon_core::service::kernel_net::Family;
 use charon_core::service::{IkeEngine, KernelLinks};
 use charon_types::vrouter::{Track, Tracked, VirtualAddress};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 use vrrp_proto::tracking::Health;
 
+use crate::commands::WeakCommands;
 use crate::interface::Command;
 use crate::key::Key;
 use crate::net_state::NetState;
@@ -29,6 +31,7 @@ pub(crate) struct Sources {
     pub(crate) state: watch::Receiver<NetState>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) ike: Option<Arc<dyn IkeEngine>>,
+    pub(crate) pools: Option<Arc<Pools>>,
 }
 
 /// Whom a tracker tells.
@@ -36,7 +39,7 @@ pub(crate) struct Listener {
     pub(crate) router: Arc<str>,
     pub(crate) key: Key,
     pub(crate) name: Arc<str>,
-    pub(crate) commands: mpsc::WeakSender<Command>,
+    pub(crate) commands: WeakCommands,
     pub(crate) told: Option<Health>,
 }
 
@@ -129,6 +132,11 @@ async fn watch_one(what: Tracked, sources: Sources, mut listener: Listener) {
         Tracked::Route(destination) => watch_route(destination, &sources, &mut listener).await,
         Tracked::Ike(name) => facts::watch(facts::Fact::Ike(name), &sources, &mut listener).await,
         Tracked::Child(name) => facts::watch(facts::Fact::Child(name), &sources, &mut listener).await,
+        Tracked::Pool { name, fill_percent } => {
+            while listener.tell(pool(&sources, &name, fill_percent)).await == Interest::Kept {
+                tokio::time::sleep(POLL).await;
+            }
+        }
     }
 }
 
@@ -172,6 +180,18 @@ fn file(path: &str) -> Health {
     }
 }
 
+/// Whether a pool is less full than that. One that is not loaded has no addresses left.
+fn pool(sources: &Sources, name: &str, fill_percent: u8) -> Health {
+    let pools =
+        sources.pools.as_ref().map(|pools| pools.list(Some(name), Detail::Summary)).unwrap_or_default();
+    well_if(pools.first().is_some_and(|pool| has_room(pool.online, pool.range.len(), fill_percent)))
+}
+
+fn has_room(online: usize, addresses: u32, fill_percent: u8) -> bool {
+    let online = u64::try_from(online).unwrap_or(u64::MAX);
+    online.saturating_mul(100) < u64::from(addresses) * u64::from(fill_percent)
+}
+
 fn is_running(name: &str) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else { return false };
     // The kernel cuts names to 15 characters.
@@ -206,6 +226,13 @@ mod tests {
         assert_eq!(read("word"), Health::Failed);
         std::fs::remove_file(&path).unwrap();
         assert_eq!(file(path.to_str().unwrap()), Health::Failed);
+    }
+
+    #[test]
+    fn a_pool_has_room_until_the_share_is_in_use() {
+        assert!(has_room(0, 10, 1) && !has_room(1, 10, 10) && has_room(8, 10, 90) && !has_room(9, 10, 90));
+        assert!(has_room(9, 10, 100) && !has_room(10, 10, 100));
+        assert!(!has_room(usize::MAX, u32::MAX, 100));
     }
 
     #[test]

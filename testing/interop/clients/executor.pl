@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use IO::Socket::UNIX;
 use JSON::PP;
+use Vici::Packet;
 use Vici::Session;
 
 my $json = JSON::PP->new->canonical->ascii;
@@ -21,8 +22,8 @@ sub execute {
     my $order = shift;
     my $command = $order->{command};
     (my $name = $command) =~ tr/-/_/;
-    my $method = $session->can($name) or return { absent => JSON::PP::true };
     my $message = $order->{message};
+    my $method = $session->can($name) or return by_name($order, $message);
     my @arguments = $message && %$message ? (Vici::Message->new($message)) : ();
     if ($command =~ /^list-/) {
         my $events = $session->$method(@arguments);
@@ -37,4 +38,18 @@ sub execute {
     # Some tell the answer, not what came of it.
     ($success, $reason) = $success->result() if ref $success;
     return $success ? { reply => {}, events => [] } : { refused => $reason };
+}
+
+# What the module has no method for.
+sub by_name {
+    my ($order, $message) = @_;
+    my $packet = Vici::Packet->new($socket);
+    my $vars = $message && %$message ? Vici::Message->new($message) : undef;
+    if ($order->{stream}) {
+        my $events = $packet->streamed_request($order->{command}, $order->{stream}, $vars);
+        return { reply => undef, events => [map { $_->hash() } @$events] };
+    }
+    my $reply = $packet->request($order->{command}, $vars)->hash();
+    return { refused => $reply->{errmsg} } if ($reply->{success} // 'yes') ne 'yes';
+    return { reply => $reply, events => [] };
 }

@@ -27,12 +27,15 @@ def raw(value):
 
 
 def execute(session, order):
-    method = getattr(session, order["command"].replace("-", "_"), None)
-    if method is None:
-        return {"absent": True}
+    command, event = order["command"], order.get("stream")
+    method = getattr(session, command.replace("-", "_"), None)
     message = raw(order.get("message") or {})
     try:
-        answer = method(message) if message else method()
+        if method is None:
+            # What the library has no method for is asked for by name.
+            answer = session.streamed_request(command, event, message) if event else session.request(command, message)
+        else:
+            answer = method(message) if message else method()
         if order.get("stream"):
             return {"reply": None, "events": [text(event) for event in answer]}
         return {"reply": text(answer or {}), "events": []}

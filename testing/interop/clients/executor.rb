@@ -23,16 +23,27 @@ end
 
 def execute(connection, order)
   name = order["command"].tr("-", "_")
-  return { absent: true } unless connection.respond_to?(name)
-
-  method = connection.method(name)
   events = []
   block = order["stream"] ? proc { |event| events << text(event) } : nil
+  return by_name(connection, order, events, block) unless connection.respond_to?(name)
+
+  method = connection.method(name)
   arguments = method.arity.zero? ? [] : [raw(order["message"] || {})]
   reply = method.call(*arguments, &block)
   { reply: reply.is_a?(Hash) ? text(reply) : nil, events: events }
 rescue Vici::CommandExecError => e
   { refused: e.message }
+end
+
+# What the gem has no method for.
+def by_name(connection, order, events, block)
+  message = Vici::Message.new(raw(order["message"] || {}))
+  reply = if block
+            connection.call_with_event(order["command"], message, order["stream"], &block)
+          else
+            connection.call(order["command"], message)
+          end
+  { reply: text(reply), events: events }
 end
 
 connection = Vici::Connection.new(UNIXSocket.new(ARGV[0]))

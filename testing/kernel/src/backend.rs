@@ -3,13 +3,13 @@
 use std::io;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use charon_core::kernel::SpiRange;
 use charon_core::service::{EspReceiver, IkeSockets, KernelIpsec, KernelNet};
 use charon_crypto::{CryptoProvider, ProviderBuilder};
 use charon_kernel_libipsec::{LibIpsec, Settings};
-use charon_kernel_netlink::{Interfaces, NetlinkNet, SpiRange, XfrmIpsec};
+use charon_kernel_netlink::{Interfaces, NetlinkNet, XfrmIpsec, XfrmSettings};
 use charon_kernel_null::{NullIpsec, NullNet};
 use charon_kernel_pfkey::PfkeyIpsec;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
@@ -20,6 +20,8 @@ use nix::sched::{CloneFlags, unshare};
 
 /// Every backend, by the name of its plugin.
 pub const NAMES: &[&str] = &["kernel-null", "kernel-libipsec", "kernel-netlink", "kernel-pfkey"];
+
+const SPIS: SpiRange = SpiRange { min: 0xc000_0000, max: 0xcfff_ffff };
 
 /// A backend of IPsec with the network it stands on.
 pub struct Backend {
@@ -92,13 +94,12 @@ impl Backend {
                 (Arc::clone(&ipsec) as Arc<dyn KernelIpsec>, Kind::Libipsec(ipsec))
             }
             "kernel-netlink" => {
-                let range = SpiRange { min: 0xc000_0000, max: 0xcfff_ffff };
-                let started = XfrmIpsec::start(Arc::clone(&net), None, range, Duration::from_secs(165));
+                let started = XfrmIpsec::start(Arc::clone(&net), None, SPIS, XfrmSettings::default());
                 let ipsec = Arc::new(started.await?);
                 (Arc::clone(&ipsec) as Arc<dyn KernelIpsec>, Kind::Netlink(ipsec))
             }
             "kernel-pfkey" => {
-                let ipsec = Arc::new(PfkeyIpsec::start(Arc::clone(&net), None).await?);
+                let ipsec = Arc::new(PfkeyIpsec::start(Arc::clone(&net), None, SPIS).await?);
                 (Arc::clone(&ipsec) as Arc<dyn KernelIpsec>, Kind::Pfkey(ipsec))
             }
             _ => bail!("no backend {name}; there are {}", NAMES.join(", ")),

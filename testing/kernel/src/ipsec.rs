@@ -10,6 +10,7 @@ use charon_types::kernel_op::{
     AddSa, Direction, Encap, KernelError, KernelOp, KernelReply, KernelResult, Policy, SaKey, SaUsage,
 };
 
+use crate::promises;
 use crate::sample::{Suite, policy, reserve, sa, sa_key, spi, suites};
 
 const MIN: u32 = 0xc000_1000;
@@ -26,6 +27,11 @@ pub async fn check(kernel: &dyn KernelIpsec) -> Vec<(&'static str, anyhow::Resul
         ("an outbound SA needs none", outbound(kernel).await),
         ("unknown SAs are not found", unknown(kernel).await),
         ("every algorithm that is promised can be installed", promises(kernel).await),
+        (
+            "every protocol and mode that is promised can be installed over both families",
+            promises::protocols_and_modes(kernel).await,
+        ),
+        ("a limit of time is reported, softly first", promises::limits_of_time(kernel).await),
         ("an unknown algorithm is refused by its name", unknown_algorithm(kernel).await),
         ("a key of a wrong length is refused", key_length(kernel).await),
         ("a policy stays until its last owner has gone", owners(kernel).await),

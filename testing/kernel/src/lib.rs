@@ -5,4 +5,5 @@ pub mod backend;
 pub mod bench;
 pub mod ipsec;
 pub mod net;
+mod promises;
 mod sample;

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use charon_kernel_suite::backend::{Backend, NAMES, in_namespace};
 use charon_kernel_suite::{bench, ipsec, net};
@@ -47,6 +48,9 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Until nothing is left to be done for what was deleted.
+const SETTLING: Duration = Duration::from_millis(700);
+
 /// What was checked, and what was wrong.
 type Results = Vec<(String, Option<String>)>;
 
@@ -64,7 +68,11 @@ async fn contracts(name: &str) -> anyhow::Result<Results> {
 async fn rates(name: &str, count: u32) -> anyhow::Result<Results> {
     let backend = Backend::start(name).await?;
     let mut results = Vec::new();
-    for (how, batch) in [("one at a time", 1), ("in batches of 1000", 1000)] {
+    // Twice: the first of all finds everything cold.
+    let ways = [("in batches of 1000", 1000), ("one at a time", 1)];
+    for (how, batch) in ways.into_iter().cycle().take(2 * ways.len()) {
+        // The kernel frees what was deleted later, on the same processor.
+        tokio::time::sleep(SETTLING).await;
         let rate = bench::run(&*backend.ipsec, count, batch).await?;
         results
             .push((format!("{:.0} SAs/s added, {:.0} SAs/s deleted, {how}", rate.added, rate.deleted), None));

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use charon_core::service::KernelNet;
-use charon_core::service::kernel_net::{Family, Route, Rule, RulePackets};
+use charon_core::service::kernel_net::{Family, Route, Rule, RulePackets, XfrmInterface};
+use charon_types::id::IfId;
 use charon_types::kernel_op::KernelError;
 
 /// Checks all of it; each failure with what was checked.
@@ -15,6 +16,7 @@ pub async fn check(net: &dyn KernelNet) -> Vec<(&'static str, anyhow::Result<()>
         ("a rule may be there already", rules(net).await),
         ("the next hop to a neighbour is on the link", next_hop(net).await),
         ("an interface that is not there is not found", interfaces(net).await),
+        ("an XFRM interface is made and found by its id, or refused by name", xfrm_interface(net).await),
     ]
 }
 
@@ -80,5 +82,23 @@ async fn next_hop(net: &dyn KernelNet) -> anyhow::Result<()> {
 async fn interfaces(net: &dyn KernelNet) -> anyhow::Result<()> {
     let absent = net.interface("e9").await;
     ensure!(absent == Err(KernelError::NotFound), "{absent:?}");
+    Ok(())
+}
+
+async fn xfrm_interface(net: &dyn KernelNet) -> anyhow::Result<()> {
+    let parent = Some(net.interface("e0").await?);
+    let wanted = XfrmInterface { name: "ipsec7".into(), if_id: IfId(7), parent };
+    match net.add_xfrm_interface(wanted.clone()).await {
+        Ok(index) => {
+            ensure!(net.interface("ipsec7").await? == index);
+            let found = net.xfrm_interfaces().await?;
+            ensure!(found == [(index, wanted.clone())], "{found:?}");
+            let again = net.add_xfrm_interface(wanted).await;
+            ensure!(again == Err(KernelError::Exists), "made twice: {again:?}");
+        }
+        // Kernels may lack them, and so do the other backends.
+        Err(KernelError::Unsupported(what)) => ensure!(what == "an XFRM interface", "{what}"),
+        Err(error) => bail!("{error}"),
+    }
     Ok(())
 }

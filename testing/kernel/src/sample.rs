@@ -44,6 +44,12 @@ pub(crate) fn suites(capabilities: &KernelCapabilities) -> anyhow::Result<Vec<Su
     Ok(suites)
 }
 
+/// An integrity algorithm and a key, for AH.
+pub(crate) fn integrity_only(capabilities: &KernelCapabilities) -> anyhow::Result<(IntegrityId, Secret)> {
+    let id = capabilities.integrity.first().copied().context("no integrity algorithm")?;
+    Ok((id, key(integrity_octets(id))))
+}
+
 pub(crate) fn sa(suite: Suite, spi: EspSpi, direction: Direction) -> AddSa {
     let (source, destination) = match direction {
         Direction::Inbound => (PEER, US),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use charon_types::connection::{ChildConfig, Connection};
 use charon_types::id::{EspSpi, UniqueId};
 use charon_types::kernel_op::{Expiry, KernelEvent, SaKey};
 use charon_types::proposal::Protocol;
@@ -11,12 +12,16 @@ use ikev2_proto::ike_sa::{Command, Force};
 
 use crate::Side;
 use crate::chance::Chance;
-use crate::network::{Sent, address};
+use crate::check;
+use crate::host::Relocation;
+use crate::network::Sent;
 use crate::scenario::{Nat, Temper};
 use crate::simulation::Simulation;
 
 /// Longest wait between two steps: long enough for a handshake that loses some datagrams.
 const PAUSE_MAX: Duration = Duration::from_secs(12);
+/// Now and then longer: for what is due to time.
+const LONG_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// A partition lasts at most so long: some end in dead peers, some do not.
 const PARTITION_MAX: Duration = Duration::from_secs(240);
 
@@ -33,8 +38,15 @@ enum Step {
     Collide,
     TerminateChild,
     TerminateIke(Force),
+    Reauthenticate,
     Expire,
+    /// The same configuration once more.
+    ReloadSame,
+    /// A connection changes, or loses a child.
+    ReloadChanged,
+    Move(Relocation),
     Cut,
+    Isolate,
     Rebind,
     Repeat,
     Forge,
@@ -60,53 +72,73 @@ const CALM: &[Step] = &[
     Step::TerminateChild,
     Step::TerminateIke(Force::Polite),
     Step::TerminateIke(Force::Immediate),
+    Step::Reauthenticate,
     Step::Expire,
+    Step::ReloadSame,
+    Step::ReloadChanged,
+    Step::Move(Relocation::Elsewhere),
+    Step::Move(Relocation::Second),
+    Step::Move(Relocation::Lost),
 ];
-const HOSTILE: &[Step] = &[Step::Cut, Step::Rebind, Step::Repeat, Step::Repeat, Step::Forge, Step::Forge];
+const HOSTILE: &[Step] =
+    &[Step::Cut, Step::Isolate, Step::Rebind, Step::Repeat, Step::Repeat, Step::Forge, Step::Forge];
 const BROKEN: &[Step] = &[Step::Reboot, Step::RefuseInKernel, Step::RefuseInKernel];
 
 /// Plays as many steps as the scenario says; often several at once, because that is where collisions are.
-pub fn play(simulation: &mut Simulation, chance: &mut Chance) {
+///
+/// # Errors
+/// What does not hold after a step.
+pub fn play(simulation: &mut Simulation, chance: &mut Chance) -> Result<(), Vec<String>> {
     let steps = match simulation.scenario.temper {
         Temper::Gentle => GENTLE.to_vec(),
         Temper::Calm => CALM.to_vec(),
         Temper::Hostile => [CALM, HOSTILE].concat(),
         Temper::Broken => [CALM, HOSTILE, BROKEN].concat(),
     };
-    let first = if simulation.scenario.nat == Nat::BeforeA { Side::A } else { side(chance) };
-    take(simulation, chance, first, Step::Initiate);
+    for _ in 1..simulation.scenario.sides().len() {
+        let first = if simulation.scenario.nat == Nat::BeforeA { Side::A } else { side(simulation, chance) };
+        take(simulation, chance, first, Step::Initiate);
+    }
     for _ in 0..simulation.scenario.steps {
-        match chance.below(4) {
-            0 => {}
-            1 => simulation.pass(chance.duration(Duration::from_millis(300))),
+        match chance.below(8) {
+            0 | 1 => {}
+            2 | 3 => simulation.pass(chance.duration(Duration::from_millis(300))),
+            4 => simulation.pass(chance.duration(LONG_PAUSE_MAX)),
             _ => simulation.pass(chance.duration(PAUSE_MAX)),
         }
         let step = *chance.pick(&steps).expect("there are some");
-        let side = side(chance);
+        let side = side(simulation, chance);
         take(simulation, chance, side, step);
+        let violations = check::at_any_time(simulation);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
     }
+    Ok(())
 }
 
-fn side(chance: &mut Chance) -> Side {
-    if chance.percent(50) { Side::A } else { Side::B }
+fn side(simulation: &Simulation, chance: &mut Chance) -> Side {
+    *chance.pick(simulation.scenario.sides()).expect("there are at least two")
 }
 
 fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step) {
     simulation.note(|| format!("-- {side:?} {step:?}"));
     match step {
         Step::Initiate => {
+            let Some(peer) = chance.pick(&simulation.host(side).world.peers()).copied() else { return };
             // Nobody outside finds a host behind a NAT.
-            if simulation.scenario.nat == Nat::BeforeA && side == Side::B {
+            if simulation.scenario.nat == Nat::BeforeA && peer == Side::A {
                 return;
             }
-            let children = &simulation.host(side).world.connection.children;
-            let child = if chance.percent(85) { chance.pick(children).map(Arc::clone) } else { None };
-            simulation.with_host(side, |host, now| host.initiate(now, child));
+            let connection = simulation.host(side).world.connection(peer);
+            let child =
+                if chance.percent(85) { chance.pick(&connection.children).map(Arc::clone) } else { None };
+            let Some(remote) = simulation.host(peer).addresses().first().copied() else { return };
+            simulation.with_host(side, |host, now| host.initiate(now, peer, remote, child));
         }
         Step::InitiateChild => {
             let Some(sa) = any_sa(simulation, chance, side) else { return };
-            let children = &simulation.host(side).world.connection.children;
-            let Some(child) = chance.pick(children).map(Arc::clone) else { return };
+            let Some(child) = any_child_config(simulation, chance, side, sa) else { return };
             simulation.with_host(side, |host, now| {
                 host.command(now, sa, |token| Command::InitiateChild { child, token })
             });
@@ -131,7 +163,7 @@ fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step
         Step::CollideIke => collide(simulation, chance, side),
         Step::Collide => {
             let Some((_, _, key)) = any_child(simulation, chance, side) else { return };
-            for side in [side, side.other()] {
+            for side in simulation.scenario.sides().iter().copied() {
                 let verb = chance.below(3);
                 // The other side's child is the one that sends to that SPI.
                 let Some((sa, child)) = child_with(simulation, side, key.spi) else { continue };
@@ -155,9 +187,17 @@ fn take(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step
             let event = KernelEvent::Expire { sa: key, expiry };
             simulation.with_host(side, |host, now| host.kernel_event(now, sa, &event));
         }
-        Step::Cut => {
+        Step::Reauthenticate => {
+            let Some(sa) = any_sa(simulation, chance, side) else { return };
+            simulation.with_host(side, |host, now| {
+                host.command(now, sa, |token| Command::Reauthenticate { token })
+            });
+        }
+        Step::ReloadSame | Step::ReloadChanged => reload(simulation, chance, side, step),
+        Step::Move(how) => simulation.with_host(side, |host, now| host.relocate(now, how)),
+        Step::Cut | Step::Isolate => {
             let until = simulation.now().mono + chance.duration(PARTITION_MAX);
-            simulation.network.cut(until);
+            simulation.network.cut(matches!(step, Step::Isolate).then_some(side), until);
         }
         Step::Rebind => simulation.network.rebind(),
         Step::Repeat => {
@@ -186,21 +226,75 @@ fn collide(simulation: &mut Simulation, chance: &mut Chance, side: Side) {
         let found = simulation.host(side).sas().iter().find(|known| known.unique_id() == sa);
         found.map(|found| found.snapshot(now)).map(|sa| (sa.spi_initiator, sa.spi_responder))
     };
-    let same = simulation.host(side.other()).sas().iter().map(|other| other.unique_id());
-    let same = same.into_iter().find(|other| spis(side.other(), *other) == spis(side, sa));
+    let wanted = spis(side, sa);
+    let others = simulation.scenario.sides().iter().copied().filter(|other| *other != side);
+    let same = others.into_iter().find_map(|other| {
+        let mut sas = simulation.host(other).sas().iter().map(|sa| sa.unique_id());
+        sas.find(|sa| spis(other, *sa) == wanted).map(|sa| (other, sa))
+    });
     simulation.with_host(side, |host, now| host.command(now, sa, |token| Command::RekeyIke { token }));
-    let Some(sa) = same else { return };
-    let side = side.other();
-    let (verb, children) = (chance.below(6), simulation.host(side).world.connection.children.clone());
+    let Some((side, sa)) = same else { return };
+    let verb = chance.below(7);
+    let config = any_child_config(simulation, chance, side, sa);
     let child = any_child_of(simulation, chance, side, sa);
-    let command = |token| match (verb, child) {
-        (0, Some(child)) => Command::RekeyChild { child, token },
-        (1, Some(child)) => Command::TerminateChild { child, token },
-        (2, _) => Command::InitiateChild { child: Arc::clone(&children[0]), token },
-        (3, _) => Command::TerminateIke { force: Force::Polite, token },
+    let command = |token| match (verb, child, config) {
+        (0, Some(child), _) => Command::RekeyChild { child, token },
+        (1, Some(child), _) => Command::TerminateChild { child, token },
+        (2, _, Some(child)) => Command::InitiateChild { child, token },
+        (3, _, _) => Command::TerminateIke { force: Force::Polite, token },
+        (4, _, _) => Command::Reauthenticate { token },
         _ => Command::RekeyIke { token },
     };
     simulation.with_host(side, |host, now| host.command(now, sa, command));
+}
+
+/// A connection is loaded again, as it was or changed. What did not change is not touched, and what the shell ends are the
+/// children that are configured no more.
+fn reload(simulation: &mut Simulation, chance: &mut Chance, side: Side, step: Step) {
+    let Some(peer) = chance.pick(&simulation.host(side).world.peers()).copied() else { return };
+    let mut connection = Connection::clone(&simulation.host(side).world.connection(peer));
+    let mut gone = None;
+    if matches!(step, Step::ReloadChanged) {
+        match chance.below(4) {
+            0 if connection.children.len() > 1 => gone = connection.children.pop(),
+            1 => connection.ike.dpd_delay += Duration::from_secs(1),
+            2 => connection.ike.lifetime.rekey_time += Duration::from_secs(200),
+            _ => {
+                let mut child = ChildConfig::clone(&connection.children[0]);
+                child.lifetime.time.rekey += 200;
+                child.lifetime.time.life += 300;
+                connection.children[0] = Arc::new(child);
+            }
+        }
+    }
+    let changed = simulation.host(side).world.load(peer, connection);
+    simulation
+        .note(|| format!("   changed: {changed}, without {:?}", gone.as_ref().map(|child| &child.name)));
+    let Some(gone) = gone else { return };
+    let now = simulation.now().mono;
+    let name = format!("to-{peer:?}");
+    let snapshots = simulation.host(side).sas().iter().map(|sa| sa.snapshot(now));
+    let mut ended = Vec::new();
+    for sa in snapshots.filter(|sa| *sa.name == name) {
+        let children = sa.children.iter().filter(|child| child.name == gone.name);
+        ended.extend(children.map(|child| (sa.unique_id, child.unique_id)));
+    }
+    for (sa, child) in ended {
+        simulation.with_host(side, |host, now| {
+            host.command(now, sa, |token| Command::TerminateChild { child, token })
+        });
+    }
+}
+
+/// A child as configured for that IKE_SA's connection.
+fn any_child_config(
+    simulation: &Simulation,
+    chance: &mut Chance,
+    side: Side,
+    sa: UniqueId,
+) -> Option<Arc<ChildConfig>> {
+    let sa = simulation.host(side).sas().iter().find(|known| known.unique_id() == sa)?;
+    chance.pick(&sa.connection()?.children).map(Arc::clone)
 }
 
 fn any_child_of(simulation: &Simulation, chance: &mut Chance, side: Side, sa: UniqueId) -> Option<UniqueId> {
@@ -221,7 +315,7 @@ fn any_child(
     let snapshot = sa.snapshot(simulation.now().mono);
     let child = chance.pick(&snapshot.children)?;
     let spi = child.installed.as_ref()?.spi_in;
-    let key = SaKey { destination: address(side), protocol: Protocol::Esp, spi };
+    let key = SaKey { destination: snapshot.path.local.ip(), protocol: Protocol::Esp, spi };
     Some((snapshot.unique_id, child.unique_id, key))
 }
 

@@ -1,27 +1,33 @@
 //! One host: its IKE_SAs and what a shell does for them.
 
+mod books;
+mod limits;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use charon_types::connection::{ChildConfig, Unique};
+use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
 use charon_types::id::{IkeSpi, Role, UniqueId};
 use charon_types::kernel_op::{KernelEvent, KernelOp};
+use charon_types::snapshot::IkeSaSnapshot;
 use ikev2_proto::admission::{AdmissionLimits, HalfOpen, Verdict, admit};
 use ikev2_proto::cookie::CookieJar;
 use ikev2_proto::env::IdSource;
 use ikev2_proto::env::Now;
 use ikev2_proto::ike_sa::{Command, Force, IkeSa, Initiate, Respond};
-use ikev2_proto::output::{CommandSuccess, CommandToken, IkeEvent, InitialContact, JobId, OpId, Output};
-use ikev2_proto::wire::Header;
+use ikev2_proto::output::{CommandSuccess, CommandToken, JobId, OpId, Output, SourceQuery};
+use ikev2_proto::tally::{Tallied, Tally, Way};
+use ikev2_proto::wire::{Header, MessageKind, PayloadType};
 use ikev2_proto::{Failure, Job, JobResult};
 
 use crate::Side;
 use crate::chance::Chance;
 use crate::kernel::Kernel;
 use crate::network::{Sent, address};
+use crate::reauth::Anew;
 use crate::world::World;
 
 /// What a host wants done, in order.
@@ -32,6 +38,21 @@ pub enum Wish {
     Kernel(UniqueId, OpId, Vec<KernelOp>),
     /// Run a job for an IKE_SA.
     Job(UniqueId, JobId, Job),
+    /// Look up from where packets leave, for an IKE_SA.
+    Sources(UniqueId, OpId, Vec<SourceQuery>),
+    /// Keep a NAT's memory fresh.
+    Keepalive(Path),
+}
+
+/// How a host moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relocation {
+    /// To another address, the old ones are gone.
+    Elsewhere,
+    /// One more address.
+    Second,
+    /// The preferred address is gone, and with the last one the network.
+    Lost,
 }
 
 /// See the module.
@@ -48,6 +69,19 @@ pub struct Host {
     commands: BTreeMap<CommandToken, Option<Result<CommandSuccess, Failure>>>,
     /// Children as the events tell.
     announced: BTreeSet<UniqueId>,
+    /// Where it is, the preferred one first.
+    addresses: Vec<IpAddr>,
+    moves: u8,
+    /// What is being established anew.
+    pub(crate) anew: Vec<Anew>,
+    /// Duplicates that end then, unless they do by themselves.
+    duplicates: Vec<(Instant, UniqueId)>,
+    /// SAs of the kernel that belong to no child, and since when.
+    orphans: BTreeMap<(IpAddr, u32), Instant>,
+    /// IKE_SAs that took a request up and did not answer it yet, and since when.
+    owing: BTreeMap<UniqueId, Instant>,
+    /// See [`Self::heeded`].
+    heeded: bool,
     log: Vec<String>,
     violations: Vec<String>,
 }
@@ -56,8 +90,16 @@ impl Host {
     /// Without IKE_SAs.
     #[must_use]
     pub fn new(side: Side, world: World, kernel: Kernel, chance: Chance) -> Self {
+        let addresses = vec![address(side, 0)];
+        world.settle_at(&addresses);
         Self {
             side,
+            addresses,
+            moves: 0,
+            anew: Vec::new(),
+            duplicates: Vec::new(),
+            orphans: BTreeMap::new(),
+            owing: BTreeMap::new(),
             world,
             kernel,
             sas: Vec::new(),
@@ -66,9 +108,59 @@ impl Host {
             next_token: 0,
             commands: BTreeMap::new(),
             announced: BTreeSet::new(),
+            heeded: true,
             log: Vec::new(),
             violations: Vec::new(),
         }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// It moves: its IKE_SAs hear of it, as from a kernel.
+    pub fn relocate(&mut self, now: Now, how: Relocation) -> Vec<Wish> {
+        let mut fresh = || {
+            self.moves += 1;
+            address(self.side, self.moves)
+        };
+        match how {
+            Relocation::Elsewhere => self.addresses = vec![fresh()],
+            Relocation::Second => {
+                let second = fresh();
+                self.addresses.insert(self.addresses.len().min(1), second);
+            }
+            Relocation::Lost => {
+                if !self.addresses.is_empty() {
+                    self.addresses.remove(0);
+                }
+            }
+        }
+        self.world.settle_at(&self.addresses);
+        for sa in &mut self.sas {
+            sa.handle_network_change(now, &self.world.env());
+        }
+        self.drain(now)
+    }
+
+    /// From where packets leave.
+    pub fn complete_sources(
+        &mut self,
+        now: Now,
+        sa: UniqueId,
+        op: OpId,
+        queries: &[SourceQuery],
+    ) -> Vec<Wish> {
+        let find = |query: &SourceQuery| match query.source {
+            Some(source) => Some(source).filter(|source| self.addresses.contains(source)),
+            None => self.addresses.first().copied(),
+        };
+        let sources: Vec<_> = queries.iter().map(find).collect();
+        let Some(at) = self.position(sa) else { return Vec::new() };
+        self.sas[at].handle_sources(now, &self.world.env(), op, &sources);
+        self.drain(now)
     }
 
     /// Its IKE_SAs.
@@ -104,7 +196,8 @@ impl Host {
     /// The earliest timer.
     #[must_use]
     pub fn next_timer(&self) -> Option<Instant> {
-        self.sas.iter().filter_map(|sa| sa.poll_timeout().map(|next| next.at)).min()
+        let timers = self.sas.iter().filter_map(|sa| sa.poll_timeout().map(|next| next.at));
+        timers.chain(self.duplicates.iter().map(|(at, _)| *at)).min()
     }
 
     /// Everything in memory and in the kernel is gone; the peer hears nothing.
@@ -112,28 +205,43 @@ impl Host {
         self.sas.clear();
         self.announced.clear();
         self.commands.retain(|_, outcome| outcome.is_some());
+        self.anew.clear();
+        self.duplicates.clear();
+        self.orphans.clear();
+        self.owing.clear();
         self.world.clear();
         self.kernel.clear();
         self.cookies = CookieJar::default();
     }
 
-    /// Begins a handshake.
-    pub fn initiate(&mut self, now: Now, child: Option<Arc<ChildConfig>>) -> Vec<Wish> {
-        let initiate = Initiate {
-            unique_id: self.world.ike_unique_id(),
-            spi: self.fresh_spi(),
-            connection: Arc::clone(&self.world.connection),
-            child,
-            packet: None,
-            path: Path {
-                local: SocketAddr::new(address(self.side), 500),
-                remote: SocketAddr::new(address(self.side.other()), 500),
-            },
-            token: Some(self.fresh_token()),
-        };
-        let sa = IkeSa::initiate(now, &self.world.env(), initiate);
-        self.sas.push(sa);
+    /// Begins a handshake with a peer that is at that address.
+    pub fn initiate(
+        &mut self,
+        now: Now,
+        peer: Side,
+        remote: IpAddr,
+        child: Option<Arc<ChildConfig>>,
+    ) -> Vec<Wish> {
+        let Some(local) = self.addresses.first().copied() else { return Vec::new() };
+        let path = Path { local: SocketAddr::new(local, 500), remote: SocketAddr::new(remote, 500) };
+        let connection = self.world.connection(peer);
+        self.begin(now, connection, child, path);
         self.drain(now)
+    }
+
+    /// Begins a handshake; its outputs are not drained.
+    pub(crate) fn begin(
+        &mut self,
+        now: Now,
+        connection: Arc<Connection>,
+        child: Option<Arc<ChildConfig>>,
+        path: Path,
+    ) -> (UniqueId, CommandToken) {
+        let (unique_id, token) = (self.world.ike_unique_id(), self.fresh_token());
+        let spi = self.fresh_spi();
+        let initiate = Initiate { unique_id, spi, connection, child, packet: None, path, token: Some(token) };
+        self.sas.push(IkeSa::initiate(now, &self.world.env(), initiate));
+        (unique_id, token)
     }
 
     /// Gives a command to an IKE_SA.
@@ -143,13 +251,40 @@ impl Host {
         sa: UniqueId,
         make: impl FnOnce(Option<CommandToken>) -> Command,
     ) -> Vec<Wish> {
+        match self.order(now, sa, make) {
+            Some(_) => self.drain(now),
+            None => Vec::new(),
+        }
+    }
+
+    /// Gives a command to an IKE_SA, if it lives; its outputs are not drained.
+    pub(crate) fn order(
+        &mut self,
+        now: Now,
+        sa: UniqueId,
+        make: impl FnOnce(Option<CommandToken>) -> Command,
+    ) -> Option<CommandToken> {
+        let at = self.position(sa)?;
         let token = self.fresh_token();
-        let Some(at) = self.position(sa) else {
-            self.commands.remove(&token);
-            return Vec::new();
-        };
         self.sas[at].handle_command(now, &self.world.env(), make(Some(token)));
-        self.drain(now)
+        Some(token)
+    }
+
+    /// What was to take the place of an IKE_SA could not be established.
+    pub(crate) fn not_established_anew(&mut self, now: Now, old: UniqueId) {
+        if let Some(at) = self.position(old) {
+            self.sas[at].handle_reauthentication_failure(now, &self.world.env());
+        }
+    }
+
+    /// Whether a command has not ended yet.
+    pub(crate) fn awaits(&self, token: CommandToken) -> bool {
+        self.commands.get(&token).is_some_and(Option::is_none)
+    }
+
+    /// Whether an IKE_SA is established and lives.
+    pub(crate) fn is_established(&self, unique_id: UniqueId) -> bool {
+        self.world.established.borrow().iter().any(|known| known.unique_id == unique_id)
     }
 
     /// A datagram arrives.
@@ -164,20 +299,65 @@ impl Host {
                 None => sa.role() == Role::Responder && sa.remote_spi() == Some(header.spi_initiator),
             })
         });
-        match found {
-            Some(at) => self.sas[at].handle_datagram(now, &self.world.env(), path, octets),
-            None => return self.admit(now, path, octets),
+        let Some(at) = found else { return self.admit(now, path, octets) };
+        let sa = &mut self.sas[at];
+        let before = sa.snapshot(now.mono);
+        // Before it is established, what is not of the handshake is for later.
+        let obliged = before.established.is_some() || before.role == Role::Responder;
+        sa.handle_datagram(now, &self.world.env(), path, octets);
+        let (id, tally) = (sa.unique_id(), sa.take_tally());
+        let header = Header::parse(octets);
+        let whole = header.as_ref().is_ok_and(|header| header.next_payload != PayloadType::SKF);
+        self.heeded = !(tally.is_empty() && whole);
+        let shown = |snapshot: &IkeSaSnapshot| format!("{snapshot:?}");
+        if !self.heeded && shown(&self.sas[at].snapshot(now.mono)) != shown(&before) {
+            self.violations.push(format!("IKE_SA {id} is changed by what it ignores or answered before"));
+        }
+        if answers(tally) {
+            self.owing.remove(&id);
+        } else if obliged && header.is_ok_and(|header| header.kind == MessageKind::Request) {
+            self.expect_answer(now, at, tally);
         }
         self.drain(now)
     }
 
+    /// Whether the last datagram changed anything: what was answered before is only answered again, in the same words.
+    #[must_use]
+    pub const fn heeded(&self) -> bool {
+        self.heeded
+    }
+
+    /// Whoever takes a request up answers it, at once or when it is ready; only then may it end by what it heard.
+    fn expect_answer(&mut self, now: Now, at: usize, tally: Tally) {
+        let sa = &self.sas[at];
+        let id = sa.unique_id();
+        let taken_up = |fact| match fact {
+            Tallied::Message { kind, way, .. } => kind == MessageKind::Request && way == Way::In,
+            Tallied::Invalid => true,
+        };
+        if !tally.iter().any(taken_up) {
+            return;
+        }
+        if sa.is_finished() {
+            self.violations.push(format!("IKE_SA {id} ended by a request that it did not answer"));
+        }
+        self.owing.insert(id, now.mono);
+    }
+
     fn admit(&mut self, now: Now, path: Path, octets: &[u8]) -> Vec<Wish> {
-        let open = self.sas.iter().filter(|sa| sa.is_half_open()).count();
-        let open = u32::try_from(open).unwrap_or(u32::MAX);
-        let half_open = HalfOpen { total: open, from_source: open };
+        let open = || self.sas.iter().filter(|sa| sa.is_half_open());
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let source = path.remote.ip();
+        let half_open = HalfOpen {
+            total: count(open().count()),
+            from_source: count(open().filter(|sa| sa.path().remote.ip() == source).count()),
+            ..HalfOpen::default()
+        };
         let limits = AdmissionLimits::default();
         let env = self.world.env();
-        match admit(now, &env, &limits, half_open, &mut self.cookies, path, octets) {
+        let verdict = admit(now, &env, &limits, half_open, &mut self.cookies, path, octets);
+        self.heeded = !matches!(verdict, Verdict::Drop(_));
+        match verdict {
             Verdict::Accept(request) => {
                 let respond = Respond { unique_id: self.world.ike_unique_id(), spi: self.fresh_spi(), path };
                 let sa = IkeSa::respond(now, &self.world.env(), respond, *request);
@@ -218,6 +398,10 @@ impl Host {
                 sa.handle_timeout(now, &self.world.env());
             }
         }
+        let over: Vec<_> = self.duplicates.extract_if(.., |(at, _)| *at <= now.mono).collect();
+        for (_, duplicate) in over {
+            self.order(now, duplicate, |token| Command::TerminateIke { force: Force::Polite, token });
+        }
         self.drain(now)
     }
 
@@ -230,6 +414,9 @@ impl Host {
                 let at = next;
                 next += 1;
                 let unique_id = self.sas[at].unique_id();
+                if answers(self.sas[at].take_tally()) {
+                    self.owing.remove(&unique_id);
+                }
                 while let Some(output) = self.sas[at].poll_output() {
                     match output {
                         Output::Transmit { path, datagrams } => {
@@ -237,86 +424,26 @@ impl Host {
                             let sent = |octets| Wish::Send(Sent { from, path, octets });
                             wishes.extend(datagrams.into_iter().map(sent));
                         }
-                        Output::Keepalive { .. } | Output::Addresses { .. } | Output::FindSources { .. } => {}
+                        Output::Keepalive { path } => wishes.push(Wish::Keepalive(path)),
+                        // No connection asks for virtual addresses.
+                        Output::Addresses { .. } => {}
+                        Output::FindSources { op, queries } => {
+                            wishes.push(Wish::Sources(unique_id, op, queries));
+                        }
                         Output::Successor { sa, .. } => self.sas.push(*sa),
                         Output::Kernel { op, ops } => wishes.push(Wish::Kernel(unique_id, op, ops)),
                         Output::Job { id, job, .. } => wishes.push(Wish::Job(unique_id, id, job)),
-                        Output::Event(event) => replaced.extend(self.on_event(unique_id, event)),
+                        Output::Event(event) => replaced.extend(self.on_event(now, unique_id, event)),
                     }
                 }
             }
             self.sas.retain(|sa| !sa.is_finished());
-            let Some(older) = replaced.pop() else { return wishes };
-            if let Some(at) = self.position(older) {
-                let command = Command::TerminateIke { force: Force::Immediate, token: None };
-                self.sas[at].handle_command(now, &self.world.env(), command);
+            self.owing.retain(|id, _| self.sas.iter().any(|sa| sa.unique_id() == *id));
+            if let Some(older) = replaced.pop() {
+                self.order(now, older, |token| Command::TerminateIke { force: Force::Immediate, token });
+            } else if !self.go_on_anew(now) {
+                return wishes;
             }
-        }
-    }
-
-    /// Keeps books; returns IKE_SAs that the new one replaces.
-    fn on_event(&mut self, unique_id: UniqueId, event: IkeEvent) -> Vec<UniqueId> {
-        match event {
-            IkeEvent::Established { initial_contact, connection, .. } => {
-                self.log.push(format!("{:?} established {unique_id}", self.side));
-                let mut established = self.world.established.borrow_mut();
-                let older = established.clone();
-                established.push(unique_id);
-                let replaces = match initial_contact {
-                    InitialContact::Received => connection.ike.unique != Unique::Never,
-                    InitialContact::Absent => connection.ike.unique == Unique::Replace,
-                };
-                return if replaces { older } else { Vec::new() };
-            }
-            IkeEvent::Rekeyed { old, new } => {
-                let (old, new) = (old.unique_id, new.unique_id);
-                self.log.push(format!("{:?} rekeyed {old}: now {new}", self.side));
-                let mut established = self.world.established.borrow_mut();
-                match established.iter_mut().find(|known| **known == old) {
-                    Some(known) => *known = new,
-                    None => self.violations.push(format!("IKE_SA {old} was replaced, but never established")),
-                }
-            }
-            IkeEvent::Closed { reason, .. } => {
-                self.log.push(format!("{:?} closed {unique_id}: {reason:?}", self.side));
-                self.world.established.borrow_mut().retain(|established| *established != unique_id);
-            }
-            IkeEvent::CommandDone { token, outcome } => {
-                self.log.push(format!("{:?} done {token:?}: {outcome:?}", self.side));
-                match self.commands.get_mut(&token) {
-                    Some(pending @ None) => *pending = Some(outcome),
-                    _ => self.violations.push(format!("{token:?} was done twice, or by nobody's order")),
-                }
-            }
-            IkeEvent::ChildInstalled { child, .. } => {
-                self.log.push(format!("{:?} installed child {} of {unique_id}", self.side, child.unique_id));
-                self.announce(child.unique_id);
-            }
-            IkeEvent::ChildRemoved { child, reason, .. } => {
-                let number = child.unique_id;
-                self.log.push(format!("{:?} removed child {number} of {unique_id}: {reason:?}", self.side));
-                self.renounce(number);
-            }
-            IkeEvent::ChildRekeyed { old, new, .. } => {
-                let (old, new) = (old.unique_id, new.unique_id);
-                self.log.push(format!("{:?} rekeyed child {old} of {unique_id}: now {new}", self.side));
-                self.renounce(old);
-                self.announce(new);
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn announce(&mut self, child: UniqueId) {
-        if !self.announced.insert(child) {
-            self.violations.push(format!("child {child} was announced twice"));
-        }
-    }
-
-    fn renounce(&mut self, child: UniqueId) {
-        if !self.announced.remove(&child) {
-            self.violations.push(format!("child {child} ended, but was never announced"));
         }
     }
 
@@ -338,4 +465,9 @@ impl Host {
             }
         }
     }
+}
+
+fn answers(tally: Tally) -> bool {
+    let answer = |fact| matches!(fact, Tallied::Message { kind: MessageKind::Response, way: Way::Out, .. });
+    tally.iter().any(answer)
 }

@@ -107,7 +107,11 @@ impl Kernel {
 
     /// Carries out one operation.
     pub fn perform(&mut self, op: KernelOp) -> KernelResult {
-        let adds = matches!(op, KernelOp::AllocSpi { .. } | KernelOp::AddSa(_) | KernelOp::AddPolicy(_));
+        let adds = match &op {
+            // One certain SPI was in use by the same IKE_SA a moment ago.
+            KernelOp::AllocSpi { min, max, .. } => min != max,
+            op => matches!(op, KernelOp::AddSa(_) | KernelOp::AddPolicy(_)),
+        };
         if adds && self.refusals > 0 {
             self.refusals -= 1;
             self.refused.extend(opposite(&op));

@@ -13,6 +13,8 @@ struct Entries {
     sealed: HashSet<(u64, u64)>,
     esp_keys: HashSet<Vec<u8>>,
     violations: Vec<String>,
+    /// What is changed in the next packet before it is sealed: places, and bits to turn.
+    tampering: Vec<(usize, u8)>,
 }
 
 impl Ledger {
@@ -21,6 +23,22 @@ impl Ledger {
         let mut entries = self.0.lock();
         if !entries.sealed.insert((key, iv)) {
             entries.violations.push(format!("IV {iv:016x} was used twice under key {key:016x}"));
+        }
+    }
+
+    /// Whoever seals next seals something else: the octets at these places, counted round, have these bits turned. So somebody
+    /// who knows the keys lies.
+    pub fn tamper(&self, changes: &[(usize, u8)]) {
+        self.0.lock().tampering = changes.to_vec();
+    }
+
+    /// Makes the changes that are due.
+    pub fn change(&self, plaintext: &mut [u8]) {
+        let len = plaintext.len().max(1);
+        for (place, bits) in std::mem::take(&mut self.0.lock().tampering) {
+            if let Some(octet) = plaintext.get_mut(place % len) {
+                *octet ^= bits;
+            }
         }
     }
 

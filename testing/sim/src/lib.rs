@@ -1,12 +1,14 @@
 //! IKE machines on a bad network under virtual time.
 //!
-//! A seed decides everything: configuration, network, what is done and when. [`run`] plays a history on two hosts, then heals
-//! the network, waits until nothing moves, and checks what must hold ([`check`]). The same seed plays the same history.
+//! A seed decides everything: configuration, network, what is done and when. [`run`] plays a history on two to five hosts and
+//! checks after each step what must always hold; then it heals the network, waits until nothing moves, and checks that all
+//! are of one mind ([`check`]). The same seed plays the same history.
 //!
 //! ```text
 //! scenario   what the seed stands for      history   what is done to the hosts
 //! network    loses, delays, repeats        simulation   the clock and what is due
-//! host, world, kernel   a shell in memory  check   what must hold at the end
+//! host, world, kernel   a shell in memory  check   what must hold, always and at the end
+//! reauth     what a shell does about other IKE_SAs of a peer
 //! toy, ledger   algorithms that notice a repeated IV
 //! ```
 //!
@@ -21,6 +23,7 @@ pub mod host;
 pub mod kernel;
 pub mod ledger;
 pub mod network;
+pub mod reauth;
 pub mod scenario;
 pub mod simulation;
 pub mod toy;
@@ -40,21 +43,39 @@ use simulation::Simulation;
 pub enum Side {
     /// Sits behind the NAT, if there is one.
     A,
-    /// The other one.
+    /// The one in the middle, if the others do not know each other.
     B,
+    /// A third one.
+    C,
+    /// A fourth one.
+    D,
+    /// A fifth one.
+    E,
 }
 
 impl Side {
-    /// Both.
+    /// All that there can be.
+    pub const ALL: [Self; 5] = [Self::A, Self::B, Self::C, Self::D, Self::E];
+
+    /// Those of the smallest history.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
-    /// The other one.
+    /// Its place in [`Self::ALL`].
     #[must_use]
-    pub const fn other(self) -> Self {
+    pub const fn index(self) -> u8 {
         match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
+            Self::A => 0,
+            Self::B => 1,
+            Self::C => 2,
+            Self::D => 3,
+            Self::E => 4,
         }
+    }
+
+    /// Its place in a list of all hosts.
+    #[must_use]
+    pub fn place(self) -> usize {
+        usize::from(self.index())
     }
 }
 
@@ -89,9 +110,24 @@ pub struct Outcome {
 /// # Errors
 /// What does not hold, and the history up to there.
 pub fn run(seed: u64, crypto: Crypto) -> Result<Outcome, Box<Failed>> {
+    play(seed, crypto, Log::Off).or_else(|_| play(seed, crypto, Log::On))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Off,
+    On,
+}
+
+fn play(seed: u64, crypto: Crypto, log: Log) -> Result<Outcome, Box<Failed>> {
     let (mut simulation, mut chance) = prepare(seed, crypto);
-    history::play(&mut simulation, &mut chance);
-    let violations = check::settle(&mut simulation);
+    if log == Log::On {
+        simulation.keep_log();
+    }
+    let violations = match history::play(&mut simulation, &mut chance) {
+        Ok(()) => check::settle(&mut simulation),
+        Err(violations) => violations,
+    };
     if violations.is_empty() {
         Ok(simulation.outcome())
     } else {
@@ -99,7 +135,7 @@ pub fn run(seed: u64, crypto: Crypto) -> Result<Outcome, Box<Failed>> {
     }
 }
 
-/// Two hosts of which nothing was asked yet, and the chances of their history.
+/// Hosts of which nothing was asked yet, and the chances of their history.
 #[must_use]
 pub fn prepare(seed: u64, crypto: Crypto) -> (Simulation, Chance) {
     let mut chance = Chance::new(seed);
@@ -109,7 +145,7 @@ pub fn prepare(seed: u64, crypto: Crypto) -> (Simulation, Chance) {
         Crypto::Toy => toy::provider(chance.word(), &ledger),
         Crypto::Real => real_provider(),
     };
-    let providers = [provider(), provider()];
+    let providers = (0..scenario.sides().len()).map(|_| provider()).collect();
     let simulation = Simulation::new(scenario, providers, &ledger, chance.fork());
     (simulation, chance)
 }

@@ -1,10 +1,11 @@
 //! Plays many histories. `cargo run --release -p charon-sim -- --seeds 10000`, and of virtual routers
 //! `cargo run --release -p charon-sim -- vrrp --steps 1000000`
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use charon_sim::exhaust::{self, Verb};
+use charon_sim::exhaust::{self, Collision, Played};
 use charon_sim::{Crypto, Failed, Outcome, run, vrrp};
 use clap::{Parser, Subcommand};
 use parking_lot::Mutex;
@@ -30,6 +31,9 @@ struct Arguments {
     /// Threads; default: one per core.
     #[arg(long)]
     threads: Option<usize>,
+    /// Tells how far it is, each time that many histories are over.
+    #[arg(long)]
+    progress: Option<u64>,
 }
 
 /// Other machines than IKE's, and other ways.
@@ -47,16 +51,34 @@ enum Instead {
         #[arg(long, default_value_t = 0)]
         first: u64,
     },
-    /// Plays every order in which two things that both sides begin at once can go on.
+    /// Plays every order in which two things that both sides begin at once can go on, losses included.
     Collisions {
         /// Choices in each order.
         #[arg(long, default_value_t = 6)]
-        depth: usize,
+        depth: u32,
+        /// Threads; default: one per core.
+        #[arg(long)]
+        threads: Option<usize>,
     },
 }
 
 /// Failures shown before the rest is only counted.
 const SHOWN_MAX: usize = 5;
+
+/// How long it takes, by the clock on the wall.
+struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+impl std::fmt::Display for Stopwatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.1} s", self.0.elapsed().as_secs_f64())
+    }
+}
 
 #[derive(Default)]
 struct Tally {
@@ -74,7 +96,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.instead {
         Some(Instead::Vrrp { steps, seeds, first }) => return play_vrrp(steps, seeds.max(1), first),
-        Some(Instead::Collisions { depth }) => return play_collisions(depth),
+        Some(Instead::Collisions { depth, threads }) => {
+            return play_collisions(depth, threads.unwrap_or_else(cores).max(1));
+        }
         None => {}
     }
     let crypto = if arguments.real { Crypto::Real } else { Crypto::Toy };
@@ -87,9 +111,9 @@ fn main() -> ExitCode {
     let next = AtomicU64::new(arguments.first);
     let end = arguments.first.saturating_add(arguments.seeds);
     let tally = Mutex::new(Tally::default());
-    let threads = arguments
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
+    let stopwatch = Stopwatch::start();
+    let progress = arguments.progress.filter(|every| *every > 0);
+    let threads = arguments.threads.unwrap_or_else(cores);
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
@@ -99,33 +123,62 @@ fn main() -> ExitCode {
                         return;
                     }
                     let result = std::panic::catch_unwind(|| run(seed, crypto));
-                    tally.lock().add(seed, result);
+                    let mut tally = tally.lock();
+                    tally.add(seed, result);
+                    if progress.is_some_and(|every| tally.histories.is_multiple_of(every)) {
+                        let (histories, failed) = (tally.histories, tally.failed.len());
+                        say(&format!("{histories} histories, {failed} FAILED, {stopwatch}"), ());
+                    }
                 }
             });
         }
     });
     let tally = tally.into_inner();
-    let summary = tally.summary();
+    let command: Vec<String> = std::env::args().collect();
+    let summary = format!("{}\n{}\n{stopwatch}", command.join(" "), tally.summary());
     say(&summary, if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn play_collisions(depth: usize) -> ExitCode {
-    let pairs = Verb::ALL.into_iter().flat_map(|a| Verb::ALL.into_iter().map(move |b| [a, b]));
-    let (mut orders, mut failed) = (0, 0_u32);
-    for verbs in pairs {
-        match exhaust::pair(verbs, depth) {
-            Ok(count) => {
-                orders += count;
-                say(&format!("{:?} against {:?}: {count} orders", verbs[0], verbs[1]), ());
-            }
-            Err(broken) => {
-                failed += 1;
-                say(&report(&broken, broken.log.len()), ());
-            }
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+fn play_collisions(depth: u32, threads: usize) -> ExitCode {
+    let stopwatch = Stopwatch::start();
+    let all = Collision::all();
+    let next = AtomicUsize::new(0);
+    let total = Mutex::new((Played::default(), 0_u32));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(collision) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = exhaust::play(*collision, depth);
+                    let mut total = total.lock();
+                    match result {
+                        Ok(played) => {
+                            let Played { orders, states, ends } = played;
+                            total.0.orders += orders;
+                            total.0.states += states;
+                            total.0.ends += ends;
+                            say(&format!("{collision}: {orders} orders, {states} states, {ends} ends"), ());
+                        }
+                        Err(broken) => {
+                            total.1 += 1;
+                            say(&report(&broken, broken.log.len()), ());
+                        }
+                    }
+                }
+            });
         }
-    }
-    let code = if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    say(&format!("{orders} orders of depth {depth}, {failed} pairs FAILED"), code)
+    });
+    let (Played { orders, states, ends }, failed) = total.into_inner();
+    let summary = format!(
+        "{} collisions of depth {depth}: {orders} orders, {failed} collisions FAILED. {states} states were visited and {ends} ends \
+         looked at: an order that tells each host the same, at the same moments, as one before, leads to the same state, \
+         from which all that follows was played. {stopwatch}",
+        all.len()
+    );
+    say(&summary, if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn play_vrrp(steps: u64, seeds: u64, first: u64) -> ExitCode {
@@ -186,7 +239,9 @@ impl Tally {
              {ike_sas} IKE_SAs and {children} CHILD_SAs at the end, {} h of virtual time",
             seconds / 3600
         );
-        if !failed.is_empty() {
+        if failed.is_empty() {
+            text += "\nno violation";
+        } else {
             let shown: Vec<String> = failed.iter().take(20).map(u64::to_string).collect();
             text += &format!("\n{} FAILED; play one again with --seed: {}", failed.len(), shown.join(" "));
         }

@@ -1,4 +1,4 @@
-//! A network that loses, delays, reorders and repeats, perhaps with a NAT in front of A.
+//! A network that loses, delays, reorders and repeats, perhaps with a NAT in front of A. Hosts come and go at addresses.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,19 +10,31 @@ use ikev2_proto::wire::{ExchangeType, Header, Message, MessageKind, NotifyType, 
 
 use crate::Side;
 use crate::chance::Chance;
-use crate::scenario::{Nat, Scenario};
+use crate::scenario::{Nat, Scenario, Temper};
 
 /// Address of A as B sees it, with a NAT between.
 const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 /// Datagrams kept for repetition.
 const KEPT_MAX: usize = 4096;
 
-/// Own address of a host.
+/// Addresses that a host may have had; it never comes back to one.
+const ADDRESSES_MAX: u8 = 30;
+
+/// The address of a host after it has moved that often.
 #[must_use]
-pub fn address(side: Side) -> IpAddr {
-    match side {
-        Side::A => Ipv4Addr::new(192, 0, 2, 1).into(),
-        Side::B => Ipv4Addr::new(192, 0, 2, 2).into(),
+pub fn address(side: Side, moves: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, 2, 1 + side.index() + 8 * moves.min(ADDRESSES_MAX)).into()
+}
+
+/// Whose address it is or was, as the others see it.
+#[must_use]
+pub fn owner(address: IpAddr) -> Option<Side> {
+    match address {
+        IpAddr::V4(known) if known.octets()[..3] == [192, 0, 2] => {
+            let place = known.octets()[3].checked_sub(1)? % 8;
+            Side::ALL.get(usize::from(place)).copied()
+        }
+        _ => (address == OUTSIDE).then_some(Side::A),
     }
 }
 
@@ -31,9 +43,13 @@ pub struct Network {
     scenario: Scenario,
     chance: Chance,
     healed: bool,
-    cut_until: Option<Instant>,
-    /// The NAT adds this to A's ports.
-    port_shift: u16,
+    /// Who is cut off and until when; nobody named: everybody.
+    cuts: Vec<(Option<Side>, Instant)>,
+    /// What the NAT in front of A knows: from where inside to which port outside.
+    mappings: Vec<(SocketAddr, u16)>,
+    next_port: u16,
+    /// Where hosts are now.
+    addresses: Vec<(Side, IpAddr)>,
     kept: Vec<Sent>,
     said: HashMap<Saying, Vec<u8>>,
     count: usize,
@@ -75,8 +91,10 @@ impl Network {
             scenario,
             chance,
             healed: false,
-            cut_until: None,
-            port_shift: 10_000,
+            cuts: Vec::new(),
+            mappings: Vec::new(),
+            next_port: 10_000,
+            addresses: Vec::new(),
             kept: Vec::new(),
             said: HashMap::new(),
             count: 0,
@@ -85,19 +103,38 @@ impl Network {
     }
 
     /// From now on nothing goes wrong.
-    pub const fn heal(&mut self) {
+    pub fn heal(&mut self) {
         self.healed = true;
-        self.cut_until = None;
+        self.cuts.clear();
     }
 
-    /// Nothing gets through until then.
-    pub const fn cut(&mut self, until: Instant) {
-        self.cut_until = Some(until);
+    /// Nothing gets through until then, to and from that host or at all.
+    pub fn cut(&mut self, side: Option<Side>, until: Instant) {
+        self.cuts.push((side, until));
     }
 
-    /// The NAT forgets A's ports and gives it others.
-    pub const fn rebind(&mut self) {
-        self.port_shift += 100;
+    /// The NAT forgets all of A's ports.
+    pub fn rebind(&mut self) {
+        self.mappings.clear();
+    }
+
+    /// Where a host is from now on.
+    pub fn settle_at(&mut self, side: Side, addresses: &[IpAddr]) {
+        self.addresses.retain(|(who, _)| *who != side);
+        self.addresses.extend(addresses.iter().map(|address| (side, *address)));
+    }
+
+    /// Whether a host is there.
+    #[must_use]
+    pub fn is_at(&self, side: Side, address: IpAddr) -> bool {
+        self.addresses.contains(&(side, address))
+    }
+
+    /// A keepalive leaves a host: its NAT remembers it.
+    pub fn keep_alive(&mut self, side: Side, path: Path) {
+        if side == Side::A && self.scenario.nat == Nat::BeforeA && self.is_at(side, path.local.ip()) {
+            self.outside_port(path.local);
+        }
     }
 
     /// Datagrams sent by the hosts.
@@ -126,7 +163,11 @@ impl Network {
             self.kept.push(sent.clone());
         }
         let lost = !self.healed && self.chance.percent(self.scenario.loss_percent);
-        if lost || self.cut_until.is_some_and(|until| now < until) {
+        let to = owner(sent.path.remote.ip());
+        let severed = |(side, until): &(Option<Side>, Instant)| {
+            now < *until && side.is_none_or(|side| side == sent.from || Some(side) == to)
+        };
+        if lost || self.cuts.iter().any(severed) {
             return Vec::new();
         }
         let twice = !self.healed && self.chance.percent(self.scenario.duplicate_percent);
@@ -137,27 +178,35 @@ impl Network {
     pub fn carry(&mut self, now: Instant, sent: &Sent) -> Option<Flight> {
         let jitter = if self.healed { Duration::ZERO } else { self.scenario.jitter };
         let at = now + self.scenario.delay + self.chance.duration(jitter);
+        if !self.is_at(sent.from, sent.path.local.ip()) {
+            return None;
+        }
         let path = self.translate(sent)?;
-        Some(Flight { at, to: sent.from.other(), path, octets: sent.octets.clone() })
+        Some(Flight { at, to: owner(path.local.ip())?, path, octets: sent.octets.clone() })
     }
 
     /// The path as the receiver sees it; `None` if nobody is there.
-    fn translate(&self, sent: &Sent) -> Option<Path> {
+    fn translate(&mut self, sent: &Sent) -> Option<Path> {
         let mut seen = Path { local: sent.path.remote, remote: sent.path.local };
-        match (self.scenario.nat, sent.from) {
-            (Nat::None, _) => {}
-            (Nat::BeforeA, Side::A) => {
-                seen.remote = SocketAddr::new(OUTSIDE, sent.path.local.port() + self.port_shift);
-            }
-            (Nat::BeforeA, Side::B) => {
-                if sent.path.remote.ip() != OUTSIDE {
-                    return None;
-                }
-                let port = sent.path.remote.port().checked_sub(self.port_shift)?;
-                seen.local = SocketAddr::new(address(Side::A), port);
+        if self.scenario.nat == Nat::BeforeA {
+            if sent.from == Side::A {
+                seen.remote = SocketAddr::new(OUTSIDE, self.outside_port(sent.path.local));
+            } else if owner(sent.path.remote.ip()) == Some(Side::A) {
+                let port = sent.path.remote.port();
+                let known = self.mappings.iter().find(|(_, outside)| *outside == port);
+                seen.local = known.filter(|_| sent.path.remote.ip() == OUTSIDE)?.0;
             }
         }
-        (seen.local.ip() == address(sent.from.other())).then_some(seen)
+        owner(seen.local.ip()).is_some_and(|side| self.is_at(side, seen.local.ip())).then_some(seen)
+    }
+
+    fn outside_port(&mut self, inside: SocketAddr) -> u16 {
+        if let Some((_, port)) = self.mappings.iter().find(|(known, _)| *known == inside) {
+            return *port;
+        }
+        self.next_port += 1;
+        self.mappings.push((inside, self.next_port));
+        self.next_port
     }
 
     /// Nothing but IKE_SA_INIT goes in clear, and whatever is said again is said in the same words.
@@ -180,8 +229,12 @@ impl Network {
                 return self.violations.push(what);
             }
         };
-        // An IPv4 and a UDP header go around it.
-        if is_encrypted(&header) && sent.octets.len() + 28 > usize::from(self.scenario.fragment_size) {
+        // An IPv4 and a UDP header go around it. A forged answer to IKE_SA_INIT may tell that the peer takes no fragments.
+        let deceived = header.exchange == ExchangeType::IKE_AUTH && self.scenario.temper >= Temper::Hostile;
+        if is_encrypted(&header)
+            && !deceived
+            && sent.octets.len() + 28 > usize::from(self.scenario.fragment_size)
+        {
             let what = format!("{:?} sent {} octets, more than a fragment", sent.from, sent.octets.len());
             self.violations.push(what);
         }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use charon_types::connection::{
     Action, AuthConfig, AuthMethod, ChildConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion,
-    Revocation, SendCert, Toggle, Unique,
+    Revocation, RuleOrder, SendCert, Toggle, Unique,
 };
-use charon_types::id::{IfId, Mark};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{Mode, SaOptions};
-use charon_types::lifetime::{ChildLifetime, IkeLifetime};
+use charon_types::lifetime::{ChildLifetime, IkeLifetime, Limit};
 use charon_types::proposal::{Proposal, Protocol};
+use charon_types::tag::{IfIdRule, SetMark, TagRules};
 
 use crate::Side;
 use crate::chance::Chance;
@@ -52,8 +52,10 @@ pub struct Scenario {
     pub temper: Temper,
     /// Size of fragments, as an IP packet.
     pub fragment_size: u16,
-    /// Of A and of B.
-    pub connections: [Arc<Connection>; 2],
+    /// Whether each host has the new IKE_SA first when it reauthenticates, by place.
+    pub make_before_break: Vec<Toggle>,
+    /// Of each host, by place: to whom.
+    pub connections: Vec<Vec<(Side, Arc<Connection>)>>,
 }
 
 /// Whether there is a NAT in front of A.
@@ -66,11 +68,11 @@ pub enum Nat {
 }
 
 /// What the world does to the hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Temper {
     /// Nothing goes wrong, nothing is terminated: every command must succeed.
     Gentle,
-    /// Commands only.
+    /// Commands, reloads and moves only.
     Calm,
     /// Partitions, forged and repeated datagrams, too.
     Hostile,
@@ -92,9 +94,23 @@ impl Scenario {
         let temper =
             [Temper::Calm, Temper::Hostile, Temper::Broken][usize::try_from(one_of(&[0, 1, 2])).unwrap_or(0)];
         let fragment_size = if one_of(&[0, 1]) == 0 { 1280 } else { 200 };
+        let hosts = usize::try_from(one_of(&[2, 2, 2, 2, 3, 4, 5])).unwrap_or(2);
+        let mesh = one_of(&[0, 1]) == 1;
         let steps = 3 + chance.below(20);
-        let shared = Shared::draw(chance, temper);
-        let connections = [Side::A, Side::B].map(|side| Arc::new(shared.connection(side, chance)));
+        let sides = &Side::ALL[..hosts];
+        let mut connections = vec![Vec::new(); hosts];
+        for (at, one) in sides.iter().copied().enumerate() {
+            for other in sides[at + 1..].iter().copied() {
+                if mesh || [one, other].contains(&Side::B) {
+                    let shared = Shared::draw(chance, temper, hosts);
+                    for (own, peer) in [(one, other), (other, one)] {
+                        let connection = Arc::new(shared.connection(own, peer, chance));
+                        connections[own.place()].push((peer, connection));
+                    }
+                }
+            }
+        }
+        let make_before_break = sides.iter().map(|_| Toggle::from(chance.percent(50))).collect();
         Self {
             loss_percent: if temper == Temper::Gentle { 0 } else { loss_percent },
             duplicate_percent,
@@ -105,8 +121,15 @@ impl Scenario {
             steps,
             temper,
             fragment_size,
+            make_before_break,
             connections,
         }
+    }
+
+    /// Its hosts.
+    #[must_use]
+    pub fn sides(&self) -> &'static [Side] {
+        &Side::ALL[..self.connections.len()]
     }
 }
 
@@ -115,13 +138,56 @@ struct Shared {
     temper: Temper,
     mode: Mode,
     encap: Toggle,
+    mobike: Toggle,
     unique: Unique,
+    lifetimes: Lifetimes,
     ike_proposals: &'static [&'static str],
     esp_proposals: &'static [&'static str],
 }
 
+/// How often what is due to time is due.
+#[derive(Clone, Copy)]
+enum Lifetimes {
+    /// Nothing is.
+    None,
+    /// At least so many seconds lie between.
+    Least(u64),
+}
+
+impl Lifetimes {
+    fn draw(chance: &mut Chance, hosts: usize) -> Self {
+        match chance.below(3) {
+            0 => Self::None,
+            // Many IKE_SAs that are rekeyed all the time would never be at rest together.
+            _ => Self::Least(if hosts == 2 { 80 } else { 400 }),
+        }
+    }
+
+    fn of_ike(self, chance: &mut Chance) -> IkeLifetime {
+        let Self::Least(least) = self else { return IkeLifetime::default() };
+        let mut time = |percent| match chance.percent(percent) {
+            true => Duration::from_secs(least + chance.below(300)),
+            false => Duration::ZERO,
+        };
+        let (rekey_time, reauth_time) = (time(70), time(40));
+        let over_time = Duration::from_secs(5 + chance.below(60));
+        IkeLifetime { rekey_time, reauth_time, over_time, rand_time: over_time }
+    }
+
+    fn of_child(self, chance: &mut Chance) -> ChildLifetime {
+        let Self::Least(least) = self else { return ChildLifetime::default() };
+        if chance.percent(50) {
+            return ChildLifetime::default();
+        }
+        let rekey = least + chance.below(300);
+        let over = 5 + chance.below(30);
+        let time = Limit { rekey, life: rekey + over, jitter: over };
+        ChildLifetime { time, ..ChildLifetime::default() }
+    }
+}
+
 impl Shared {
-    fn draw(chance: &mut Chance, temper: Temper) -> Self {
+    fn draw(chance: &mut Chance, temper: Temper, hosts: usize) -> Self {
         let mode = if chance.percent(80) { Mode::Tunnel } else { Mode::Transport };
         let encap = Toggle::from(chance.percent(20));
         // What replaces or refuses is not gentle.
@@ -133,27 +199,24 @@ impl Shared {
             temper,
             mode,
             encap,
+            mobike: Toggle::from(chance.percent(50)),
+            lifetimes: Lifetimes::draw(chance, hosts),
             unique: *chance.pick(uniques).expect("there are some"),
             ike_proposals: chance.pick(&IKE_PROPOSALS).expect("there are some"),
             esp_proposals: chance.pick(&ESP_PROPOSALS).expect("there are some"),
         }
     }
 
-    fn connection(&self, side: Side, chance: &mut Chance) -> Connection {
+    fn connection(&self, side: Side, peer: Side, chance: &mut Chance) -> Connection {
         // In a third of all histories the sides are configured differently, and mostly compatibly.
         let ike = if self.temper != Temper::Gentle && chance.percent(33) {
             chance.pick(&IKE_PROPOSALS).expect("there are some")
         } else {
             self.ike_proposals
         };
-        let names = ["a.example.org", "b.example.org"];
-        let (own, other) = match side {
-            Side::A => (names[0], names[1]),
-            Side::B => (names[1], names[0]),
-        };
         Connection {
             vrouter: None,
-            name: "conn".into(),
+            name: format!("to-{peer:?}").into(),
             ike: IkeConfig {
                 version: IkeVersion::V2,
                 local_addrs: Vec::new(),
@@ -162,7 +225,7 @@ impl Shared {
                 remote_port: 500,
                 proposals: proposals(Protocol::Ike, ike),
                 encap: self.encap,
-                mobike: Toggle::Disabled,
+                mobike: self.mobike,
                 dpd_delay: Duration::from_secs(15 + chance.below(45)),
                 dpd_timeout: Duration::ZERO,
                 fragmentation: Fragmentation::Yes,
@@ -172,27 +235,29 @@ impl Shared {
                 keyingtries: 1,
                 unique: self.unique,
                 dscp: 0,
-                lifetime: IkeLifetime {
-                    rekey_time: Duration::ZERO,
-                    reauth_time: Duration::ZERO,
-                    over_time: Duration::ZERO,
-                    rand_time: Duration::ZERO,
-                },
+                lifetime: self.lifetimes.of_ike(chance),
                 vips: Vec::new(),
                 pools: Vec::new(),
+                if_id_in: IfIdRule::default(),
+                if_id_out: IfIdRule::default(),
             },
-            local: vec![auth(own)],
-            remote: vec![auth(other)],
-            children: (0..CHILDREN).map(|number| Arc::new(self.child(side, number))).collect(),
+            local: vec![auth(&name(side))],
+            remote: vec![auth(&name(peer))],
+            children: (0..CHILDREN)
+                .map(|number| Arc::new(self.child([side, peer], number, self.lifetimes.of_child(chance))))
+                .collect(),
         }
     }
 
-    fn child(&self, side: Side, number: u8) -> ChildConfig {
-        let net = |site: u8| format!("10.{site}.{number}.0/24").parse().expect("a subnet");
-        let (local_ts, remote_ts) = match (self.mode, side) {
-            (Mode::Transport, _) => ("dynamic".parse(), "dynamic".parse()),
-            (_, Side::A) => (Ok(net(1)), Ok(net(2))),
-            (_, Side::B) => (Ok(net(2)), Ok(net(1))),
+    fn child(&self, [side, peer]: [Side; 2], number: u8, lifetime: ChildLifetime) -> ChildConfig {
+        // Between each two hosts networks of their own.
+        let net = |here: Side, there: Side| {
+            let (here, there) = (here.index() + 1, there.index() + 1);
+            format!("10.{here}.{}.0/24", 10 * there + number).parse().expect("a subnet")
+        };
+        let (local_ts, remote_ts) = match self.mode {
+            Mode::Transport => ("dynamic".parse(), "dynamic".parse()),
+            _ => (Ok(net(side, peer)), Ok(net(peer, side))),
         };
         ChildConfig {
             name: format!("net{number}").into(),
@@ -200,7 +265,7 @@ impl Shared {
             local_ts: vec![local_ts.expect("a selector")],
             remote_ts: vec![remote_ts.expect("a selector")],
             mode: self.mode,
-            lifetime: ChildLifetime::default(),
+            lifetime,
             start_action: Action::default(),
             close_action: Action::default(),
             dpd_action: Action::default(),
@@ -208,20 +273,25 @@ impl Shared {
             reqid: 0,
             priority: 0,
             interface: None,
-            mark_in: Mark::default(),
-            mark_out: Mark::default(),
+            tags: TagRules::default(),
             mark_in_sa: Toggle::Disabled,
-            if_id_in: IfId::default(),
-            if_id_out: IfId::default(),
             replay_window: None,
             policies: Toggle::Enabled,
             updown: None,
             hostaccess: Toggle::Disabled,
             sa_options: SaOptions::default(),
-            set_mark_in: Mark::default(),
-            set_mark_out: Mark::default(),
+            set_mark_in: SetMark::default(),
+            set_mark_out: SetMark::default(),
+            sha256_96: Toggle::Disabled,
+            policies_fwd_out: Toggle::Disabled,
         }
     }
+}
+
+/// The identity of a host.
+#[must_use]
+pub fn name(side: Side) -> String {
+    format!("{side:?}.example.org").to_lowercase()
 }
 
 fn auth(name: &str) -> AuthConfig {
@@ -231,7 +301,7 @@ fn auth(name: &str) -> AuthConfig {
         certs: Vec::new(),
         cacerts: Vec::new(),
         revocation: Revocation::Relaxed,
-        order: Vec::new(),
+        order: RuleOrder::default(),
     }
 }
 

@@ -1,6 +1,7 @@
-//! Two hosts, the network between them, and one clock.
+//! Some hosts, the network between them, and one clock.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,7 +11,7 @@ use charon_types::id::UniqueId;
 use charon_types::kernel_op::KernelOp;
 use ikev2_proto::Job;
 use ikev2_proto::env::{Now, Settings};
-use ikev2_proto::output::{JobId, OpId};
+use ikev2_proto::output::{JobId, OpId, SourceQuery};
 use ikev2_proto::wire::{Header, Title};
 
 use crate::chance::Chance;
@@ -35,50 +36,65 @@ pub struct Simulation {
     pub network: Network,
     /// Shared by both.
     pub ledger: Arc<Ledger>,
-    hosts: [Host; 2],
+    hosts: Vec<Host>,
     start: Instant,
     now: Instant,
     due: BTreeMap<(Instant, u64), Due>,
     sequence: u64,
     events: usize,
     /// When each kernel has done what it was asked so far: one queue, in order.
-    kernel_free: [Instant; 2],
+    kernel_free: Vec<Instant>,
     /// What was begun before a reboot is for nobody.
-    boots: [u32; 2],
+    boots: Vec<u32>,
     chance: Chance,
-    log: Vec<String>,
-    /// Nobody reads what comes later.
-    log_until: Option<Instant>,
+    /// Only whoever reads about a failure wants it.
+    log: Option<Vec<String>>,
+    /// What each host was given so far, in a word: a host given the same at the same moments is in the same state.
+    past: Vec<u64>,
 }
 
 enum Due {
     Datagram(Side, Path, Vec<u8>),
     Kernel(Side, u32, UniqueId, OpId, Vec<KernelOp>),
     Job(Side, u32, UniqueId, JobId, Job),
+    Sources(Side, u32, UniqueId, OpId, Vec<SourceQuery>),
+}
+
+impl Due {
+    fn datagram(&self) -> Option<(Side, Path, &[u8])> {
+        match self {
+            Self::Datagram(side, path, octets) => Some((*side, *path, octets)),
+            Self::Kernel(..) | Self::Job(..) | Self::Sources(..) => None,
+        }
+    }
 }
 
 impl Simulation {
-    /// Two hosts that have done nothing yet.
+    /// Hosts that have done nothing yet.
     #[must_use]
     pub fn new(
         scenario: Scenario,
-        providers: [Arc<CryptoProvider>; 2],
+        providers: Vec<Arc<CryptoProvider>>,
         ledger: &Arc<Ledger>,
         mut chance: Chance,
     ) -> Self {
-        let settings = Settings { fragment_size_v4: scenario.fragment_size, ..Settings::default() };
-        let mut host = |side: Side, crypto| {
-            let connection = Arc::clone(&scenario.connections[index(side)]);
-            let world = World::new(connection, crypto, settings);
+        let mut hosts = Vec::new();
+        for (side, crypto) in scenario.sides().iter().copied().zip(providers) {
+            let settings = Settings {
+                fragment_size_v4: scenario.fragment_size,
+                make_before_break: scenario.make_before_break[side.place()],
+                ..Settings::default()
+            };
+            let world = World::new(scenario.connections[side.place()].clone(), crypto, settings);
             let kernel = Kernel::new(Arc::clone(ledger), chance.fork());
-            Host::new(side, world, kernel, chance.fork())
-        };
-        let [crypto_a, crypto_b] = providers;
-        let hosts = [host(Side::A, crypto_a), host(Side::B, crypto_b)];
+            hosts.push(Host::new(side, world, kernel, chance.fork()));
+        }
+        let mut network = Network::new(scenario.clone(), chance.fork());
+        for (side, host) in scenario.sides().iter().zip(&hosts) {
+            network.settle_at(*side, host.addresses());
+        }
         let start = Instant::now();
-        let network = Network::new(scenario.clone(), chance.fork());
         Self {
-            scenario,
             network,
             ledger: Arc::clone(ledger),
             hosts,
@@ -87,18 +103,24 @@ impl Simulation {
             due: BTreeMap::new(),
             sequence: 0,
             events: 0,
-            kernel_free: [start; 2],
-            boots: [0; 2],
+            kernel_free: vec![start; scenario.sides().len()],
+            boots: vec![0; scenario.sides().len()],
             chance,
-            log: Vec::new(),
-            log_until: None,
+            log: None,
+            past: vec![0; scenario.sides().len()],
+            scenario,
         }
     }
 
     /// A host.
     #[must_use]
-    pub const fn host(&self, side: Side) -> &Host {
-        &self.hosts[index(side)]
+    pub fn host(&self, side: Side) -> &Host {
+        &self.hosts[side.place()]
+    }
+
+    /// Every host looks at itself.
+    pub fn examine(&mut self) {
+        self.hosts.iter_mut().for_each(|host| host.examine(self.now));
     }
 
     /// The moment.
@@ -122,20 +144,20 @@ impl Simulation {
 
     /// Notes something for whoever reads about a failure.
     pub fn note(&mut self, line: impl FnOnce() -> String) {
-        if self.log.len() < LOG_MAX && self.log_until.is_none_or(|until| self.now <= until) {
+        if let Some(log) = self.log.as_mut().filter(|log| log.len() < LOG_MAX) {
             let at = (self.now - self.start).as_secs_f64();
-            self.log.push(format!("{at:9.3} {}", line()));
+            log.push(format!("{at:9.3} {}", line()));
         }
     }
 
-    /// Keeps the log for that long only.
-    pub fn log_for(&mut self, span: Duration) {
-        self.log_until = Some(self.now + span);
+    /// Begins to note what happens.
+    pub fn keep_log(&mut self) {
+        self.log = Some(Vec::new());
     }
 
     /// What happened.
     pub fn take_log(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.log)
+        self.log.take().unwrap_or_default()
     }
 
     /// Numbers of the history.
@@ -156,11 +178,11 @@ impl Simulation {
     /// Does something with a host, then what it wishes.
     pub fn with_host(&mut self, side: Side, act: impl FnOnce(&mut Host, Now) -> Vec<Wish>) {
         let now = self.now();
-        let host = &mut self.hosts[index(side)];
+        let host = &mut self.hosts[side.place()];
         let wishes = act(host, now);
-        for line in host.take_log() {
-            self.note(|| line);
-        }
+        self.network.settle_at(side, host.addresses());
+        let lines = host.take_log();
+        lines.into_iter().for_each(|line| self.note(|| line));
         for wish in wishes {
             self.grant(side, wish);
         }
@@ -169,9 +191,9 @@ impl Simulation {
     /// A reboot: what its kernel and jobs were at is for nobody.
     pub fn reboot(&mut self, side: Side) {
         self.note(|| format!("{side:?} reboots"));
-        self.boots[index(side)] += 1;
-        self.kernel_free[index(side)] = self.now;
-        self.hosts[index(side)].reboot();
+        self.boots[side.place()] += 1;
+        self.kernel_free[side.place()] = self.now;
+        self.hosts[side.place()].reboot();
     }
 
     /// Puts a datagram on the network that no host sent (just now).
@@ -181,29 +203,79 @@ impl Simulation {
         }
     }
 
+    /// All that what comes next depends on: what the hosts were given and heeded, the moment, and what is on its way; of
+    /// that, the last `fresh` datagrams are not as the others.
+    #[must_use]
+    pub fn fingerprint(&self, fresh: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.past, self.now - self.start).hash(&mut hasher);
+        let places = self.flying();
+        let old = places.len().saturating_sub(fresh);
+        let fresh = places.get(old..).unwrap_or_default();
+        let datagrams = self.due.iter().filter_map(|(key, due)| {
+            let (side, path, octets) = due.datagram()?;
+            Some((side, path.local, path.remote, octets, fresh.contains(key)))
+        });
+        let mut flying: Vec<_> = datagrams.collect();
+        flying.sort_unstable();
+        flying.hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// Datagrams on their way, copies of one counted once.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.flying().len()
     }
 
+    /// How many datagrams were sent so far.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sequence
+    }
+
+    /// How many of the datagrams on their way were sent since [`Self::sent`] was that; they are the last ones.
+    #[must_use]
+    pub fn in_flight_since(&self, sent: u64) -> usize {
+        self.flying().iter().filter(|(_, sequence)| *sequence > sent).count()
+    }
+
     /// One of the datagrams on their way arrives now, by its place in the order of sending.
     pub fn deliver(&mut self, place: usize) {
         let Some(key) = self.flying().get(place).copied() else { return };
         if let Some(due) = self.due.remove(&key) {
+            let given = due.datagram().map(|(side, path, octets)| (side, (path, octets.to_vec())));
             self.on_due(due);
+            if let Some((side, given)) = given.filter(|(side, _)| self.host(*side).heeded()) {
+                self.remember(side, &given);
+            }
         }
         self.work();
     }
 
+    /// One of the datagrams on their way is lost, with all its copies.
+    pub fn lose(&mut self, place: usize) {
+        let Some(key) = self.flying().get(place).copied() else { return };
+        if let Some(lost) = self.due.remove(&key) {
+            self.note(|| "        lost: what would have arrived".to_owned());
+            self.due.retain(|_, due| due.datagram() != lost.datagram());
+        }
+    }
+
+    fn remember(&mut self, side: Side, input: &impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        (self.past[side.place()], self.now - self.start, input).hash(&mut hasher);
+        self.past[side.place()] = hasher.finish();
+    }
+
     fn flying(&self) -> Vec<(Instant, u64)> {
-        let mut seen: Vec<&[u8]> = Vec::new();
+        let mut seen: Vec<(Side, Path, &[u8])> = Vec::new();
         let mut keys = Vec::new();
         for (key, due) in &self.due {
-            if let Due::Datagram(_, _, octets) = due
-                && !seen.contains(&&**octets)
+            if let Some(datagram) = due.datagram()
+                && !seen.contains(&datagram)
             {
-                seen.push(octets);
+                seen.push(datagram);
                 keys.push(*key);
             }
         }
@@ -214,7 +286,10 @@ impl Simulation {
     pub fn wait(&mut self) {
         let next = self.hosts.iter().filter_map(Host::next_timer).min();
         self.now = next.map_or(self.now, |next| next.max(self.now));
-        for side in Side::BOTH {
+        for side in self.scenario.sides().iter().copied() {
+            if self.host(side).next_timer().is_some_and(|next| next <= self.now) {
+                self.remember(side, &"timers");
+            }
             self.with_host(side, Host::fire);
         }
         self.work();
@@ -254,30 +329,35 @@ impl Simulation {
             let due = entry.remove();
             return self.on_due(due);
         }
-        for side in Side::BOTH {
+        for side in self.scenario.sides().iter().copied() {
             self.with_host(side, Host::fire);
         }
     }
 
     fn on_due(&mut self, due: Due) {
         match due {
+            // It may have moved since.
+            Due::Datagram(side, path, _) if !self.network.is_at(side, path.local.ip()) => {}
             Due::Datagram(side, path, octets) => {
                 self.note(|| format!("        {} reaches {side:?}", title(&octets)));
                 self.with_host(side, |host, now| host.receive(now, path, &octets));
             }
-            Due::Kernel(side, boot, sa, op, ops) if boot == self.boots[index(side)] => {
+            Due::Kernel(side, boot, sa, op, ops) if boot == self.boots[side.place()] => {
                 self.note(|| format!("        kernel of {side:?} for {sa}: {}", errands(&ops)));
                 self.with_host(side, |host, now| host.complete_kernel(now, sa, op, ops));
             }
-            Due::Job(side, boot, sa, id, job) if boot == self.boots[index(side)] => {
+            Due::Job(side, boot, sa, id, job) if boot == self.boots[side.place()] => {
                 self.with_host(side, |host, now| host.complete_job(now, sa, id, job.run()));
             }
-            Due::Kernel(..) | Due::Job(..) => {}
+            Due::Sources(side, boot, sa, op, queries) if boot == self.boots[side.place()] => {
+                self.with_host(side, |host, now| host.complete_sources(now, sa, op, &queries));
+            }
+            Due::Kernel(..) | Due::Job(..) | Due::Sources(..) => {}
         }
     }
 
     fn grant(&mut self, side: Side, wish: Wish) {
-        let boot = self.boots[index(side)];
+        let boot = self.boots[side.place()];
         let latency = self.chance.duration(self.scenario.latency);
         match wish {
             Wish::Send(sent) => {
@@ -287,11 +367,15 @@ impl Simulation {
                 }
             }
             Wish::Kernel(sa, op, ops) => {
-                let free = &mut self.kernel_free[index(side)];
+                let free = &mut self.kernel_free[side.place()];
                 *free = (*free).max(self.now) + latency;
                 let at = *free;
                 self.put(at, Due::Kernel(side, boot, sa, op, ops));
             }
+            Wish::Sources(sa, op, queries) => {
+                self.put(self.now + latency, Due::Sources(side, boot, sa, op, queries));
+            }
+            Wish::Keepalive(path) => self.network.keep_alive(side, path),
             Wish::Job(sa, id, job) => self.put(self.now + latency, Due::Job(side, boot, sa, id, job)),
         }
     }
@@ -299,13 +383,6 @@ impl Simulation {
     fn put(&mut self, at: Instant, due: Due) {
         self.sequence += 1;
         self.due.insert((at, self.sequence), due);
-    }
-}
-
-const fn index(side: Side) -> usize {
-    match side {
-        Side::A => 0,
-        Side::B => 1,
     }
 }
 

@@ -146,3 +146,27 @@ fn what_is_displayed_is_pushed_as_if_it_had_been_text_before() {
     assert_eq!(message.encode(), Err(EncodeError::ValueTooLong { len: 65_536 }));
     assert_eq!(message.root().iter().count(), 1);
 }
+
+#[test]
+fn numbers_and_lists_are_written_as_they_are_displayed() {
+    let mut message = Message::new();
+    let numbers = [0, 9, 10, i128::from(u64::MAX), -1, i128::from(i64::MIN), i128::MAX];
+    for number in numbers {
+        message.push_number("n", number);
+    }
+    message.push_list_display("l", numbers);
+    let mut plain = Message::new();
+    for number in numbers {
+        plain.push("n", number.to_string());
+    }
+    plain.push_list("l", numbers.map(|number| number.to_string()));
+    assert_eq!(message, plain);
+}
+
+#[test]
+fn an_item_that_is_too_long_is_left_out_and_noted() {
+    let mut message = Message::new();
+    message.push_list_display("l", ["a".to_owned(), "b".repeat(crate::VALUE_LEN_MAX + 1), "c".to_owned()]);
+    assert_eq!(message.encode(), Err(EncodeError::ValueTooLong { len: crate::VALUE_LEN_MAX + 1 }));
+    assert_eq!(message.root().list("l").unwrap().texts().collect::<Vec<_>>(), ["a", "c"]);
+}

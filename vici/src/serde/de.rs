@@ -25,7 +25,7 @@ pub fn from_message<'m, T: Deserialize<'m>>(message: &'m Message) -> Result<T, E
 /// # Errors
 /// If the section does not have what the type needs.
 pub fn from_section<'m, T: Deserialize<'m>>(section: Section<'m>) -> Result<T, Error> {
-    from_elements(Elements::new(section.as_bytes()))
+    from_source(Source::new(section.as_bytes()))
 }
 
 /// Reads a value from the bytes of a message, in one pass.
@@ -33,20 +33,47 @@ pub fn from_section<'m, T: Deserialize<'m>>(section: Section<'m>) -> Result<T, E
 /// # Errors
 /// If they are no message, or it does not have what the type needs.
 pub fn from_slice<'m, T: Deserialize<'m>>(bytes: &'m [u8]) -> Result<T, Error> {
-    from_elements(Elements::new(bytes))
+    from_source(Source::new(bytes))
 }
 
-fn from_elements<'m, T: Deserialize<'m>>(mut elements: Elements<'m>) -> Result<T, Error> {
-    let value = T::deserialize(Node { what: What::Section, elements: &mut elements })?;
+fn from_source<'m, T: Deserialize<'m>>(mut source: Source<'m>) -> Result<T, Error> {
+    let value = T::deserialize(Node { what: What::Section, source: &mut source })?;
     // What the type left unread may be malformed, too.
-    elements.try_for_each(|element| element.map(drop))?;
+    source.elements.try_for_each(|element| element.map(drop))?;
     Ok(value)
+}
+
+/// A message while it is read.
+struct Source<'m> {
+    elements: Elements<'m>,
+    bytes: &'m [u8],
+    /// All of it, if all of it is UTF-8, as most messages are: one look costs much less than one at each value.
+    text: Option<&'m str>,
+}
+
+impl<'m> Source<'m> {
+    fn new(bytes: &'m [u8]) -> Self {
+        Self { elements: Elements::new(bytes), bytes, text: std::str::from_utf8(bytes).ok() }
+    }
+
+    /// A part of the message as text.
+    #[inline]
+    fn text(&self, part: &'m [u8]) -> Result<&'m str, Error> {
+        if let Some(text) = self.text {
+            let start = part.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr());
+            // A part may begin or end within a character.
+            if let Some(text) = text.get(start..start.wrapping_add(part.len())) {
+                return Ok(text);
+            }
+        }
+        std::str::from_utf8(part).map_err(|_| Fault::NotText.into())
+    }
 }
 
 /// What stands next: a value, or the inside of what was just opened.
 struct Node<'e, 'm> {
     what: What<'m>,
-    elements: &'e mut Elements<'m>,
+    source: &'e mut Source<'m>,
 }
 
 enum What<'m> {
@@ -59,7 +86,7 @@ impl<'m> Node<'_, 'm> {
     #[inline]
     fn text(&self) -> Result<&'m str, Error> {
         match self.what {
-            What::Data(data) => text(data),
+            What::Data(data) => self.source.text(data),
             What::List => Err(de::Error::invalid_type(de::Unexpected::Seq, &"a value")),
             What::Section => Err(de::Error::invalid_type(de::Unexpected::Map, &"a value")),
         }
@@ -70,11 +97,6 @@ impl<'m> Node<'_, 'm> {
         let text = self.text()?;
         text.parse().map_err(|_| Fault::Mistyped { value: text.into(), wanted }.into())
     }
-}
-
-#[inline]
-fn text(data: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(data).map_err(|_| Fault::NotText.into())
 }
 
 /// Digits alone, as nearly all numbers of a message are; `None` for anything else, which is not to say that it is no number.
@@ -112,18 +134,18 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
     #[inline]
     fn deserialize_any<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.what {
-            What::Data(data) => match std::str::from_utf8(data) {
+            What::Data(data) => match self.source.text(data) {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(_) => visitor.visit_borrowed_bytes(data),
             },
             What::List => {
-                let mut items = Items { elements: self.elements, over: false };
+                let mut items = Items { source: self.source, over: false };
                 let value = visitor.visit_seq(&mut items)?;
                 items.finish()?;
                 Ok(value)
             }
             What::Section => {
-                let mut entries = Entries { elements: self.elements, next: None, over: false };
+                let mut entries = Entries { source: self.source, next: None, over: false };
                 let value = visitor.visit_map(&mut entries)?;
                 entries.finish()?;
                 Ok(value)
@@ -195,9 +217,9 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.what {
-            What::Data(data) => visitor.visit_enum(BorrowedStrDeserializer::new(text(data)?)),
+            What::Data(data) => visitor.visit_enum(BorrowedStrDeserializer::new(self.source.text(data)?)),
             What::Section => {
-                let mut entries = Entries { elements: self.elements, next: None, over: false };
+                let mut entries = Entries { source: self.source, next: None, over: false };
                 let value = visitor.visit_enum(&mut entries)?;
                 entries.finish()?;
                 Ok(value)
@@ -218,11 +240,11 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
     fn deserialize_ignored_any<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Error> {
         let depth = match self.what {
             What::Data(_) => return visitor.visit_unit(),
-            What::List | What::Section => self.elements.open(),
+            What::List | What::Section => self.source.elements.open(),
         };
         // What was just opened is counted.
-        while self.elements.open() >= depth {
-            if self.elements.next().transpose()?.is_none() {
+        while self.source.elements.open() >= depth {
+            if self.source.elements.next().transpose()?.is_none() {
                 break;
             }
         }
@@ -237,7 +259,7 @@ impl<'m> Deserializer<'m> for Node<'_, 'm> {
 
 /// The entries of a section, up to its end.
 struct Entries<'e, 'm> {
-    elements: &'e mut Elements<'m>,
+    source: &'e mut Source<'m>,
     next: Option<What<'m>>,
     over: bool,
 }
@@ -248,7 +270,7 @@ impl<'m> Entries<'_, 'm> {
         if self.over {
             return Ok(None);
         }
-        let (name, what) = match self.elements.next().transpose()? {
+        let (name, what) = match self.source.elements.next().transpose()? {
             Some(Element::KeyValue(name, value)) => (name, What::Data(value)),
             Some(Element::ListStart(name)) => (name, What::List),
             Some(Element::SectionStart(name)) => (name, What::Section),
@@ -265,7 +287,7 @@ impl<'m> Entries<'_, 'm> {
     #[inline]
     fn node(&mut self) -> Result<Node<'_, 'm>, Error> {
         let what = self.next.take().ok_or(Fault::Formless("a value without a name"))?;
-        Ok(Node { what, elements: self.elements })
+        Ok(Node { what, source: self.source })
     }
 
     /// Reads over what the visitor left.
@@ -288,7 +310,7 @@ impl<'m> MapAccess<'m> for &mut Entries<'_, 'm> {
     fn next_key_seed<K: DeserializeSeed<'m>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         let Some(name) = self.next_name()? else { return Ok(None) };
         // Names may be numbers, as values are.
-        seed.deserialize(Node { what: What::Data(name.as_bytes()), elements: self.elements }).map(Some)
+        seed.deserialize(Node { what: What::Data(name.as_bytes()), source: self.source }).map(Some)
     }
 
     #[inline]
@@ -334,7 +356,7 @@ impl<'m> VariantAccess<'m> for &mut Entries<'_, 'm> {
 
 /// The items of a list, up to its end.
 struct Items<'e, 'm> {
-    elements: &'e mut Elements<'m>,
+    source: &'e mut Source<'m>,
     over: bool,
 }
 
@@ -344,7 +366,7 @@ impl<'m> Items<'_, 'm> {
         if self.over {
             return Ok(None);
         }
-        match self.elements.next().transpose()? {
+        match self.source.elements.next().transpose()? {
             Some(Element::ListItem(item)) => Ok(Some(item)),
             _ => {
                 self.over = true;
@@ -365,6 +387,6 @@ impl<'m> SeqAccess<'m> for &mut Items<'_, 'm> {
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'m>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some(item) = self.next_item()? else { return Ok(None) };
-        seed.deserialize(Node { what: What::Data(item), elements: self.elements }).map(Some)
+        seed.deserialize(Node { what: What::Data(item), source: self.source }).map(Some)
     }
 }

@@ -135,3 +135,22 @@ fn faults_are_told_as_what_they_are() {
     assert!(matches!(to_message(&One { v: "x".repeat(70_000) }).unwrap_err().fault(), Fault::Encode(_)));
     assert!(matches!(to_message(&BTreeMap::from([("k\n", 1)])).unwrap_err().fault(), Fault::Encode(_)));
 }
+
+#[test]
+fn text_is_judged_value_by_value() {
+    // The whole of both is UTF-8, for a length makes a character of what stands before or behind it; the values are not.
+    for cut in
+        [b"\x03\x01a\x00\x01\xc3\x83\x01b\x00\x00".as_slice(), b"\x03\x01a\x00\x02x\xd0\xb0\x01b\x00\x00"]
+    {
+        assert!(from_slice::<BTreeMap<&str, &str>>(cut).is_err(), "{cut:?}");
+    }
+    // The whole of this one is not, for the sake of a value that nobody reads as text.
+    #[derive(Deserialize)]
+    struct Text<'m> {
+        text: &'m str,
+    }
+    let message = Message::new().with("data", b"\xff").with("text", "ü");
+    assert_eq!(from_message::<Text<'_>>(&message).unwrap().text, "ü");
+    let message = Message::new().with("text", "ü").with_section("k", &Message::new().with("l", "ß"));
+    assert_eq!(from_message::<Text<'_>>(&message).unwrap().text, "ü");
+}

@@ -1,11 +1,17 @@
 //! What all kernel backends, and whoever drives them, decide alike.
 
+mod leftovers;
+mod local_source;
+mod octets;
 mod policies;
+mod refusal;
 mod reqid;
 mod routes;
-mod selector;
 
+pub use leftovers::{Removed, SpiRange};
+pub use local_source::{LocalSources, forget_route};
+pub use octets::{OctetReader, OctetWriter};
 pub use policies::{Change, PolicyTable};
+pub use refusal::{refused, refused_sa};
 pub use reqid::{PolicyKey, Reqids};
-pub use routes::{RouteDone, RouteSettings, TunnelRoutes};
-pub use selector::{KernelSelector, PortMask};
+pub use routes::{InterfaceRoutes, RouteDone, RouteSettings, TunnelRoutes};

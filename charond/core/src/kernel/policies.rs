@@ -3,12 +3,10 @@
 //! Equal policies belong to an old and a new CHILD_SA during a rekeying, to a trap and the SA that it started, to two children with
 //! one configuration. The owner of the lowest priority counts, of these the latest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use charon_types::id::{IfId, Mark};
-use charon_types::kernel_op::{KernelError, Policy, PolicyDirection};
-
-use super::selector::KernelSelector;
+use charon_types::kernel_op::{KernelError, KernelOp, KernelSelector, Policy, PolicyDirection};
 
 /// What makes two policies the same for a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,6 +81,23 @@ impl PolicyTable {
             }
             _ => Ok(Change::Nothing),
         }
+    }
+
+    /// The places of operations that delete a policy which a later one of the batch adds again: it should stay until then, so that no
+    /// packet passes in clear.
+    #[must_use]
+    pub fn returning(ops: &[KernelOp]) -> HashSet<usize> {
+        let (mut added, mut returning) = (HashSet::new(), HashSet::new());
+        for (at, op) in ops.iter().enumerate().rev() {
+            match op {
+                KernelOp::AddPolicy(policy) => drop(added.insert(Key::from(&**policy))),
+                KernelOp::DeletePolicy(policy) if added.remove(&Key::from(&**policy)) => {
+                    returning.insert(at);
+                }
+                _ => {}
+            }
+        }
+        returning
     }
 
     /// Policies that are installed, one for each that a kernel has.
@@ -162,5 +177,18 @@ mod tests {
         assert_eq!(table.add(&new), Change::Replace(Box::new(new.clone())));
         assert_eq!(table.remove(&old), Ok(Change::Nothing));
         assert_eq!(table.remove(&old), Err(KernelError::NotFound));
+    }
+
+    #[test]
+    fn a_policy_that_is_added_again_in_the_same_batch_is_not_missed_in_between() {
+        let delete = |reqid| KernelOp::DeletePolicy(Box::new(policy(reqid, PolicyClass::Regular)));
+        let add = |reqid| KernelOp::AddPolicy(Box::new(policy(reqid, PolicyClass::Regular)));
+        assert_eq!(PolicyTable::returning(&[delete(1), add(2)]), HashSet::from([0]));
+        assert_eq!(PolicyTable::returning(&[add(1), delete(1)]), HashSet::new(), "it goes in the end");
+        assert_eq!(
+            PolicyTable::returning(&[delete(1), delete(1), add(2)]),
+            HashSet::from([1]),
+            "once for each"
+        );
     }
 }

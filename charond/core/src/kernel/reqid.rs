@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use charon_types::id::{IfId, Mark, Reqid};
+use charon_types::id::Reqid;
 use charon_types::selector::TrafficSelector;
+use charon_types::tag::{TagNumbers, Tags};
 use parking_lot::Mutex;
 
 /// What policies have in common when they share a reqid.
@@ -15,16 +17,16 @@ pub struct PolicyKey {
     pub local_ts: Vec<TrafficSelector>,
     /// The peer's side.
     pub remote_ts: Vec<TrafficSelector>,
-    /// Inbound and outbound mark.
-    pub marks: (Mark, Mark),
-    /// Inbound and outbound XFRM interface.
-    pub if_ids: (IfId, IfId),
+    /// Marks and XFRM interface ids.
+    pub tags: Tags,
 }
 
-/// The reqids in use.
+/// The reqids in use, and the numbers of `%unique` marks and interface ids.
 #[derive(Debug)]
 pub struct Reqids {
     inner: Mutex<Inner>,
+    marks: AtomicU32,
+    if_ids: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,8 @@ impl Reqids {
     /// Automatic reqids count from `base` (`charon.reqid_base`).
     #[must_use]
     pub fn new(base: NonZeroU32) -> Self {
-        Self { inner: Mutex::new(Inner { by_key: HashMap::new(), uses: HashMap::new(), next: base }) }
+        let inner = Inner { by_key: HashMap::new(), uses: HashMap::new(), next: base };
+        Self { inner: Mutex::new(inner), marks: AtomicU32::new(1), if_ids: AtomicU32::new(1) }
     }
 
     /// The reqid of these policies, one more use of it. A fixed one is returned as it is.
@@ -79,6 +82,16 @@ impl Reqids {
     }
 }
 
+impl TagNumbers for Reqids {
+    fn mark(&self) -> u32 {
+        self.marks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn if_id(&self) -> u32 {
+        self.if_ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,8 +100,7 @@ mod tests {
         PolicyKey {
             local_ts: vec![TrafficSelector::host([10, 0, 0, octet].into())],
             remote_ts: vec![TrafficSelector::ANY_IPV4],
-            marks: Default::default(),
-            if_ids: Default::default(),
+            tags: Tags::default(),
         }
     }
 

@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use charon_conf::options::Configured;
 use charon_conf::{ValueError, scalar};
-use charon_types::kernel_op::{KernelError, Mode, Policy, PolicyAction, PolicyDirection};
+use charon_types::id::IfId;
+use charon_types::kernel_op::{
+    KernelError, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyDirection,
+};
 use charon_types::selector::TrafficSelector;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::local_source::{LocalSources, forget_route};
 use crate::service::KernelNet;
-use crate::service::kernel_net::{
-    Family, FwMark, InterfaceAddress, Inverted, NetEvent, Route, Rule, RulePackets,
-};
+use crate::service::kernel_net::{Family, FwMark, Inverted, NetEvent, Route, Rule, RulePackets};
 
 /// Requests that may wait for the task; more are answered with [`KernelError::Gone`].
 const DEPTH: usize = 8192;
@@ -32,6 +34,18 @@ pub struct RouteSettings {
     pub priority: u32,
     /// Mark that the rule asks for.
     pub fwmark: Option<FwMark>,
+    /// Whether tunnels of XFRM interfaces get routes into those (`plugins.kernel-netlink.install_routes_xfrmi`).
+    pub interfaces: InterfaceRoutes,
+}
+
+/// Who installs the routes into XFRM interfaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InterfaceRoutes {
+    /// Whoever made the interface.
+    #[default]
+    Others,
+    /// We do.
+    Ours,
 }
 
 impl RouteSettings {
@@ -47,6 +61,11 @@ impl RouteSettings {
             table: daemon.int("routing_table")?,
             priority: daemon.int("routing_table_prio")?,
             fwmark: rule_mark(daemon)?,
+            interfaces: if daemon.bool("plugins.kernel-netlink.install_routes_xfrmi")? {
+                InterfaceRoutes::Ours
+            } else {
+                InterfaceRoutes::Others
+            },
         }))
     }
 }
@@ -70,6 +89,7 @@ fn rule_mark(daemon: &Configured<'_>) -> Result<Option<FwMark>, ValueError> {
 #[derive(Debug)]
 pub struct TunnelRoutes {
     requests: mpsc::Sender<Request>,
+    interfaces: InterfaceRoutes,
     _task: JoinSet<()>,
 }
 
@@ -90,6 +110,7 @@ struct Wanted {
     within: TrafficSelector,
     local: IpAddr,
     peer: IpAddr,
+    if_id: IfId,
 }
 
 impl TunnelRoutes {
@@ -108,18 +129,44 @@ impl TunnelRoutes {
         }
         let (requests, receiver) = mpsc::channel(DEPTH);
         let mut task = JoinSet::new();
-        task.spawn(Keeper { net, settings, routes: HashMap::new() }.run(receiver));
-        Self { requests, _task: task }
+        let sources = LocalSources::new(Arc::clone(&net));
+        task.spawn(Keeper { net, settings, sources, routes: HashMap::new() }.run(receiver));
+        Self { requests, interfaces: settings.interfaces, _task: task }
+    }
+
+    /// Asks for what an operation that succeeded means for routes; `None` if it means nothing.
+    pub fn follow(&self, op: &KernelOp) -> Option<RouteDone> {
+        match op {
+            KernelOp::AddPolicy(policy) => self.add(policy),
+            KernelOp::DeletePolicy(policy) => self.remove(policy),
+            KernelOp::AllocSpi { .. }
+            | KernelOp::AddSa(_)
+            | KernelOp::UpdateSa { .. }
+            | KernelOp::DeleteSa(_)
+            | KernelOp::QuerySa(_) => None,
+        }
+    }
+
+    /// Waits for the routes of the operations at these places of a batch. A policy works without its route for everybody but the host
+    /// itself, so that a failed route is no failed policy.
+    pub async fn settle(results: &mut [KernelResult], waiting: Vec<(usize, RouteDone)>) {
+        for (at, done) in waiting {
+            match (done.await, results.get_mut(at)) {
+                (Err(_), Some(result)) => *result = Err(KernelError::Gone),
+                (Ok(Err(error)), _) => debug!(target: "KNL", "the route of a policy failed: {error}"),
+                (Ok(Ok(())), _) | (Err(_), None) => {}
+            }
+        }
     }
 
     /// Asks for the route of a policy that was installed; `None` if it needs none.
-    pub fn add(&self, policy: &Policy) -> Option<RouteDone> {
-        self.request(Wanted::of(policy)?, Request::Add)
+    fn add(&self, policy: &Policy) -> Option<RouteDone> {
+        self.request(self.wanted(policy)?, Request::Add)
     }
 
     /// Asks for its removal.
-    pub fn remove(&self, policy: &Policy) -> Option<RouteDone> {
-        self.request(Wanted::of(policy)?, Request::Remove)
+    fn remove(&self, policy: &Policy) -> Option<RouteDone> {
+        self.request(self.wanted(policy)?, Request::Remove)
     }
 
     /// Removes routes and rules.
@@ -129,6 +176,10 @@ impl TunnelRoutes {
             // An error says that the task has ended, which it does not before it has removed everything.
             let _ = removed.await;
         }
+    }
+
+    fn wanted(&self, policy: &Policy) -> Option<Wanted> {
+        Wanted::of(policy).filter(|wanted| wanted.if_id.0 == 0 || self.interfaces == InterfaceRoutes::Ours)
     }
 
     fn request(
@@ -148,14 +199,15 @@ impl Wanted {
         let PolicyAction::Protect { source: local, destination: peer, mode, .. } = policy.action else {
             return None;
         };
-        // The routes of XFRM interfaces are their owner's. A route cannot be for a protocol alone.
-        let ours = policy.direction == PolicyDirection::Out && mode != Mode::Transport && policy.if_id.0 == 0;
+        // A route cannot be for a protocol alone.
+        let ours = policy.direction == PolicyDirection::Out && mode != Mode::Transport;
         let all = |selector: &TrafficSelector| selector.protocol == 0 && selector.is_any_port();
         (ours && all(&policy.source) && all(&policy.destination)).then(|| Self {
             destination: policy.destination.covering_subnet(),
             within: policy.source,
             local,
             peer,
+            if_id: policy.if_id,
         })
     }
 }
@@ -163,6 +215,7 @@ impl Wanted {
 struct Keeper {
     net: Arc<dyn KernelNet>,
     settings: RouteSettings,
+    sources: LocalSources,
     routes: HashMap<(IpAddr, u8), Entry>,
 }
 
@@ -191,13 +244,16 @@ impl Keeper {
                     }
                     None => return,
                 },
-                change = changes.recv(), if watching => match change {
-                    Some(NetEvent::AddressAdded(_) | NetEvent::AddressRemoved(_) | NetEvent::LinkChanged(_)) => {
-                        self.refresh().await;
+                change = changes.recv(), if watching => {
+                    self.sources.on_event(change.as_ref());
+                    match change {
+                        Some(NetEvent::AddressAdded(_) | NetEvent::AddressRemoved(_) | NetEvent::LinkChanged(_)) => {
+                            self.refresh().await;
+                        }
+                        Some(NetEvent::RoutesChanged) => {}
+                        None => watching = false,
                     }
-                    Some(NetEvent::RoutesChanged) => {}
-                    None => watching = false,
-                },
+                }
             }
         }
     }
@@ -210,8 +266,8 @@ impl Keeper {
         let known = entry.owners.last().is_some_and(|latest| *latest == wanted);
         entry.owners.push(wanted);
         if !known {
-            let addresses = self.net.addresses().await?;
-            entry.install(&*self.net, self.settings.table, &addresses).await;
+            let source = self.sources.within(&wanted.within).await?;
+            entry.install(&*self.net, self.settings.table, source).await;
         }
         Ok(())
     }
@@ -223,11 +279,11 @@ impl Keeper {
         entry.owners.remove(at);
         if entry.owners.is_empty() {
             if let Some(route) = self.routes.remove(&wanted.destination).and_then(|entry| entry.installed) {
-                forget(&*self.net, route).await;
+                forget_route(&*self.net, route).await;
             }
-        } else if counted && entry.owners.last() != Some(&wanted) {
-            let addresses = self.net.addresses().await?;
-            entry.install(&*self.net, self.settings.table, &addresses).await;
+        } else if counted && let Some(latest) = entry.owners.last().filter(|latest| **latest != wanted) {
+            let source = self.sources.within(&latest.within).await?;
+            entry.install(&*self.net, self.settings.table, source).await;
         }
         Ok(())
     }
@@ -237,16 +293,19 @@ impl Keeper {
         if self.routes.is_empty() {
             return;
         }
-        let Ok(addresses) = self.net.addresses().await else { return };
+        if self.sources.refresh().await.is_err() {
+            return;
+        }
         for entry in self.routes.values_mut() {
-            entry.install(&*self.net, self.settings.table, &addresses).await;
+            let source = entry.owners.last().and_then(|latest| self.sources.known_within(&latest.within));
+            entry.install(&*self.net, self.settings.table, source).await;
         }
     }
 
     async fn remove_all(&mut self) {
         for (_, entry) in self.routes.drain() {
             if let Some(route) = entry.installed {
-                forget(&*self.net, route).await;
+                forget_route(&*self.net, route).await;
             }
         }
         for rule in rules(self.settings) {
@@ -260,9 +319,9 @@ impl Keeper {
 
 impl Entry {
     /// Installs the route of the latest owner. That there is none to the peer at the moment is no fault of the policy's.
-    async fn install(&mut self, net: &dyn KernelNet, table: u32, addresses: &[InterfaceAddress]) {
+    async fn install(&mut self, net: &dyn KernelNet, table: u32, source: Option<IpAddr>) {
         let Some(wanted) = self.owners.last() else { return };
-        let route = match route(net, table, wanted, addresses).await {
+        let route = match route(net, table, wanted, source).await {
             Ok(route) => route,
             Err(error) => {
                 debug!(target: "KNL", "no route to {} for the tunnel: {error}", wanted.peer);
@@ -278,7 +337,7 @@ impl Entry {
                     self.installed = before;
                 }
             },
-            (None, Some(before)) => forget(net, before).await,
+            (None, Some(before)) => forget_route(net, before).await,
             (None, None) => {
                 debug!(target: "KNL", "no local address lies in {}, so no route is installed", wanted.within);
             }
@@ -290,13 +349,20 @@ async fn route(
     net: &dyn KernelNet,
     table: u32,
     wanted: &Wanted,
-    addresses: &[InterfaceAddress],
+    source: Option<IpAddr>,
 ) -> Result<Option<Route>, KernelError> {
     let any = wanted.within.contains(&TrafficSelector::ANY_IPV4)
         || wanted.within.contains(&TrafficSelector::ANY_IPV6);
-    let source = source_within(addresses, &wanted.within);
     if source.is_none() && !any {
         return Ok(None);
+    }
+    if wanted.if_id.0 != 0 {
+        let all = net.xfrm_interfaces().await?;
+        let found = all.into_iter().find(|(_, interface)| interface.if_id == wanted.if_id);
+        // It may come later: a link that comes up makes all look again.
+        let (interface, _) = found.ok_or(KernelError::NotFound)?;
+        let source = if any { None } else { source };
+        return Ok(Some(Route { destination: wanted.destination, interface, gateway: None, source, table }));
     }
     let hop = net.next_hop(wanted.peer, Some(wanted.local)).await?;
     Ok(Some(Route {
@@ -311,32 +377,8 @@ async fn route(
     }))
 }
 
-/// One of our addresses within the selector, one that others can answer if possible.
-fn source_within(addresses: &[InterfaceAddress], local: &TrafficSelector) -> Option<IpAddr> {
-    let mut inside = addresses.iter().map(|held| held.address).filter(|held| local.contains_address(*held));
-    inside.find(|address| !address.is_loopback() && !is_link_local(*address))
-}
-
-const fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
-}
-
-async fn forget(net: &dyn KernelNet, route: Route) {
-    match net.remove_route(route.clone()).await {
-        // It may have gone with an address or a link.
-        Ok(()) | Err(KernelError::NotFound) => {}
-        Err(error) => {
-            let (destination, prefix) = route.destination;
-            warn!(target: "KNL", "removing the route to {destination}/{prefix} failed: {error}");
-        }
-    }
-}
-
 fn rules(settings: RouteSettings) -> [Rule; 2] {
-    let RouteSettings { table, priority, fwmark } = settings;
+    let RouteSettings { table, priority, fwmark, .. } = settings;
     [Family::Ipv4, Family::Ipv6].map(|family| Rule {
         family,
         packets: RulePackets::default(),

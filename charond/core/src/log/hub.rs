@@ -23,6 +23,8 @@ pub struct LogHub(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     bus: Arc<Bus>,
     sinks: RwLock<Vec<Sink>>,
+    /// Those that no logger of the settings is for.
+    kept: RwLock<Vec<Sink>>,
     taps: Mutex<HashMap<UniqueId, Vec<Attached>>>,
     /// Levels that taps and subscriptions ask of every group, one entry each.
     wanted: Mutex<Vec<i8>>,
@@ -43,6 +45,7 @@ impl LogHub {
         Self(Arc::new(Inner {
             bus,
             sinks: RwLock::default(),
+            kept: RwLock::default(),
             taps: Mutex::default(),
             wanted: Mutex::default(),
             thresholds: std::array::from_fn(|_| AtomicI8::new(-1)),
@@ -53,6 +56,12 @@ impl LogHub {
     /// Replaces the sinks.
     pub fn set_sinks(&self, sinks: Vec<Sink>) {
         *self.0.sinks.write() = sinks;
+        self.0.refresh();
+    }
+
+    /// Replaces the sinks that stay when those of the settings are replaced.
+    pub fn keep_sinks(&self, sinks: Vec<Sink>) {
+        *self.0.kept.write() = sinks;
         self.0.refresh();
     }
 
@@ -103,7 +112,7 @@ impl Inner {
 
     pub(super) fn take(&self, record: LogRecord) {
         let record = Arc::new(record);
-        for sink in self.sinks.read().iter() {
+        for sink in self.sinks.read().iter().chain(self.kept.read().iter()) {
             if sink.takes(record.group, record.level) {
                 sink.write(&record);
             }
@@ -154,13 +163,14 @@ impl Inner {
     /// Recomputes what anybody takes; call sites that nobody takes cost a load and a branch.
     fn refresh(&self) {
         let wanted = self.wanted.lock().iter().copied().max().unwrap_or(-1);
-        let sinks = self.sinks.read();
+        let (sinks, kept) = (self.sinks.read(), self.kept.read());
         let mut changed = false;
         for &group in LogGroup::ALL {
-            let level = sinks.iter().map(|sink| sink.levels.get(group)).max().unwrap_or(-1).max(wanted);
+            let all = sinks.iter().chain(kept.iter());
+            let level = all.map(|sink| sink.levels.get(group)).max().unwrap_or(-1).max(wanted);
             changed |= self.thresholds[group as usize].swap(level, Ordering::Relaxed) != level;
         }
-        drop(sinks);
+        drop((sinks, kept));
         if changed {
             tracing::callsite::rebuild_interest_cache();
         }

@@ -8,6 +8,7 @@ use charon_types::connection::Toggle;
 use charon_types::event::LogRecord;
 use jiff::Zoned;
 use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 
 /// How lines are written.
 #[derive(Debug)]
@@ -33,6 +34,16 @@ pub(super) struct TimeFormat {
     /// In the notation of strftime; known to be valid.
     format: String,
     fraction: Fraction,
+    zone: Zone,
+}
+
+/// Where the clock of a logger hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// That of the host.
+    Local,
+    /// UTC.
+    Utc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +102,23 @@ impl TimeFormat {
             None if older => Fraction::Milliseconds,
             None => Fraction::None,
         };
-        Ok(Some(Self { format: format.to_owned(), fraction }))
+        Ok(Some(Self { format: format.to_owned(), fraction, zone: Zone::Local }))
+    }
+
+    /// The time to the second; `format` is one that strftime knows.
+    pub(super) fn plain(format: &str, zone: Zone) -> Self {
+        Self { format: format.to_owned(), fraction: Fraction::None, zone }
     }
 
     fn render(&self, now: &Zoned) -> String {
+        let utc;
+        let now = match self.zone {
+            Zone::Local => now,
+            Zone::Utc => {
+                utc = now.with_time_zone(TimeZone::UTC);
+                &utc
+            }
+        };
         // It was formatted once when it was read, and nothing in it depends on the time.
         let mut text = strtime::format(&self.format, now).unwrap_or_default();
         let nanoseconds = now.subsec_nanosecond();
@@ -181,7 +205,8 @@ mod tests {
     #[test]
     fn the_time_stands_in_front_with_its_fraction() {
         let at: Zoned = "2026-03-01T09:05:07.001234567[UTC]".parse().unwrap();
-        let time = |fraction| TimeFormat { format: "%b %e %T".to_owned(), fraction }.render(&at);
+        let time =
+            |fraction| TimeFormat { format: "%b %e %T".to_owned(), fraction, zone: Zone::Local }.render(&at);
         assert_eq!(time(Fraction::None), "Mar  1 09:05:07");
         assert_eq!(time(Fraction::Milliseconds), "Mar  1 09:05:07.001");
         assert_eq!(time(Fraction::Microseconds), "Mar  1 09:05:07.001234");

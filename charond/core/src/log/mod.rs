@@ -16,7 +16,8 @@ use charon_types::event::LogGroup;
 pub use hub::{LogHub, LogSubscription};
 pub use layer::{IKE_SA_SPAN, LogLayer, ike_sa_span};
 pub use levels::Levels;
-pub use sink::{Sink, logger_faults, sinks_from_settings};
+pub use line::Zone;
+pub use sink::{LogFile, Sink, logger_faults, sinks_from_settings};
 pub use tap::LogTap;
 
 /// strongSwan's number of a tracing level.

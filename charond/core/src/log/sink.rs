@@ -10,7 +10,7 @@ use charon_types::event::{LogGroup, LogRecord};
 use parking_lot::Mutex;
 
 use super::levels::Levels;
-use super::line::{LineFormat, Shape, TimeFormat};
+use super::line::{LineFormat, Shape, TimeFormat, Zone};
 use super::syslog::Syslog;
 
 /// A place that lines are written to.
@@ -18,6 +18,17 @@ pub struct Sink {
     pub(super) levels: Levels,
     format: LineFormat,
     out: Mutex<Out>,
+}
+
+/// A file that no logger of the settings is for. It is appended to, line by line.
+#[derive(Clone, Copy, Debug)]
+pub struct LogFile<'a> {
+    /// Where it is.
+    pub path: &'a str,
+    /// What it takes.
+    pub levels: Levels,
+    /// The time in front of each line, in a notation of strftime.
+    pub time: Option<(&'a str, Zone)>,
 }
 
 enum Out {
@@ -32,6 +43,20 @@ impl Sink {
     #[must_use]
     pub fn stderr(levels: Levels) -> Self {
         Self { levels, format: LineFormat::PLAIN, out: Mutex::new(Out::Stderr) }
+    }
+
+    /// A file.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn file(log: &LogFile<'_>) -> std::io::Result<Self> {
+        let file = BufWriter::new(open(log.path, Toggle::Enabled)?);
+        let time = log.time.map(|(format, zone)| TimeFormat::plain(format, zone));
+        Ok(Self {
+            levels: log.levels,
+            format: LineFormat { time, ..LineFormat::PLAIN },
+            out: Mutex::new(Out::File { file, flush_line: Toggle::Enabled }),
+        })
     }
 
     /// One `filelog.<name>` section.

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use charon_conf::options::{Configured, Program};
 use charon_conf::{Settings, View};
 use charon_crypto::{Algorithm, CryptoProvider, ProviderBuilder, Rank};
+use tokio::sync::watch;
 use tracing::error;
 
 use super::component::{Declared, Feature, LoadError, ServiceId};
@@ -16,24 +17,37 @@ use crate::log::LogHub;
 
 /// The settings as last read; replaced as a whole on reload.
 #[derive(Clone)]
-pub struct SettingsHandle(Arc<ArcSwap<Settings>>);
+pub struct SettingsHandle(Arc<Held>);
+
+struct Held {
+    settings: ArcSwap<Settings>,
+    /// How often they were replaced.
+    replaced: watch::Sender<u64>,
+}
 
 impl SettingsHandle {
     /// A handle on `settings`.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(settings)))
+        Self(Arc::new(Held { settings: ArcSwap::from_pointee(settings), replaced: watch::Sender::new(0) }))
     }
 
     /// The settings now.
     #[must_use]
     pub fn current(&self) -> Arc<Settings> {
-        self.0.load_full()
+        self.0.settings.load_full()
     }
 
     /// Puts others in their place.
     pub fn replace(&self, settings: Settings) {
-        self.0.store(Arc::new(settings));
+        self.0.settings.store(Arc::new(settings));
+        self.0.replaced.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes when others are put in their place.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.0.replaced.subscribe()
     }
 }
 

@@ -10,12 +10,13 @@ mod standing;
 use std::fmt;
 use std::sync::Arc;
 
-use charon_types::connection::{ChildConfig, Connection};
+use charon_types::connection::{ChildConfig, Connection, IkeConfig};
 use charon_types::id::Reqid;
 use charon_types::kernel_op::{KernelError, KernelOp, Mode};
 use charon_types::selector::TrafficSelector;
+use charon_types::tag::Tags;
 use parking_lot::RwLock;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::kernel::Reqids;
 use crate::service::{KernelIpsec, KernelNet};
@@ -121,21 +122,32 @@ impl Policies {
         child: &Arc<ChildConfig>,
     ) -> Result<(), InstallError> {
         let _changing = self.changing.lock().await;
+        self.put(connection, child).await
+    }
+
+    async fn put(&self, connection: &Arc<Connection>, child: &Arc<ChildConfig>) -> Result<(), InstallError> {
         if !self.kernel.capabilities().modes.contains(&child.mode) {
             return Err(InstallError::Mode(child.mode));
         }
+        let old = self.find(|standing| standing.is(Some(&connection.name), &child.name));
+        // Whatever is configured as before keeps the numbers that were made up for it.
+        let same_tags = |old: &&Arc<Standing>| {
+            let ids = |ike: &IkeConfig| (ike.if_id_in, ike.if_id_out);
+            old.child.tags == child.tags && ids(&old.connection.ike) == ids(&connection.ike)
+        };
+        let kept = old.as_ref().filter(same_tags).map(|old| old.tags);
+        let tags = kept.unwrap_or_else(|| standing::tags(connection, child, &self.reqids));
         let new = match PolicyKind::of(child.mode) {
             PolicyKind::Trap => {
                 let path = endpoints::resolve(&*self.net, connection).await?;
-                Standing::trap(connection, child, path, &self.reqids)
+                Standing::trap(connection, child, path, tags, &self.reqids)
             }
-            PolicyKind::Pass | PolicyKind::Drop => Standing::shunt(connection, child),
+            PolicyKind::Pass | PolicyKind::Drop => Standing::shunt(connection, child, tags),
         };
         if new.policies.is_empty() && child.policies.is_enabled() {
             new.release(&self.reqids);
             return Err(InstallError::Selectors);
         }
-        let old = self.find(|standing| standing.is(Some(&connection.name), &child.name));
         if let Some(old) = old.as_ref().filter(|old| old.policies == new.policies) {
             new.release(&self.reqids);
             self.replace(old, Some(Arc::new(new)));
@@ -156,6 +168,20 @@ impl Policies {
             None => self.standing.write().push(new),
         }
         Ok(())
+    }
+
+    /// Addresses or routes of the host changed: traps are between the hosts that they would be between if installed now. One whose
+    /// hosts cannot be told stays as it is.
+    pub async fn follow_host(&self) {
+        let _changing = self.changing.lock().await;
+        let standing = self.standing.read().clone();
+        for Standing { connection, child, .. } in
+            standing.iter().map(|held| &**held).filter(|held| held.reqid.is_some())
+        {
+            if let Err(why) = self.put(connection, child).await {
+                debug!(target: "CFG", "trap '{}' stays as it is: {why}", child.name);
+            }
+        }
     }
 
     /// Removes a child's trap or shunt: of that connection, or the first one of that name, shunts before traps. `false` if
@@ -194,6 +220,19 @@ impl Policies {
     pub fn trap(&self, reqid: Reqid) -> Option<(Arc<Connection>, Arc<ChildConfig>)> {
         let found = self.find(|standing| standing.reqid == Some(reqid))?;
         Some((Arc::clone(&found.connection), Arc::clone(&found.child)))
+    }
+
+    /// Marks and interface ids of a child's trap, if it has one.
+    #[must_use]
+    pub fn tags_of_trap(&self, connection: &str, child: &str) -> Option<Tags> {
+        let found = self.find(|standing| standing.reqid.is_some() && standing.is(Some(connection), child))?;
+        Some(found.tags)
+    }
+
+    /// The reqid of a child's trap, if it has one.
+    #[must_use]
+    pub fn reqid_of_trap(&self, connection: &str, child: &str) -> Option<Reqid> {
+        self.find(|standing| standing.reqid.is_some() && standing.is(Some(connection), child))?.reqid
     }
 
     fn find(&self, wanted: impl Fn(&Standing) -> bool) -> Option<Arc<Standing>> {

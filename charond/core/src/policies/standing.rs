@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use charon_types::connection::{ChildConfig, Connection};
-use charon_types::id::Reqid;
+use charon_types::id::{IfId, Reqid};
 use charon_types::kernel_op::{Mode, Policy, PolicyAction, PolicyClass, PolicyDirection};
 use charon_types::proposal::Protocol;
 use charon_types::selector::{SelectorPattern, TrafficSelector};
+use charon_types::tag::{IfIdRule, IfIds, Tags, resolve_if_ids};
 
 use super::endpoints::Hosts;
 use super::{ListedPolicy, PolicyKind};
@@ -22,7 +23,20 @@ pub(super) struct Standing {
     pub(super) reqid: Option<Reqid>,
     pub(super) local_ts: Vec<TrafficSelector>,
     pub(super) remote_ts: Vec<TrafficSelector>,
+    pub(super) tags: Tags,
     pub(super) policies: Vec<Policy>,
+}
+
+/// Marks and interface ids of a child's trap or shunt.
+pub(super) fn tags(connection: &Connection, child: &ChildConfig, reqids: &Reqids) -> Tags {
+    let (inbound, outbound) = (child.tags.if_id_in, child.tags.if_id_out);
+    let own = IfIdRule::Fixed(IfId::default());
+    let inherited = if [inbound, outbound].contains(&own) {
+        resolve_if_ids(connection.ike.if_id_in, connection.ike.if_id_out, reqids)
+    } else {
+        IfIds::default()
+    };
+    child.tags.resolve(inherited, reqids)
 }
 
 impl Standing {
@@ -31,6 +45,7 @@ impl Standing {
         connection: &Arc<Connection>,
         child: &Arc<ChildConfig>,
         hosts: Hosts,
+        tags: Tags,
         reqids: &Reqids,
     ) -> Self {
         let resolve = |patterns: &[SelectorPattern], host: IpAddr| -> Vec<_> {
@@ -38,12 +53,7 @@ impl Standing {
         };
         let local_ts = resolve(&child.local_ts, hosts.local);
         let remote_ts = resolve(&child.remote_ts, hosts.remote);
-        let key = PolicyKey {
-            local_ts: local_ts.clone(),
-            remote_ts: remote_ts.clone(),
-            marks: (child.mark_in, child.mark_out),
-            if_ids: (child.if_id_in, child.if_id_out),
-        };
+        let key = PolicyKey { local_ts: local_ts.clone(), remote_ts: remote_ts.clone(), tags };
         let fixed = std::num::NonZeroU32::new(child.reqid).map(Reqid);
         let reqid = reqids.acquire(fixed, key);
         let protocol = child.proposals.first().map_or(Protocol::Esp, |proposal| proposal.protocol);
@@ -54,13 +64,13 @@ impl Standing {
             };
             PolicyAction::Protect { source, destination, protocol, mode: child.mode, reqid, spi: None }
         };
-        let policies = policies(child, PolicyClass::Trap, &local_ts, &remote_ts, action);
+        let policies = policies(child, PolicyClass::Trap, tags, &local_ts, &remote_ts, action);
         let (connection, child) = (Arc::clone(connection), Arc::clone(child));
-        Self { connection, child, reqid: Some(reqid), local_ts, remote_ts, policies }
+        Self { connection, child, reqid: Some(reqid), local_ts, remote_ts, tags, policies }
     }
 
     /// A shunt. `dynamic` stands for every address, of each family that the other side has.
-    pub(super) fn shunt(connection: &Arc<Connection>, child: &Arc<ChildConfig>) -> Self {
+    pub(super) fn shunt(connection: &Arc<Connection>, child: &Arc<ChildConfig>, tags: Tags) -> Self {
         let resolve =
             |patterns: &[SelectorPattern]| -> Vec<_> { patterns.iter().flat_map(anybody).collect() };
         let (local_ts, remote_ts) = (resolve(&child.local_ts), resolve(&child.remote_ts));
@@ -68,9 +78,9 @@ impl Standing {
             Mode::Drop => (PolicyClass::Fallback, PolicyAction::Drop),
             _ => (PolicyClass::Shunt, PolicyAction::Pass),
         };
-        let policies = policies(child, class, &local_ts, &remote_ts, |_| action);
+        let policies = policies(child, class, tags, &local_ts, &remote_ts, |_| action);
         let (connection, child) = (Arc::clone(connection), Arc::clone(child));
-        Self { connection, child, reqid: None, local_ts, remote_ts, policies }
+        Self { connection, child, reqid: None, local_ts, remote_ts, tags, policies }
     }
 
     /// Ends the use of its reqid.
@@ -112,6 +122,7 @@ fn anybody(pattern: &SelectorPattern) -> Vec<TrafficSelector> {
 fn policies(
     child: &ChildConfig,
     class: PolicyClass,
+    tags: Tags,
     local_ts: &[TrafficSelector],
     remote_ts: &[TrafficSelector],
     action: impl Fn(PolicyDirection) -> PolicyAction,
@@ -119,7 +130,7 @@ fn policies(
     if !child.policies.is_enabled() {
         return Vec::new();
     }
-    let forwards = matches!(child.mode, Mode::Tunnel | Mode::Pass | Mode::Drop);
+    let forwards = child.mode != Mode::Transport;
     let policy = |direction, source: &TrafficSelector, destination: &TrafficSelector| {
         let protocol = if source.protocol == 0 { destination.protocol } else { source.protocol };
         let outbound = direction == PolicyDirection::Out;
@@ -130,8 +141,8 @@ fn policies(
             destination: TrafficSelector { protocol, ..*destination },
             action: action(direction),
             priority: child.priority,
-            mark: if outbound { child.mark_out } else { child.mark_in },
-            if_id: if outbound { child.if_id_out } else { child.if_id_in },
+            mark: if outbound { tags.mark_out } else { tags.mark_in },
+            if_id: if outbound { tags.if_ids.outbound } else { tags.if_ids.inbound },
             interface: child.interface.clone(),
         }
     };
@@ -142,7 +153,14 @@ fn policies(
             if forwards {
                 policies.push(policy(PolicyDirection::Forward, remote, local));
             }
-            policies.push(policy(PolicyDirection::Out, local, remote));
+            let out = policy(PolicyDirection::Out, local, remote);
+            if forwards && child.policies_fwd_out.is_enabled() {
+                policies.push(match class {
+                    PolicyClass::Trap => out.forwarding(),
+                    _ => Policy { direction: PolicyDirection::Forward, ..out.clone() },
+                });
+            }
+            policies.push(out);
         }
     }
     policies

@@ -1,7 +1,9 @@
 //! A kernel's network: addresses, routes, rules, links.
 
+use std::future::ready;
 use std::net::IpAddr;
 
+use charon_types::id::IfId;
 use charon_types::kernel_op::KernelError;
 use tokio::sync::mpsc;
 
@@ -48,6 +50,17 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// Routing table.
     pub table: u32,
+}
+
+/// An interface whose packets meet the policies with its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XfrmInterface {
+    /// Name, 15 octets at most.
+    pub name: String,
+    /// Id, that of SAs and policies.
+    pub if_id: IfId,
+    /// The link below it, if it has one.
+    pub parent: Option<InterfaceIndex>,
 }
 
 /// The table that everything else is routed by.
@@ -173,6 +186,16 @@ pub trait KernelNet: Send + Sync {
 
     /// Removes a rule.
     fn remove_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), KernelError>>;
+
+    /// Makes an XFRM interface and brings it up.
+    fn add_xfrm_interface(&self, _: XfrmInterface) -> BoxFuture<'_, Result<InterfaceIndex, KernelError>> {
+        Box::pin(ready(Err(KernelError::Unsupported("an XFRM interface"))))
+    }
+
+    /// Every XFRM interface.
+    fn xfrm_interfaces(&self) -> BoxFuture<'_, Result<Vec<(InterfaceIndex, XfrmInterface)>, KernelError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
 
     /// Watches changes. Bounded; an overflow shows as one [`NetEvent::RoutesChanged`].
     fn watch(&self) -> mpsc::Receiver<NetEvent>;

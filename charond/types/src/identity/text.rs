@@ -231,5 +231,10 @@ fn is_printable(octets: &[u8]) -> bool {
 }
 
 fn write_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    text.chars().try_for_each(|c| write!(f, "{}", if c.is_control() { '?' } else { c }))
+    let mut parts = text.split(char::is_control);
+    f.write_str(parts.next().unwrap_or_default())?;
+    parts.try_for_each(|part| {
+        f.write_str("?")?;
+        f.write_str(part)
+    })
 }

@@ -7,8 +7,7 @@
 //! Fallback           600 000
 //! ```
 
-use super::{Policy, PolicyClass};
-use crate::selector::TrafficSelector;
+use super::{KernelSelector, Policy, PolicyClass};
 
 const CLASS_STEP: u32 = 200_000;
 const PREFIX_BIT: u32 = 512;
@@ -30,27 +29,20 @@ impl Policy {
             PolicyClass::Trap => (2 * CLASS_STEP, 0),
             PolicyClass::Fallback => (3 * CLASS_STEP, NOT_A_TRAP),
         };
-        let prefixes =
-            u32::from(self.source.covering_subnet().1) + u32::from(self.destination.covering_subnet().1);
-        let protocol = if self.source.protocol.max(self.destination.protocol) == 0 { 0 } else { PROTOCOL };
-        let ports = port_mask_bits(&self.source) + port_mask_bits(&self.destination);
+        let selector = KernelSelector::between(&self.source, &self.destination);
+        let prefixes = u32::from(selector.source.1) + u32::from(selector.destination.1);
+        let protocol = if selector.protocol == 0 { 0 } else { PROTOCOL };
+        let ports = selector.source_port.mask.count_ones() + selector.destination_port.mask.count_ones();
         let interface = if self.interface.is_some() { INTERFACE } else { 0 };
         base - prefixes * PREFIX_BIT - protocol - ports * PORT_BIT - interface - own
     }
-}
-
-/// Bits that all ports of a selector have in common, from the highest.
-fn port_mask_bits(selector: &TrafficSelector) -> u32 {
-    if selector.is_any_port() || selector.is_opaque() {
-        return 0;
-    }
-    (selector.port_start ^ selector.port_end).leading_zeros()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{PolicyAction, PolicyDirection};
     use super::*;
+    use crate::selector::TrafficSelector;
 
     fn policy(class: PolicyClass, source: TrafficSelector, destination: TrafficSelector) -> Policy {
         Policy {

@@ -1,5 +1,8 @@
 //! Keywords of transforms, as `proposals`, `esp_proposals` and `ah_proposals` use them.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::{Transform, TransformType};
 use crate::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
 
@@ -10,14 +13,26 @@ type Keyword = (&'static str, u16, Option<u16>);
 #[must_use]
 pub fn transform_for(keyword: &str) -> Option<Transform> {
     if let Some((kind, method)) = additional_ke(keyword) {
-        return Some(Transform { kind, ..named(TransformType::KE, KE, method)? });
+        return BY_KEYWORD
+            .get(method)
+            .filter(|found| found.kind == TransformType::KE)
+            .map(|found| Transform { kind, ..*found });
     }
-    named(TransformType::ENCRYPTION, ENCRYPTION, keyword)
-        .or_else(|| named(TransformType::INTEGRITY, INTEGRITY, keyword))
-        .or_else(|| named(TransformType::PRF, PRF, keyword))
-        .or_else(|| named(TransformType::KE, KE, keyword))
-        .or_else(|| named(TransformType::SN, SN, keyword))
+    BY_KEYWORD.get(keyword).copied()
 }
+
+/// All of them: no keyword has two meanings, and connections are loaded by the thousand.
+static BY_KEYWORD: LazyLock<HashMap<&str, Transform>> = LazyLock::new(|| {
+    let tables = [
+        (TransformType::ENCRYPTION, ENCRYPTION),
+        (TransformType::INTEGRITY, INTEGRITY),
+        (TransformType::PRF, PRF),
+        (TransformType::KE, KE),
+        (TransformType::SN, SN),
+    ];
+    let all = tables.into_iter().flat_map(|(kind, table)| table.iter().map(move |entry| (kind, entry)));
+    all.map(|(kind, &(text, id, key_bits))| (text, Transform { kind, id, key_bits })).collect()
+});
 
 impl Transform {
     /// Its keyword, `None` if it has none. Additional key exchanges have the prefix `ke1_` to `ke7_`.
@@ -37,11 +52,6 @@ impl Transform {
             _ => None,
         }
     }
-}
-
-fn named(kind: TransformType, table: &[Keyword], keyword: &str) -> Option<Transform> {
-    let (_, id, key_bits) = *table.iter().find(|(text, ..)| *text == keyword)?;
-    Some(Transform { kind, id, key_bits })
 }
 
 fn additional_ke(keyword: &str) -> Option<(TransformType, &str)> {

@@ -27,6 +27,9 @@ pub enum ProposalError {
     MissingKeyExchange,
 }
 
+/// Transforms of a usual proposal.
+const USUAL_COUNT: usize = 4;
+
 impl fmt::Display for ProposalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -49,7 +52,7 @@ impl Proposal {
     /// # Errors
     /// Unknown keywords and proposals that cannot make an SA.
     pub fn parse(protocol: Protocol, text: &str) -> Result<Self, ProposalError> {
-        let mut transforms: Vec<Transform> = Vec::new();
+        let mut transforms: Vec<Transform> = Vec::with_capacity(USUAL_COUNT);
         for (index, keyword) in text.trim().split('-').enumerate() {
             let unknown = ProposalError::UnknownKeyword { position: index.saturating_add(1) };
             let transform = transform_for(keyword.trim()).ok_or(unknown)?;

@@ -9,17 +9,21 @@ pub const NARROWED_MAX: usize = 255;
 /// configuration, without those that another one of them holds. Empty means TS_UNACCEPTABLE.
 ///
 /// At most [`NARROWED_MAX`] selectors result; what the bound cuts off is not protected, hence not sent in clear either,
-/// because policies follow the result.
+/// because policies follow the result. What fits of the first offered selector is never cut off: it may be the packet that
+/// asked for the CHILD_SA.
 #[must_use]
 pub fn narrow(configured: &[TrafficSelector], offered: &[TrafficSelector]) -> Vec<TrafficSelector> {
     let mut taken: Vec<TrafficSelector> = Vec::new();
     for ours in configured {
-        for theirs in offered {
+        for (index, theirs) in offered.iter().enumerate() {
             let Some(common) = ours.intersect(theirs) else { continue };
             if taken.iter().any(|held| held.contains(&common)) {
                 continue;
             }
             taken.retain(|held| !common.contains(held));
+            if taken.len() == NARROWED_MAX && index == 0 {
+                taken.pop();
+            }
             if taken.len() < NARROWED_MAX {
                 taken.push(common);
             }

@@ -121,6 +121,17 @@ fn the_result_is_bounded() {
 }
 
 #[test]
+fn the_first_offered_selector_survives_the_bound() {
+    let host = |number: u32| TrafficSelector::host(Ipv4Addr::from_bits(number << 1).into());
+    let configured: Vec<_> = (1..=300).map(host).collect();
+    let mut offered = configured.clone();
+    offered.insert(0, host(300));
+    let taken = narrow(&configured, &offered);
+    assert_eq!(taken.len(), NARROWED_MAX);
+    assert!(taken.contains(&host(300)));
+}
+
+#[test]
 fn larger_selectors_sort_before_smaller_ones_with_the_same_start() {
     let mut list = [selector("10.0.0.0/16"), selector("::/0"), selector("10.0.0.0/8")];
     list.sort();
@@ -173,5 +184,32 @@ proptest! {
     ) {
         let taken = narrow(&a, &b);
         prop_assert!(covers(&a, &taken) && covers(&b, &taken));
+    }
+
+    #[test]
+    fn all_that_both_lists_allow_is_taken_and_nothing_twice(
+        a in prop::collection::vec(any_selector(), 0..6),
+        b in prop::collection::vec(any_selector(), 0..6),
+    ) {
+        let taken = narrow(&a, &b);
+        let common: Vec<_> = a.iter().flat_map(|a| b.iter().filter_map(|b| a.intersect(b))).collect();
+        prop_assert!(covers(&taken, &common));
+        for (at, one) in taken.iter().enumerate() {
+            let others = taken.iter().enumerate().filter(|(other, _)| *other != at);
+            prop_assert!(!others.into_iter().any(|(_, other)| other.contains(one)), "{one} is held by another");
+        }
+    }
+
+    #[test]
+    fn the_first_offered_selector_is_kept_whole_where_it_fits(
+        packet in any_selector(),
+        mut configured in prop::collection::vec(any_selector(), 0..6),
+        others in prop::collection::vec(any_selector(), 0..6),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let wide = TrafficSelector::range(packet.start, packet.end).expect("ordered");
+        configured.insert(at.index(configured.len() + 1), wide);
+        let offered = [vec![packet], others].concat();
+        prop_assert!(covers(&narrow(&configured, &offered), &[packet]));
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::{PROTOCOL_ICMP, PROTOCOL_ICMPV6, SelectorPattern, TrafficSelector};
+use crate::endpoint::AddressText;
 use crate::services::{ProtocolText, ServiceNames};
 
 /// Why a text is no selector.
@@ -104,8 +105,8 @@ impl fmt::Display for SelectorText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TrafficSelector { start, end, protocol, port_start, port_end } = *self.selector;
         match self.selector.prefix() {
-            Some(prefix) => write!(f, "{start}/{prefix}")?,
-            None => write!(f, "{start}..{end}")?,
+            Some(prefix) => write!(f, "{}/{prefix}", AddressText(start))?,
+            None => write!(f, "{}..{}", AddressText(start), AddressText(end))?,
         }
         Restriction { protocol, port_start, port_end, names: self.names }.fmt(f)
     }

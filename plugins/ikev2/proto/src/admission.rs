@@ -15,6 +15,7 @@ use charon_types::proposal::{IkeSuite, Offer, Preference, Selected, select};
 use crate::cookie::{CookieClaim, CookieJar};
 use crate::env::{Env, Now};
 use crate::failure::{Incompatibility, notify_for};
+use crate::glimpse::Glimpse;
 use crate::proposal::{ke_methods, usable_for_ike};
 use crate::window::Digest;
 use crate::wire::{
@@ -28,6 +29,18 @@ pub struct HalfOpen {
     pub total: u32,
     /// From the address that the request came from.
     pub from_source: u32,
+    /// Whether a threshold was reached not long ago.
+    pub vigilance: Vigilance,
+}
+
+/// Whether cookies are demanded whatever the counts are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vigilance {
+    /// The counts decide.
+    #[default]
+    Ordinary,
+    /// The load has fallen only just now: who had to show a cookie a moment ago still has to.
+    Lasting,
 }
 
 /// `charon.*` settings of flood protection. Zero turns a limit off.
@@ -44,14 +57,40 @@ pub struct AdmissionLimits {
 }
 
 impl AdmissionLimits {
+    /// Whether so many in all ask for cookies.
+    #[must_use]
+    pub const fn total_is_suspicious(&self, total: u32) -> bool {
+        reached(self.cookie_threshold, total)
+    }
+
+    /// Whether so many from one source ask for cookies.
+    #[must_use]
+    pub const fn source_is_suspicious(&self, from_source: u32) -> bool {
+        reached(self.cookie_threshold_ip, from_source)
+    }
+
+    /// Why a request is dropped unread, if so.
+    const fn hindrance(&self, half_open: HalfOpen) -> Option<DropReason> {
+        if reached(self.block_threshold, half_open.from_source) {
+            Some(DropReason::Blocked)
+        } else if reached(self.init_limit_half_open, half_open.total) {
+            Some(DropReason::HalfOpenLimit)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a request has to show a cookie.
+    const fn demand_cookie(&self, half_open: HalfOpen) -> bool {
+        matches!(half_open.vigilance, Vigilance::Lasting)
+            || self.total_is_suspicious(half_open.total)
+            || self.source_is_suspicious(half_open.from_source)
+    }
+
     /// Whether any of them is reached.
     #[must_use]
     pub const fn reached(&self, half_open: HalfOpen) -> bool {
-        let HalfOpen { total, from_source } = half_open;
-        (self.cookie_threshold != 0 && total >= self.cookie_threshold)
-            || (self.cookie_threshold_ip != 0 && from_source >= self.cookie_threshold_ip)
-            || (self.block_threshold != 0 && from_source >= self.block_threshold)
-            || (self.init_limit_half_open != 0 && total >= self.init_limit_half_open)
+        self.demand_cookie(half_open) || self.hindrance(half_open).is_some()
     }
 }
 
@@ -59,6 +98,10 @@ impl Default for AdmissionLimits {
     fn default() -> Self {
         Self { cookie_threshold: 30, cookie_threshold_ip: 3, block_threshold: 5, init_limit_half_open: 0 }
     }
+}
+
+const fn reached(limit: u32, count: u32) -> bool {
+    limit != 0 && count >= limit
 }
 
 /// What to do with an IKE_SA_INIT request.
@@ -104,7 +147,8 @@ pub struct InitRequest {
 }
 
 /// What a request gets before it is even queued, if it does not get further: so that a flood from made-up addresses takes
-/// nothing but the time of a MAC, and no place in a queue. Stateless but for the secrets in `cookies`.
+/// nothing but the time of a MAC, and no place in a queue. Stateless but for the secrets in `cookies`; nothing is read of
+/// the request but its header, its cookie and its nonce.
 pub fn challenge(
     now: Instant,
     crypto: &CryptoProvider,
@@ -114,7 +158,24 @@ pub fn challenge(
     path: Path,
     datagram: &[u8],
 ) -> Option<Verdict> {
-    screen(now, crypto, limits, half_open, cookies, path, datagram).err()
+    match fresh_header(datagram, limits, half_open) {
+        Err(verdict) => Some(verdict),
+        Ok(_) if !limits.demand_cookie(half_open) => None,
+        Ok(header) => match Glimpse::of(datagram) {
+            Some(Glimpse { cookie, nonce_i }) => {
+                demand_cookie(now, crypto, cookies, &header, path, nonce_i, cookie).err()
+            }
+            None => Some(Verdict::Drop(DropReason::Incomplete)),
+        },
+    }
+}
+
+/// Whether a first request shows a cookie of ours. What shows a made-up one costs no MAC, but when its time is of these seconds.
+pub fn shows_cookie(now: Instant, cookies: &CookieJar, path: Path, datagram: &[u8]) -> bool {
+    let Ok(header) = Header::parse(datagram) else { return false };
+    let Some(Glimpse { cookie: Some(cookie), nonce_i }) = Glimpse::of(datagram) else { return false };
+    let claim = CookieClaim { source: path.remote, spi_i: header.spi_initiator, nonce_i };
+    cookies.knows(now, &claim, cookie)
 }
 
 /// Judges a request. `datagram` is without non-ESP marker.
@@ -163,26 +224,7 @@ fn screen(
     path: Path,
     datagram: &[u8],
 ) -> Result<(Header, Message), Verdict> {
-    let reached = |limit: u32, count: u32| limit != 0 && count >= limit;
-    let header = match Header::parse(datagram) {
-        Ok(header) => header,
-        Err(ParseError::MajorVersion(_)) => return Err(answer_version(datagram)),
-        Err(error) => return Err(Verdict::Drop(DropReason::Malformed(error))),
-    };
-    let fresh = header.kind == MessageKind::Request
-        && header.exchange == ExchangeType::IKE_SA_INIT
-        && header.sender == Role::Initiator
-        && header.spi_responder.is_none()
-        && header.message_id.0 == 0;
-    if !fresh {
-        return Err(Verdict::Drop(DropReason::NotInit));
-    }
-    if reached(limits.block_threshold, half_open.from_source) {
-        return Err(Verdict::Drop(DropReason::Blocked));
-    }
-    if reached(limits.init_limit_half_open, half_open.total) {
-        return Err(Verdict::Drop(DropReason::HalfOpenLimit));
-    }
+    let header = fresh_header(datagram, limits, half_open)?;
     let message = match Message::parse(datagram) {
         Ok(message) => message,
         Err(ParseError::UnsupportedCritical(kind)) => {
@@ -193,22 +235,53 @@ fn screen(
     let (Some(_), Some(_), Some(nonce_i)) = (message.sa(), message.ke(), message.nonce()) else {
         return Err(Verdict::Drop(DropReason::Incomplete));
     };
-    let suspicious = reached(limits.cookie_threshold, half_open.total)
-        || reached(limits.cookie_threshold_ip, half_open.from_source);
-    if suspicious {
-        let claim = CookieClaim { source: path.remote, spi_i: header.spi_initiator, nonce_i };
-        let shown =
-            message.notify(NotifyType::COOKIE).is_some_and(|cookie| cookies.knows(now, &claim, &cookie.data));
-        if !shown {
-            return Err(match cookies.bake(now, crypto, &claim) {
-                Some(data) => {
-                    refuse(&header, Notify { protocol: 0, spi: Vec::new(), kind: NotifyType::COOKIE, data })
-                }
-                None => Verdict::Drop(DropReason::HalfOpenLimit),
-            });
-        }
+    if limits.demand_cookie(half_open) {
+        let shown = message.notify(NotifyType::COOKIE).map(|cookie| &*cookie.data);
+        demand_cookie(now, crypto, cookies, &header, path, nonce_i, shown)?;
     }
     Ok((header, message))
+}
+
+/// The header of what is a first request, from a source that is let in at the moment.
+fn fresh_header(datagram: &[u8], limits: &AdmissionLimits, half_open: HalfOpen) -> Result<Header, Verdict> {
+    let header = match Header::parse(datagram) {
+        Ok(header) => header,
+        Err(ParseError::MajorVersion(_)) => return Err(answer_version(datagram)),
+        Err(error) => return Err(Verdict::Drop(DropReason::Malformed(error))),
+    };
+    let fresh = header.kind == MessageKind::Request
+        && header.exchange == ExchangeType::IKE_SA_INIT
+        && header.sender == Role::Initiator
+        && header.spi_responder.is_none()
+        && header.message_id.0 == 0;
+    match limits.hindrance(half_open) {
+        _ if !fresh => Err(Verdict::Drop(DropReason::NotInit)),
+        Some(reason) => Err(Verdict::Drop(reason)),
+        None => Ok(header),
+    }
+}
+
+/// Lets pass what shows a cookie of ours; else the verdict is the answer that asks for one.
+fn demand_cookie(
+    now: Instant,
+    crypto: &CryptoProvider,
+    cookies: &mut CookieJar,
+    header: &Header,
+    path: Path,
+    nonce_i: &[u8],
+    shown: Option<&[u8]>,
+) -> Result<(), Verdict> {
+    let claim = CookieClaim { source: path.remote, spi_i: header.spi_initiator, nonce_i };
+    if shown.is_some_and(|cookie| cookies.knows(now, &claim, cookie)) {
+        return Ok(());
+    }
+    Err(match cookies.bake(now, crypto, &claim) {
+        Some(cookie) => {
+            let data = cookie.to_vec();
+            refuse(header, Notify { protocol: 0, spi: Vec::new(), kind: NotifyType::COOKIE, data })
+        }
+        None => Verdict::Drop(DropReason::HalfOpenLimit),
+    })
 }
 
 /// The closest connection that has a proposal in common, the peer's key exchange method among it if possible.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use charon_types::config_attribute::ConfigAttribute;
+use charon_types::config_attribute::{AttributeKind, ConfigAttribute};
 use charon_types::lease::Lease;
 use charon_types::selector::{SelectorPattern, TrafficSelector};
 
@@ -25,16 +25,25 @@ impl Assignment {
     pub(crate) fn remote(&self) -> Vec<IpAddr> {
         self.leases.iter().map(|lease| lease.address).collect()
     }
+
+    /// The name servers that the peer told us.
+    pub(crate) fn name_servers(&self) -> impl Iterator<Item = IpAddr> {
+        let is_server = |attribute: &&ConfigAttribute| {
+            matches!(attribute.kind, AttributeKind::INTERNAL_IP4_DNS | AttributeKind::INTERNAL_IP6_DNS)
+        };
+        self.received.iter().filter(is_server).filter_map(ConfigAttribute::as_address)
+    }
 }
 
 impl Sa {
-    /// Gives back what was assigned: leases to their pools, our addresses off the interface.
+    /// Gives back what was assigned: leases to their pools, our addresses off the interface, name servers forgotten.
     pub(crate) fn release_assignment(&mut self, cx: Cx<'_>) {
-        let Assignment { local, leases, .. } = std::mem::take(&mut self.assignment);
-        leases.iter().for_each(|lease| cx.env.pools.give_back(lease));
-        if !local.is_empty() {
+        let assignment = std::mem::take(&mut self.assignment);
+        assignment.leases.iter().for_each(|lease| cx.env.pools.give_back(lease));
+        let addresses = assignment.local.iter().copied().map(AddressOp::Remove);
+        let ops: Vec<_> = assignment.name_servers().map(AddressOp::DropNameServer).chain(addresses).collect();
+        if !ops.is_empty() {
             let op = self.next_op();
-            let ops = local.into_iter().map(AddressOp::Remove).collect();
             self.output(Output::Addresses { op, beside: self.path.local.ip(), ops });
         }
     }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use charon_types::Secret;
+use charon_types::algorithm::IntegrityId;
 use charon_types::connection::ChildConfig;
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Mark, Reqid, UniqueId};
 use charon_types::kernel_op::{
     AddSa, Direction, Encap, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyClass,
-    PolicyDirection, SaKey, SaLimit, SaLimits, SaOptions, SaUsage,
+    PolicyDirection, SaKey, SaLimit, SaLimits, SaOptions, SaUsage, TfcPadding,
 };
 use charon_types::lifetime::Limit;
 use charon_types::proposal::ChildSuite;
 use charon_types::selector::TrafficSelector;
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, InstalledSa};
+use charon_types::tag::Tags;
 
 /// A CHILD_SA whose peer agreed.
 #[derive(Clone, Debug)]
@@ -32,6 +34,7 @@ pub(crate) struct ChildSa {
     pub(crate) spi_out: EspSpi,
     pub(crate) local_ts: Vec<TrafficSelector>,
     pub(crate) remote_ts: Vec<TrafficSelector>,
+    pub(crate) tags: Tags,
     pub(crate) installed_at: Instant,
     /// When it is to be rekeyed; shown, even when overdue.
     pub(crate) rekey_at: Option<Instant>,
@@ -161,16 +164,19 @@ impl ChildSa {
         keys: &DirectedKeys,
         lifespan: &Lifespan,
         replay_window: u32,
+        tfc_padding: TfcPadding,
         outbound: OutboundWhen,
     ) -> Vec<KernelOp> {
-        let mut ops = vec![self.add_sa(Direction::Inbound, &keys.inbound, lifespan, replay_window)];
-        let sending = self.add_sa(Direction::Outbound, &keys.outbound, lifespan, 0);
+        let inbound = self.add_sa(Direction::Inbound, &keys.inbound, lifespan);
+        let mut ops = vec![KernelOp::AddSa(Box::new(AddSa { replay_window, ..inbound }))];
+        let mut sending = self.add_sa(Direction::Outbound, &keys.outbound, lifespan);
+        sending.options.tfc_padding = tfc_padding;
+        let sending = KernelOp::AddSa(Box::new(sending));
         match outbound {
             OutboundWhen::Now => ops.push(sending),
             OutboundWhen::PeerDeletesOld => self.outbound = Outbound::Waiting(Box::new(sending)),
         }
-        let wanted =
-            |policy: &Policy| outbound == OutboundWhen::Now || policy.direction != PolicyDirection::Out;
+        let wanted = |policy: &Policy| outbound == OutboundWhen::Now || !is_of_sending(policy);
         let policies = self.policies().into_iter().filter(wanted);
         ops.extend(policies.map(|policy| KernelOp::AddPolicy(Box::new(policy))));
         ops
@@ -184,14 +190,14 @@ impl ChildSa {
         let Outbound::Waiting(sending) = std::mem::replace(&mut self.outbound, Outbound::Installed) else {
             return Vec::new();
         };
-        let policies = self.policies().into_iter().filter(|policy| policy.direction == PolicyDirection::Out);
+        let policies = self.policies().into_iter().filter(is_of_sending);
         let policies = policies.map(|policy| KernelOp::AddPolicy(Box::new(policy)));
         std::iter::once(*sending).chain(policies).collect()
     }
 
     /// The kernel refused something of [`Self::activate_ops`]: operations that take back the rest.
     pub(crate) fn deactivate_ops(&mut self, results: &[KernelResult]) -> Vec<KernelOp> {
-        let policies = self.policies().into_iter().filter(|policy| policy.direction == PolicyDirection::Out);
+        let policies = self.policies().into_iter().filter(is_of_sending);
         let as_installed = std::iter::once(KernelOp::DeleteSa(self.key_out()))
             .chain(policies.map(|policy| KernelOp::DeletePolicy(Box::new(policy))));
         let taken = as_installed.zip(results).filter(|(_, result)| result.is_ok());
@@ -211,7 +217,7 @@ impl ChildSa {
     /// Policies as far as the kernel has them.
     fn installed_policies(&self) -> impl Iterator<Item = Policy> {
         let sends = matches!(self.outbound, Outbound::Installed);
-        self.policies().into_iter().filter(move |policy| sends || policy.direction != PolicyDirection::Out)
+        self.policies().into_iter().filter(move |policy| sends || !is_of_sending(policy))
     }
 
     /// Operations after which we no longer send on it.
@@ -219,7 +225,7 @@ impl ChildSa {
         match self.outbound {
             Outbound::Waiting(_) | Outbound::Refused => Vec::new(),
             Outbound::Installed => {
-                let mut ops = self.delete_policies(|direction| direction == PolicyDirection::Out);
+                let mut ops = self.delete_policies(is_of_sending);
                 ops.push(KernelOp::DeleteSa(self.key_out()));
                 ops
             }
@@ -228,13 +234,13 @@ impl ChildSa {
 
     /// Operations after which we no longer receive on it.
     pub(crate) fn remove_inbound_ops(&self) -> Vec<KernelOp> {
-        let mut ops = self.delete_policies(|direction| direction != PolicyDirection::Out);
+        let mut ops = self.delete_policies(|policy| !is_of_sending(policy));
         ops.push(KernelOp::DeleteSa(self.key_in()));
         ops
     }
 
-    fn delete_policies(&self, wanted: impl Fn(PolicyDirection) -> bool) -> Vec<KernelOp> {
-        let policies = self.policies().into_iter().rev().filter(|policy| wanted(policy.direction));
+    fn delete_policies(&self, wanted: impl Fn(&Policy) -> bool) -> Vec<KernelOp> {
+        let policies = self.policies().into_iter().rev().filter(wanted);
         policies.map(|policy| KernelOp::DeletePolicy(Box::new(policy))).collect()
     }
 
@@ -268,30 +274,30 @@ impl ChildSa {
         ops
     }
 
-    fn add_sa(
-        &self,
-        direction: Direction,
-        keys: &SaKeys,
-        lifespan: &Lifespan,
-        replay_window: u32,
-    ) -> KernelOp {
+    fn add_sa(&self, direction: Direction, keys: &SaKeys, lifespan: &Lifespan) -> AddSa {
         let (source, destination): (SocketAddr, SocketAddr);
-        let (spi, source_ts, destination_ts, mark, if_id);
+        let (spi, source_ts, destination_ts, mark, if_id, set_mark);
+        let (config, tags) = (&self.config, &self.tags);
         match direction {
             Direction::Inbound => {
                 (source, destination) = (self.path.remote, self.path.local);
                 (spi, source_ts, destination_ts) = (self.spi_in, &self.remote_ts, &self.local_ts);
-                let marked = self.config.mark_in_sa.is_enabled();
-                mark = if marked { self.config.mark_in } else { Mark::default() };
-                if_id = self.config.if_id_in;
+                mark = if config.mark_in_sa.is_enabled() { tags.mark_in } else { Mark::default() };
+                (if_id, set_mark) = (tags.if_ids.inbound, config.set_mark_in.resolve(tags.mark_in));
             }
             Direction::Outbound => {
                 (source, destination) = (self.path.local, self.path.remote);
                 (spi, source_ts, destination_ts) = (self.spi_out, &self.local_ts, &self.remote_ts);
-                (mark, if_id) = (self.config.mark_out, self.config.if_id_out);
+                (mark, if_id) = (tags.mark_out, tags.if_ids.outbound);
+                set_mark = config.set_mark_out.resolve(tags.mark_out);
             }
         }
-        KernelOp::AddSa(Box::new(AddSa {
+        let mut limits = lifespan.limits;
+        if direction == Direction::Outbound && config.lifetime.time.jitter == 0 {
+            // Both SAs would ask to be rekeyed in the same second.
+            limits.soft.time = Duration::ZERO;
+        }
+        AddSa {
             source,
             destination,
             protocol: self.suite.protocol,
@@ -300,23 +306,17 @@ impl ChildSa {
             mode: self.mode,
             reqid: self.reqid,
             encryption: self.suite.encryption.map(|id| (id, keys.encryption.clone())),
-            integrity: self.suite.integrity.map(|id| (id, keys.integrity.clone())),
+            integrity: self.suite.integrity.map(|id| (truncated(config, id), keys.integrity.clone())),
             encap: self.encap,
             esn: self.suite.esn,
-            replay_window,
-            limits: lifespan.limits,
+            replay_window: 0,
+            limits,
             source_ts: source_ts.clone(),
             destination_ts: destination_ts.clone(),
             mark,
             if_id,
-            options: SaOptions {
-                set_mark: match direction {
-                    Direction::Inbound => self.config.set_mark_in,
-                    Direction::Outbound => self.config.set_mark_out,
-                },
-                ..self.config.sa_options
-            },
-        }))
+            options: SaOptions { set_mark, tfc_padding: TfcPadding::None, ..config.sa_options },
+        }
     }
 
     /// Its policies.
@@ -328,10 +328,14 @@ impl ChildSa {
         for local in &self.local_ts {
             for remote in self.remote_ts.iter().filter(|remote| pairs_with(local, remote)) {
                 policies.push(self.policy(PolicyDirection::In, remote, local));
-                if self.mode == Mode::Tunnel {
+                if self.mode != Mode::Transport {
                     policies.push(self.policy(PolicyDirection::Forward, remote, local));
                 }
-                policies.push(self.policy(PolicyDirection::Out, local, remote));
+                let out = self.policy(PolicyDirection::Out, local, remote);
+                if self.mode != Mode::Transport && self.config.policies_fwd_out.is_enabled() {
+                    policies.push(out.forwarding());
+                }
+                policies.push(out);
             }
         }
         policies
@@ -360,8 +364,8 @@ impl ChildSa {
                 spi: outbound.then_some(self.spi_out),
             },
             priority: self.config.priority,
-            mark: if outbound { self.config.mark_out } else { self.config.mark_in },
-            if_id: if outbound { self.config.if_id_out } else { self.config.if_id_in },
+            mark: if outbound { self.tags.mark_out } else { self.tags.mark_in },
+            if_id: if outbound { self.tags.if_ids.outbound } else { self.tags.if_ids.inbound },
             interface: self.config.interface.clone(),
             class: PolicyClass::Regular,
         }
@@ -380,10 +384,10 @@ impl ChildSa {
                 encap: self.encap,
                 spi_in: self.spi_in,
                 spi_out: self.spi_out,
-                mark_in: self.config.mark_in,
-                mark_out: self.config.mark_out,
-                if_id_in: self.config.if_id_in,
-                if_id_out: self.config.if_id_out,
+                mark_in: self.tags.mark_in,
+                mark_out: self.tags.mark_out,
+                if_id_in: self.tags.if_ids.inbound,
+                if_id_out: self.tags.if_ids.outbound,
                 usage_in: self.usage_in,
                 usage_out: self.usage_out,
                 rekey_in: self.rekey_at.map(|at| seconds_until(now, at)),
@@ -393,6 +397,24 @@ impl ChildSa {
             local_ts: self.local_ts.clone(),
             remote_ts: self.remote_ts.clone(),
         }
+    }
+}
+
+/// Whether a policy is needed only while we send.
+fn is_of_sending(policy: &Policy) -> bool {
+    match policy.direction {
+        PolicyDirection::Out => true,
+        // Of forwarding policies, those of what comes in protect.
+        PolicyDirection::Forward => policy.action == PolicyAction::Pass,
+        PolicyDirection::In => false,
+    }
+}
+
+/// What the kernel is told of an integrity algorithm: `sha256_96` cuts a MAC shorter than its number says.
+pub(crate) fn truncated(config: &ChildConfig, id: IntegrityId) -> IntegrityId {
+    match id {
+        IntegrityId::HMAC_SHA2_256_128 if config.sha256_96.is_enabled() => IntegrityId::HMAC_SHA2_256_96,
+        id => id,
     }
 }
 

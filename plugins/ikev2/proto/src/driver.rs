@@ -1,10 +1,9 @@
 //! Which input goes to which state, and what follows from what the state returns.
 
 use charon_types::endpoint::Path;
-use charon_types::id::Role;
 use charon_types::kernel_op::{Expiry, KernelError, KernelEvent, KernelOp, KernelReply, KernelResult, SaKey};
-use charon_types::snapshot::{ChildSaState, IkeSaState};
-use std::sync::Arc;
+use charon_types::proposal::Protocol;
+use charon_types::snapshot::ChildSaState;
 
 use crate::exchange::create_child::initiator::{self, Active};
 use crate::exchange::create_child::offer::ChildWish;
@@ -14,14 +13,14 @@ use crate::exchange::informational::{self, Informed};
 use crate::exchange::mobike::{self, Answered, Step};
 use crate::exchange::rekey_ike;
 use crate::failure::{Failure, Misbehaviour, Refusal, notify_for};
-use crate::ike_sa::{Command, Force, IkeSa};
+use crate::ike_sa::{Command, IkeSa};
 use crate::job::JobResult;
-use crate::output::{CloseReason, CommandSuccess, IkeEvent, JobId, OpId, Order, Output};
+use crate::output::{CloseReason, CommandSuccess, JobId, OpId};
 use crate::sa::Cx;
 use crate::state::State;
 use crate::task::Task;
 use crate::timer::Timer;
-use crate::wire::{ExchangeType, Message, NotifyType, Payload};
+use crate::wire::{ExchangeType, Message};
 
 impl IkeSa {
     /// A state's step is over: the next state, or the end.
@@ -30,83 +29,6 @@ impl IkeSa {
             Ok(state) => self.state = state,
             Err(failure) => self.fail(cx, &failure),
         }
-    }
-
-    /// Tells the peer, if it waits for an answer or must know, and closes.
-    fn fail(&mut self, cx: Cx<'_>, failure: &Failure) {
-        tracing::info!(target: "IKE", "{failure}");
-        if self.sa.processing.is_some() {
-            // The answer may itself fail to be sealed; the IKE_SA ends either way.
-            if let Err(error) = self.sa.send_error(cx, notify_for(failure)) {
-                tracing::info!(target: "IKE", "no answer sent: {error}");
-            }
-        } else if self.sa.role == Role::Initiator && distrusts(failure) && self.sa.outstanding.is_none() {
-            let notify = vec![Payload::status(NotifyType::AUTHENTICATION_FAILED)];
-            if let Err(error) = self.sa.send_request(cx, ExchangeType::INFORMATIONAL, notify) {
-                tracing::info!(target: "IKE", "peer not told: {error}");
-            }
-        }
-        self.close(cx, &CloseReason::Failed(failure.clone()));
-    }
-
-    /// The end: children and reservations leave the kernel, waiting commands hear of it, nothing is awaited any more.
-    pub(crate) fn close(&mut self, cx: Cx<'_>, reason: &CloseReason) {
-        let reason = if self.sa.succeeded { &CloseReason::Rekeyed } else { reason };
-        let was = match self.sa.clock.established {
-            None => IkeSaState::Connecting,
-            Some(_) if self.sa.deleting => IkeSaState::Deleting,
-            Some(_) => IkeSaState::Established,
-        };
-        let state = std::mem::replace(&mut self.state, State::Finished);
-        if matches!(state, State::Finished) && self.sa.is_closed() {
-            return;
-        }
-        let mut waiting: Vec<_> = state.abandon(&mut self.sa, cx).into_iter().collect();
-        waiting.extend(self.sa.handshake_token.take());
-        let failure = match reason {
-            CloseReason::Failed(failure) => failure.clone(),
-            CloseReason::PeerDead => Failure::Unreachable,
-            CloseReason::Command
-            | CloseReason::Peer
-            | CloseReason::Rekeyed
-            | CloseReason::Reauthentication
-            | CloseReason::Expired
-            | CloseReason::Inactive
-            | CloseReason::HalfOpen => Refusal::Closing.into(),
-        };
-        let queue = std::mem::take(&mut self.sa.queue);
-        for task in queue {
-            match task {
-                Task::DeleteChild(_, _, token) | Task::DeleteIke(_, token) => {
-                    self.sa.done(token, Ok(CommandSuccess::Terminated));
-                }
-                Task::CreateChild(..)
-                | Task::RekeyIke(_)
-                | Task::RekeyChild(..)
-                | Task::DisownChild(..)
-                | Task::Mobike(_)
-                | Task::Liveness => waiting.extend(task.token()),
-            }
-        }
-        for token in waiting {
-            self.sa.done(Some(token), Err(failure.clone()));
-        }
-        if *reason == CloseReason::Reauthentication {
-            self.sa.establish_anew(Order::BreakBeforeMake);
-        }
-        let children: Vec<_> = self.sa.children.iter().map(|child| child.unique_id).collect();
-        for unique_id in children {
-            self.sa.remove_child(cx, unique_id, reason);
-        }
-        self.sa.end_all_lingering(cx);
-        self.sa.release_spis();
-        self.sa.close();
-        let mut snapshot = self.sa.snapshot(cx.now.mono);
-        self.sa.release_assignment(cx);
-        snapshot.state = was;
-        let connection = self.sa.connection.clone();
-        let (sa, reason) = (Arc::new(snapshot), reason.clone());
-        self.sa.output(Output::Event(IkeEvent::Closed { sa, reason, connection }));
     }
 
     /// See [`IkeSa::handle_completion`].
@@ -145,7 +67,7 @@ impl IkeSa {
 
     /// See [`IkeSa::handle_kernel`].
     pub(crate) fn on_kernel(&mut self, cx: Cx<'_>, op: OpId, results: &[KernelResult]) {
-        self.sa.kernel_answered(op);
+        let reserved = self.sa.kernel_answered(op);
         if self.sa.liveness_query == Some(op) {
             self.sa.liveness_query = None;
             self.sa.note_replies(cx.now.mono, results);
@@ -181,7 +103,11 @@ impl IkeSa {
             rekey_child::activated(&mut self.sa, child, results);
             return self.take_deferred(cx);
         }
-        self.give_back(op, results);
+        if let Some(child) = self.sa.take_move(op) {
+            self.sa.moved(child, results);
+            return self.take_deferred(cx);
+        }
+        self.give_back(op, &reserved, results);
     }
 
     /// See [`IkeSa::handle_addresses`].
@@ -197,12 +123,14 @@ impl IkeSa {
     }
 
     /// Nobody waits for this any more: an SPI that arrives too late goes back.
-    fn give_back(&mut self, _op: OpId, results: &[KernelResult]) {
-        let local = self.sa.path.local.ip();
-        for result in results {
+    fn give_back(&mut self, op: OpId, reserved: &[Protocol], results: &[KernelResult]) {
+        if self.sa.take_repeated(op) {
+            return;
+        }
+        let destination = self.sa.reserved_at();
+        for (protocol, result) in reserved.iter().zip(results) {
             if let Ok(KernelReply::Spi(spi)) = result {
-                let key =
-                    SaKey { destination: local, protocol: charon_types::proposal::Protocol::Esp, spi: *spi };
+                let key = SaKey { destination, protocol: *protocol, spi: *spi };
                 self.sa.kernel(vec![KernelOp::DeleteSa(key)]);
             }
         }
@@ -264,25 +192,6 @@ impl IkeSa {
         }
     }
 
-    fn terminate(&mut self, cx: Cx<'_>, force: Force, token: Option<crate::output::CommandToken>) {
-        let established = matches!(self.state, State::Established { .. });
-        if established && force == Force::Polite {
-            self.sa.queue.push_front(Task::DeleteIke(CloseReason::Command, token));
-            return;
-        }
-        if established {
-            self.sa.answered();
-            rekey_ike::renounce(&mut self.sa, cx);
-            if let Err(failure) = informational::delete_ike(&mut self.sa, cx) {
-                tracing::info!(target: "IKE", "DELETE not sent: {failure}");
-            }
-        } else {
-            tracing::info!(target: "IKE", "destroying IKE_SA in state CONNECTING without notification");
-        }
-        self.close(cx, &CloseReason::Command);
-        self.sa.done(token, Ok(CommandSuccess::Terminated));
-    }
-
     /// See [`IkeSa::handle_kernel_event`].
     pub(crate) fn on_kernel_event(&mut self, cx: Cx<'_>, event: &KernelEvent) {
         match event {
@@ -323,12 +232,20 @@ impl IkeSa {
             Timer::Rekey => self.sa.rekey_ike_soon(),
             Timer::Reauth => self.reauthenticate(cx, None),
             Timer::Lifetime if self.sa.succeeded => self.close(cx, &CloseReason::Rekeyed),
+            // The peer cannot be told.
+            Timer::Lifetime if self.sa.mobility.stranded => self.close(cx, &CloseReason::Expired),
             Timer::Lifetime => self.sa.expire(),
         }
     }
 
     /// Our request was not answered in time.
     fn on_silence(&mut self, cx: Cx<'_>) {
+        if let State::InitExpectInit(state) = &self.state
+            && let Some(error) = state.refused()
+        {
+            self.sa.answered();
+            return self.settle(cx, Err(Failure::Rejected(error.0)));
+        }
         match self.sa.retransmit(cx) {
             Ok(()) => {}
             Err(failure) => match std::mem::replace(&mut self.state, State::Finished) {
@@ -377,7 +294,9 @@ impl IkeSa {
         let quiet = passive.is_none() && !sa.awaits_activation() && rekey_ike::children_are_quiet(sa);
         let may_begin = |task: &Task| match task {
             Task::DeleteIke(..) => true,
-            Task::RekeyIke(_) => quiet && !sa.succeeded,
+            Task::RekeyIke(_) => {
+                quiet && !rekey_ike::peer_owes_a_delete(sa) && !sa.succeeded && !sa.reauthenticating
+            }
             _ => !sa.succeeded,
         };
         let at = sa.queue.iter().position(may_begin)?;
@@ -462,7 +381,7 @@ impl IkeSa {
                 };
                 // What it wants to rekey may be the child that we are about to learn of.
                 let begun = begun.map_err(|failure| match failure {
-                    Failure::Refused(Refusal::ChildNotFound) if creating => Refusal::Temporary.into(),
+                    Failure::Refused(Refusal::NothingToRekey(..)) if creating => Refusal::Temporary.into(),
                     failure => failure,
                 });
                 self.settle_passive(cx, begun.map(Some));
@@ -507,21 +426,6 @@ impl IkeSa {
                 self.finish_deletion(cx, &reason);
             }
         }
-    }
-
-    /// The IKE_SA ends by DELETE; if we were deleting it as well, our command succeeded.
-    fn finish_deletion(&mut self, cx: Cx<'_>, reason: &CloseReason) {
-        self.sa.deleting = true;
-        tracing::error!(target: "IKE", "IKE_SA deleted");
-        if let State::Established { active, .. } = &mut self.state
-            && let Some(Active::DeleteIke(ours, token)) =
-                active.take_if(|active| matches!(active, Active::DeleteIke(..)))
-        {
-            self.close(cx, &ours);
-            self.sa.done(token, Ok(CommandSuccess::Terminated));
-            return;
-        }
-        self.close(cx, reason);
     }
 
     /// An authenticated response to our outstanding request.
@@ -575,17 +479,4 @@ impl IkeSa {
             *active = next;
         }
     }
-}
-
-/// Failures after which the peer, who believes the IKE_SA established, must be told (RFC 7296 §2.21.2).
-fn distrusts(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Refused(
-            Refusal::AuthenticationFailed
-                | Refusal::Untrusted(_)
-                | Refusal::IdentityMismatch
-                | Refusal::AuthMethod
-        )
-    )
 }

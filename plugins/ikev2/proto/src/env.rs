@@ -9,14 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 use charon_crypto::CryptoProvider;
 use charon_crypto::signature::{KeyKind, PrivateKey};
 use charon_types::config_attribute::ConfigAttribute;
-use charon_types::connection::{AuthConfig, Connection, Toggle};
+use charon_types::connection::{AuthConfig, ChildConfig, Connection, IkeConfig, Toggle};
 use charon_types::endpoint::{PORT_IKE, PORT_NAT_T, Path};
-use charon_types::id::{IfId, IkeSpi, Mark, Reqid, UniqueId};
+use charon_types::id::{IkeSpi, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::KernelCapabilities;
 use charon_types::lease::Lease;
 use charon_types::secret::Secret;
 use charon_types::selector::TrafficSelector;
+use charon_types::tag::{IfIds, Tags};
 
 /// The moment at which something is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,8 +209,15 @@ pub trait IdSource {
     fn child_unique_id(&self) -> UniqueId;
     /// The reqid for these policies: equal policies share one, counted; a fixed one is returned as it is.
     fn acquire_reqid(&self, key: &ReqidKey<'_>) -> Reqid;
+    /// The reqid of the trap that brings this child up, if there is one.
+    fn trap_reqid(&self, connection: &Connection, child: &ChildConfig) -> Option<Reqid>;
     /// Ends one use of a reqid.
     fn release_reqid(&self, reqid: Reqid);
+    /// Marks and interface ids of a new CHILD_SA: those of its trap, so that the trap's packets find it; without a trap, what
+    /// the configuration says and `inherited`.
+    fn tags(&self, connection: &Connection, child: &ChildConfig, inherited: IfIds) -> Tags;
+    /// Interface ids of a new IKE_SA, for children that have none.
+    fn if_ids(&self, ike: &IkeConfig) -> IfIds;
 }
 
 /// What policies have in common when they share a reqid.
@@ -221,14 +229,8 @@ pub struct ReqidKey<'a> {
     pub local_ts: &'a [TrafficSelector],
     /// The peer's side.
     pub remote_ts: &'a [TrafficSelector],
-    /// Inbound mark.
-    pub mark_in: Mark,
-    /// Outbound mark.
-    pub mark_out: Mark,
-    /// Inbound XFRM interface.
-    pub if_id_in: IfId,
-    /// Outbound XFRM interface.
-    pub if_id_out: IfId,
+    /// Marks and XFRM interface ids.
+    pub tags: Tags,
 }
 
 /// Who else is connected.
@@ -281,6 +283,8 @@ pub struct Settings {
     pub make_before_break: Toggle,
     /// Announce and take childless initiation, further children and the rest under an existing IKE_SA.
     pub reuse_ikesa: Toggle,
+    /// Tell peers that we know strongSwan's private numbers: BEET mode needs it on both sides.
+    pub send_vendor_id: Toggle,
 }
 
 impl Default for Settings {
@@ -305,6 +309,7 @@ impl Default for Settings {
             close_ike_on_child_failure: Toggle::Disabled,
             make_before_break: Toggle::Enabled,
             reuse_ikesa: Toggle::Enabled,
+            send_vendor_id: Toggle::Disabled,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use charon_crypto::CryptoError;
 use charon_types::algorithm::KeMethod;
+use charon_types::id::EspSpi;
 use charon_types::kernel_op::{KernelError, Mode};
+use charon_types::proposal::Protocol;
 
 use crate::env::TrustFailure;
 use crate::wire::{Notify, NotifyType};
@@ -50,6 +52,9 @@ pub enum Misbehaviour {
     /// Its public value is invalid.
     #[error("its public value is invalid")]
     InvalidPublicValue,
+    /// It chose a mode that was not offered.
+    #[error("it chose a mode that was not offered")]
+    UnofferedMode,
     /// Selectors are wider than offered.
     #[error("its traffic selectors are wider than offered")]
     WiderSelectors,
@@ -107,9 +112,12 @@ pub enum Refusal {
     /// Not now.
     #[error("temporarily not possible")]
     Temporary,
-    /// The child to be rekeyed is not known.
+    /// The child is not known.
     #[error("the CHILD_SA is not known")]
     ChildNotFound,
+    /// The peer wants to rekey a child that is not known: protocol and SPI as the peer names them.
+    #[error("the CHILD_SA with SPI {1} is not known")]
+    NothingToRekey(Protocol, EspSpi),
     /// The peer deleted the child before it was complete.
     #[error("the CHILD_SA was deleted by the peer")]
     Deleted,
@@ -149,6 +157,12 @@ pub enum LocalFault {
     /// Nothing that providers and kernel can do is configured.
     #[error("no usable proposal is configured")]
     NoUsableProposal,
+    /// The kernel cannot do the protocol that is configured.
+    #[error("{0} is not supported by the kernel")]
+    UnsupportedProtocol(Protocol),
+    /// AH, and a NAT between the peers.
+    #[error("AH does not pass a NAT")]
+    AhBehindNat,
     /// The kernel cannot do the mode that is configured.
     #[error("{0:?} mode is not supported by the kernel")]
     UnsupportedMode(Mode),
@@ -163,6 +177,10 @@ pub enum LocalFault {
 /// What the peer hears of a failure. The log keeps the rest.
 #[must_use]
 pub fn notify_for(failure: &Failure) -> Notify {
+    if let Failure::Refused(Refusal::NothingToRekey(protocol, spi)) = failure {
+        let (protocol, spi) = (protocol.number(), spi.to_be_bytes().to_vec());
+        return Notify { protocol, spi, kind: NotifyType::CHILD_SA_NOT_FOUND, data: Vec::new() };
+    }
     let (kind, data) = match failure {
         Failure::PeerMisbehaved(_) => (NotifyType::INVALID_SYNTAX, Vec::new()),
         Failure::PeerIncompatible(incompatibility) => match incompatibility {
@@ -191,7 +209,9 @@ const fn refusal_notify(refusal: Refusal) -> NotifyType {
         | Refusal::NotUnique => NotifyType::AUTHENTICATION_FAILED,
         Refusal::NoAdditionalSas => NotifyType::NO_ADDITIONAL_SAS,
         Refusal::Temporary | Refusal::Closing => NotifyType::TEMPORARY_FAILURE,
-        Refusal::ChildNotFound | Refusal::Deleted => NotifyType::CHILD_SA_NOT_FOUND,
+        Refusal::ChildNotFound | Refusal::NothingToRekey(..) | Refusal::Deleted => {
+            NotifyType::CHILD_SA_NOT_FOUND
+        }
         Refusal::NoAddress => NotifyType::INTERNAL_ADDRESS_FAILURE,
         Refusal::AddressRequired => NotifyType::FAILED_CP_REQUIRED,
         // RFC 6023 §3: whoever does not want it takes the missing payloads for an error.
@@ -209,6 +229,8 @@ const fn fault_notify(fault: &LocalFault) -> NotifyType {
         LocalFault::Crypto(_)
         | LocalFault::Kernel(_)
         | LocalFault::NoUsableProposal
+        | LocalFault::UnsupportedProtocol(_)
+        | LocalFault::AhBehindNat
         | LocalFault::UnsupportedMode(_)
         | LocalFault::Shunt => NotifyType::NO_PROPOSAL_CHOSEN,
     }

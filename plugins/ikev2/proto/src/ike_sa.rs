@@ -219,6 +219,12 @@ impl IkeSa {
         self.start_next_task(Cx { now, env });
     }
 
+    /// What was to take its place ([`crate::output::IkeEvent::Reauthenticate`]) could not be established.
+    pub fn handle_reauthentication_failure(&mut self, now: Now, env: &Env<'_>) {
+        self.sa.reauthenticate_again(Cx { now, env });
+        self.start_next_task(Cx { now, env });
+    }
+
     /// What the kernel reports by itself about one of our SAs.
     pub fn handle_kernel_event(&mut self, now: Now, env: &Env<'_>, event: &KernelEvent) {
         self.on_kernel_event(Cx { now, env }, event);

@@ -1,18 +1,21 @@
 //! Which addresses an IKE_SA could use, and where it goes on when one of them fails (RFC 4555). The value moves to a successor.
 //!
 //! Only the original initiator chooses: it looks up from where each address of the peer is reached, sends whatever request is
-//! outstanding on every such path, and stays on the one by which the answer comes. The responder follows.
+//! outstanding on every such path, and stays on the one by which the answer comes. The responder follows. Without MOBIKE the
+//! initiator begins anew elsewhere.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use charon_types::endpoint::{PORT_NAT_T, Path};
-use charon_types::id::Role;
-use charon_types::kernel_op::Encap;
+use charon_types::id::{Role, UniqueId};
+use charon_types::kernel_op::{Encap, KernelResult};
 use charon_types::snapshot::NatConditions;
 
+use crate::child_sa::ChildSa;
 use crate::exchange::mobike::Step;
-use crate::output::{IkeEvent, OpId, Output, SourceQuery};
+use crate::failure::LocalFault;
+use crate::output::{CloseReason, IkeEvent, OpId, Order, Output, SourceQuery};
 use crate::sa::{Cx, Sa};
 use crate::task::Task;
 use crate::timer::Timer;
@@ -39,6 +42,12 @@ pub(crate) struct Mobility {
     pub(crate) stranded: bool,
     /// How the peer saw our address when it last told.
     pub(crate) mapping: Option<Vec<u8>>,
+    /// The peer is to go on at our path, and has not said yes.
+    pub(crate) update_due: bool,
+    /// A list of our addresses is on its way to the peer.
+    pub(crate) announcing: bool,
+    /// The IKE_SA was replaced while a path was looked for.
+    interrupted: bool,
     lookup: Option<Lookup>,
 }
 
@@ -67,6 +76,7 @@ impl Mobility {
     /// What a successor takes over; what was under way is not.
     pub(crate) fn inherit(&mut self) -> Self {
         let mut inherited = std::mem::take(self);
+        inherited.interrupted = !inherited.probing.is_empty() || inherited.lookup.is_some();
         // The hash that it is compared by is over other SPIs from now on.
         (inherited.mapping, inherited.lookup) = (None, None);
         inherited.probing.clear();
@@ -88,7 +98,14 @@ impl Sa {
 
     /// Addresses, links or routes of the host changed.
     pub(crate) fn on_network_change(&mut self, cx: Cx<'_>) {
-        if self.clock.established.is_none() || self.is_closed() || self.succeeded || !self.mobility.agreed {
+        if self.clock.established.is_none() || self.is_closed() || self.succeeded {
+            return;
+        }
+        if !self.mobility.agreed {
+            // Nothing can be moved; a responder cannot even know where to.
+            if self.origin == Role::Initiator {
+                self.look_for_paths(cx, Cause::Network);
+            }
             return;
         }
         self.look_for_paths(cx, Cause::Network);
@@ -142,10 +159,15 @@ impl Sa {
         }
         match (self.chooses_path(), paths.first().copied()) {
             (_, None) => self.strand(),
-            // The initiator learns of our address from the packet, and decides.
+            (false, Some(path)) if !self.mobility.agreed => self.begin_elsewhere(cx, path),
+            // The initiator learns of our address from the packet, and decides. Children are of no use where we are no more.
             (false, Some(path)) => {
-                self.path.local = path.local;
+                self.relocate(cx, Path { local: path.local, ..self.path }, self.nat);
                 self.queue_step(Step::Announce);
+                if self.mobility.stranded {
+                    self.mobility.stranded = false;
+                    self.resume(cx);
+                }
             }
             (true, Some(_)) => self.probe(cx, paths, lookup.cause),
         }
@@ -164,6 +186,26 @@ impl Sa {
     /// There is a path again, the same as before.
     fn resume(&mut self, cx: Cx<'_>) {
         self.arm_signs_of_life(cx);
+        self.repeat_request(cx);
+    }
+
+    /// Without MOBIKE: our address has gone, and the peer is told of another one by an IKE_SA that begins there.
+    fn begin_elsewhere(&mut self, cx: Cx<'_>, path: Path) {
+        if self.mobility.stranded {
+            self.mobility.stranded = false;
+            self.arm_signs_of_life(cx);
+        }
+        // From now on everything leaves from there, DELETE above all: the peer answers whence it comes.
+        self.relocate(cx, Path { local: path.local, ..self.path }, self.nat);
+        if !self.reauthenticating {
+            tracing::info!(target: "IKE", "reauthenticating IKE_SA due to address change");
+            self.reauthenticating = true;
+            if cx.env.settings.make_before_break.is_enabled() {
+                self.establish_anew(Order::MakeBeforeBreak);
+            } else {
+                self.queue_task(Task::DeleteIke(CloseReason::Reauthentication, None));
+            }
+        }
         self.repeat_request(cx);
     }
 
@@ -188,12 +230,33 @@ impl Sa {
         }
     }
 
+    /// A message of the peer's came on `path`. The NAT of a responder may map it otherwise now, and nobody but us can act on that.
+    pub(crate) fn mind_mapping(&mut self, cx: Cx<'_>, path: Path) {
+        let behind_nat = self.clock.established.is_some() && self.nat.remote && !self.nat.local;
+        let elsewhere = path.remote != self.path.remote && path.local == self.path.local;
+        if !(self.chooses_path() && behind_nat && elsewhere) {
+            return;
+        }
+        let probing = &mut self.mobility.probing;
+        if probing.is_empty() {
+            self.probe(cx, vec![path, self.path], Cause::Departure);
+        } else if !probing.contains(&path) && probing.len() < PEER_ADDRESSES_MAX {
+            // A search that goes on takes it along when the request is repeated.
+            probing.push(path);
+        }
+    }
+
     /// Queues a step of MOBIKE unless it waits already; before everything else, because what else there is needs a path.
     pub(crate) fn queue_step(&mut self, step: Step) {
-        let waits = |task: &Task| matches!(task, Task::Mobike(queued) if *queued == step);
-        if !self.queue.iter().any(waits) {
+        self.mobility.update_due |= step == Step::Update;
+        if !self.waits_to(step) {
             self.queue.push_front(Task::Mobike(step));
         }
+    }
+
+    /// Whether a step of MOBIKE is queued.
+    pub(crate) fn waits_to(&self, step: Step) -> bool {
+        self.queue.iter().any(|task| matches!(task, Task::Mobike(queued) if *queued == step))
     }
 
     /// Our request was answered on `path`: that one works.
@@ -209,7 +272,22 @@ impl Sa {
         self.queue.retain(|task| !matches!(task, Task::Mobike(Step::Probe)));
         if path != self.path {
             self.path = path;
+            self.bring_spare_spis();
             self.queue_step(Step::Update);
+        }
+    }
+
+    /// What a successor has to tell the peer once more: what was under way on the old IKE_SA counts there alone.
+    pub(crate) fn resume_mobility(&mut self, cx: Cx<'_>) {
+        if std::mem::take(&mut self.mobility.interrupted) {
+            self.look_for_paths(cx, self.mobility.cause);
+        }
+        // Our NAT may map us otherwise since the last look, and under other SPIs nobody can compare.
+        if self.chooses_path() && (self.nat.local || self.mobility.update_due) {
+            self.queue_step(Step::Update);
+        }
+        if std::mem::take(&mut self.mobility.announcing) {
+            self.queue_step(Step::Announce);
         }
     }
 
@@ -219,17 +297,11 @@ impl Sa {
         if let Some(child) = self.children.first() {
             before.path = child.path;
         }
-        let encap = if nat.any() { Encap::Udp } else { Encap::None };
         (self.path, self.nat) = (path, nat);
-        let mut ops = Vec::new();
-        for child in &mut self.children {
-            if child.path != path || child.encap != encap {
-                child.encap = encap;
-                ops.extend(child.move_ops(path));
-            }
-        }
-        if !ops.is_empty() {
-            self.kernel(ops);
+        self.bring_spare_spis();
+        let children: Vec<_> = self.children.iter().map(|child| child.unique_id).collect();
+        for child in children {
+            self.bring_along(child);
         }
         self.timers.stop(Timer::Keepalive);
         self.arm_signs_of_life(cx);
@@ -246,6 +318,26 @@ impl Sa {
             );
             self.output(Output::Event(IkeEvent::Moved { sa: Arc::new(before), path }));
         }
+    }
+
+    /// A child follows to where we are.
+    pub(crate) fn bring_along(&mut self, unique_id: UniqueId) {
+        let encap = if self.nat.any() { Encap::Udp } else { Encap::None };
+        let path = self.path;
+        let left_behind = |child: &&mut ChildSa| child.path != path || child.encap != encap;
+        if let Some(child) = self.child_mut(unique_id).filter(left_behind) {
+            child.encap = encap;
+            let ops = child.move_ops(path);
+            self.transfer(unique_id, ops);
+        }
+    }
+
+    /// The kernel has moved a child, or parts of it: what is left of one is of no use.
+    pub(crate) fn moved(&mut self, child: UniqueId, results: &[KernelResult]) {
+        let Some(error) = results.iter().find_map(|result| result.as_ref().err()).cloned() else { return };
+        tracing::info!(target: "IKE", "unable to move CHILD_SA in kernel: {error}");
+        let reason = CloseReason::Failed(LocalFault::Kernel(error).into());
+        self.queue_task(Task::DeleteChild(child, reason, None));
     }
 
     /// The peer lists its addresses; the packet came from `from`.

@@ -87,13 +87,17 @@ pub enum Output {
     Event(IkeEvent),
 }
 
-/// What is done with a virtual address.
+/// What is done with a virtual address, or with what came with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressOp {
     /// Put it on the interface.
     Install(IpAddr),
     /// Take it off, unless another IKE_SA uses it.
     Remove(IpAddr),
+    /// Have the host ask this name server.
+    UseNameServer(IpAddr),
+    /// No more, unless another IKE_SA wants it.
+    DropNameServer(IpAddr),
 }
 
 /// A question to the routing tables, our own aside.

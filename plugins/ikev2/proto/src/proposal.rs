@@ -2,8 +2,13 @@
 
 use charon_crypto::CryptoProvider;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId, KeMethod, PrfId};
+use charon_types::connection::ChildConfig;
 use charon_types::kernel_op::KernelCapabilities;
 use charon_types::proposal::{Proposal, Protocol, Transform, TransformType};
+
+use crate::child_sa::truncated;
+use crate::failure::LocalFault;
+use crate::sa::{Cx, Sa};
 
 /// NONE in the registries of integrity algorithms and key exchanges.
 const NONE: u16 = 0;
@@ -16,16 +21,30 @@ pub(crate) fn usable_for_ike(configured: &[Proposal], crypto: &CryptoProvider) -
     usable.filter(is_complete_for_ike).collect()
 }
 
-/// ESP and AH proposals that the kernel can do; key exchanges are the providers'.
-pub(crate) fn usable_for_child(
-    configured: &[Proposal],
-    crypto: &CryptoProvider,
-    kernel: &KernelCapabilities,
-) -> Vec<Proposal> {
-    let usable = configured.iter().filter(|proposal| kernel.protocols.contains(&proposal.protocol));
-    let usable = usable
-        .filter_map(|proposal| limited(proposal, |transform| child_transform(transform, crypto, kernel)));
+/// ESP and AH proposals that the kernel can do and the path allows; key exchanges are the providers'.
+pub(crate) fn usable_for_child(sa: &Sa, cx: Cx<'_>, config: &ChildConfig) -> Vec<Proposal> {
+    let (crypto, kernel) = (cx.env.crypto, cx.env.kernel);
+    let usable = config.proposals.iter().filter(|proposal| obstacle(sa, cx, proposal.protocol).is_none());
+    let usable = usable.filter_map(|proposal| {
+        limited(proposal, |transform| child_transform(config, transform, crypto, kernel))
+    });
     usable.filter(is_complete_for_child).collect()
+}
+
+/// Why nothing of a child's proposals is usable.
+pub(crate) fn unusable(sa: &Sa, cx: Cx<'_>, config: &ChildConfig) -> LocalFault {
+    let obstacles = config.proposals.iter().map(|proposal| obstacle(sa, cx, proposal.protocol));
+    // A protocol that cannot be used at all says more than an algorithm that is missing.
+    obstacles.flatten().next().unwrap_or(LocalFault::NoUsableProposal)
+}
+
+/// What keeps a protocol from being used.
+fn obstacle(sa: &Sa, cx: Cx<'_>, protocol: Protocol) -> Option<LocalFault> {
+    if !cx.env.kernel.protocols.contains(&protocol) {
+        return Some(LocalFault::UnsupportedProtocol(protocol));
+    }
+    // What it authenticates is what a NAT rewrites (RFC 3715 §2.1), and it has no UDP encapsulation.
+    (protocol == Protocol::Ah && sa.nat.any()).then_some(LocalFault::AhBehindNat)
 }
 
 /// Key exchange methods of proposals, in order, each once; NONE is not among them.
@@ -64,12 +83,17 @@ fn ike_transform(transform: &Transform, crypto: &CryptoProvider) -> bool {
     }
 }
 
-fn child_transform(transform: &Transform, crypto: &CryptoProvider, kernel: &KernelCapabilities) -> bool {
+fn child_transform(
+    config: &ChildConfig,
+    transform: &Transform,
+    crypto: &CryptoProvider,
+    kernel: &KernelCapabilities,
+) -> bool {
     match transform.kind {
         TransformType::ENCRYPTION => {
             kernel.encryption.contains(&(EncryptionId(transform.id), transform.key_bits.unwrap_or(0)))
         }
-        TransformType::INTEGRITY => kernel.integrity.contains(&IntegrityId(transform.id)),
+        TransformType::INTEGRITY => kernel.integrity.contains(&truncated(config, IntegrityId(transform.id))),
         TransformType::KE => transform.id == NONE || crypto.key_exchange(KeMethod(transform.id)).is_some(),
         TransformType::SN => transform.id == 0 || (transform.id == 1 && kernel.esn == Esn::Enabled),
         _ => false,

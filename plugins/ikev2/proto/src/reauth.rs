@@ -17,6 +17,12 @@ use crate::task::Task;
 use crate::timer::Timer;
 use crate::wire::{Message, NotifyType, Payload};
 
+/// Longest wait before another attempt.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// Upper bound of the random part taken off [`RETRY`], seconds.
+const RETRY_JITTER_SECONDS: u64 = 10;
+
 impl IkeSa {
     /// Begins, unless that was done already.
     pub(crate) fn reauthenticate(&mut self, cx: Cx<'_>, token: Option<CommandToken>) {
@@ -54,6 +60,18 @@ impl IkeSa {
 }
 
 impl Sa {
+    /// The new IKE_SA did not come to be: another attempt follows, as long as this one lives.
+    pub(crate) fn reauthenticate_again(&mut self, cx: Cx<'_>) {
+        if !self.reauthenticating || self.deleting || self.succeeded || self.closed {
+            return;
+        }
+        self.reauthenticating = false;
+        let less = Duration::from_secs(cx.env.crypto.random().u64() % (RETRY_JITTER_SECONDS + 1));
+        let seconds = (RETRY - less).as_secs();
+        tracing::info!(target: "IKE", "reauthentication failed, trying again in {seconds} seconds");
+        self.timers.set(Timer::Reauth, cx.now.mono + (RETRY - less));
+    }
+
     /// Asks the shell for an IKE_SA with the same children.
     pub(crate) fn establish_anew(&mut self, order: Order) {
         let Some(connection) = self.connection.clone() else { return };

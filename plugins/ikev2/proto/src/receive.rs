@@ -3,7 +3,7 @@
 use charon_types::endpoint::Path;
 use charon_types::id::Role;
 
-use crate::failure::{Failure, Incompatibility, Misbehaviour};
+use crate::failure::{Incompatibility, Misbehaviour};
 use crate::ike_sa::IkeSa;
 use crate::sa::{Cx, Processing, Sa};
 use crate::state::State;
@@ -102,14 +102,18 @@ impl IkeSa {
             Arrival::New if self.sa.processing.is_some() => return,
             Arrival::New => {}
         }
-        let Some((plaintext, digest)) = self.sa.open_request(datagram, digest) else { return };
+        let Some((plaintext, digest)) = self.sa.open_request(cx, datagram, digest) else { return };
         self.sa.heard(cx, path);
         let (id, exchange) = (header.message_id, header.exchange);
         self.sa.processing = Some(Processing { id, exchange, digest, path });
         match self.sa.read(header, &plaintext) {
             Ok(request) => self.on_request(cx, request),
             Err(ParseError::UnsupportedCritical(kind)) => {
-                self.refuse(cx, &Incompatibility::CriticalPayload(kind).into());
+                let failure = Incompatibility::CriticalPayload(kind).into();
+                match &self.state {
+                    State::Established { .. } => self.refuse(cx, &failure),
+                    _ => self.settle(cx, Err(failure)),
+                }
             }
             Err(_) => self.settle(cx, Err(Misbehaviour::InvalidSyntax.into())),
         }
@@ -122,16 +126,16 @@ impl IkeSa {
         if !awaited {
             return tracing::info!(target: "IKE", "response with ID {} ignored", header.message_id);
         }
-        let Some(plaintext) = self.sa.open_response(datagram) else { return };
+        let Some(plaintext) = self.sa.open_response(cx, datagram) else { return };
         self.sa.heard(cx, path);
         self.sa.path_answered(path);
         self.sa.answered();
         match self.sa.read(header, &plaintext) {
             Ok(response) => self.on_response(cx, response),
             Err(ParseError::UnsupportedCritical(kind)) => {
-                self.settle(cx, Err(Incompatibility::CriticalPayload(kind).into()));
+                self.reject_answer(cx, &Incompatibility::CriticalPayload(kind).into());
             }
-            Err(_) => self.settle(cx, Err(Failure::from(Misbehaviour::InvalidSyntax))),
+            Err(_) => self.reject_answer(cx, &Misbehaviour::InvalidSyntax.into()),
         }
     }
 }
@@ -164,7 +168,7 @@ impl Sa {
     }
 
     /// Decrypts a request, or a piece of it. The digest that results is the first piece's.
-    fn open_request(&mut self, datagram: &[u8], digest: Digest) -> Option<(Plaintext, Digest)> {
+    fn open_request(&mut self, cx: Cx<'_>, datagram: &[u8], digest: Digest) -> Option<(Plaintext, Digest)> {
         match self.open(datagram)? {
             Opened::Whole(plaintext) => Some((plaintext, digest)),
             Opened::Fragment { number, total, piece } => {
@@ -172,19 +176,20 @@ impl Sa {
                     self.request_digest = Some(digest);
                 }
                 tracing::info!(target: "ENC", "received fragment #{number} of {total}");
-                let plaintext = self.request_pieces.add(number, total, piece)?;
+                let plaintext =
+                    self.request_pieces.add_within(cx.env.settings.packet_len_max, number, total, piece)?;
                 Some((plaintext, self.request_digest.take()?))
             }
         }
     }
 
     /// Decrypts a response, or a piece of it.
-    fn open_response(&mut self, datagram: &[u8]) -> Option<Plaintext> {
+    fn open_response(&mut self, cx: Cx<'_>, datagram: &[u8]) -> Option<Plaintext> {
         match self.open(datagram)? {
             Opened::Whole(plaintext) => Some(plaintext),
             Opened::Fragment { number, total, piece } => {
                 tracing::info!(target: "ENC", "received fragment #{number} of {total}");
-                self.response_pieces.add(number, total, piece)
+                self.response_pieces.add_within(cx.env.settings.packet_len_max, number, total, piece)
             }
         }
     }

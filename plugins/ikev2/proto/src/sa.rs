@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use charon_types::algorithm::HashId;
-use charon_types::connection::{Connection, Fragmentation};
+use charon_types::connection::{ChildConfig, Connection, Fragmentation};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IkeSpi, MessageId, Reqid, Role, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{KernelOp, SaKey};
 use charon_types::proposal::{IkeSuite, Protocol};
 use charon_types::snapshot::{ChildSaState, NatConditions};
+use charon_types::tag::{IfIds, Tags};
 
 use crate::assignment::Assignment;
 use crate::child_sa::{ChildSa, Voice};
@@ -59,6 +60,8 @@ pub(crate) struct Sa {
     pub(crate) suite: Option<IkeSuite>,
     pub(crate) keys: Option<IkeKeys>,
     pub(crate) peer: PeerAbilities,
+    /// XFRM interface ids of children that have none, once the connection is known.
+    if_ids: Option<IfIds>,
     /// Virtual addresses.
     pub(crate) assignment: Assignment,
     /// Paths.
@@ -91,10 +94,16 @@ pub(crate) struct Sa {
     pub(crate) lingering: Vec<Lingering>,
     /// Who waits for the handshake.
     pub(crate) handshake_token: Option<CommandToken>,
-    /// SPI reservations whose answers have not come.
-    reservations: Vec<OpId>,
+    /// SPI reservations whose answers have not come: at which of our addresses, and of which protocols.
+    reservations: Vec<Reservation>,
+    /// Reservations repeated at another address: nobody waits for their answers.
+    repeated: Vec<OpId>,
+    /// Where the reservation was made that was answered last.
+    reserved_at: Option<IpAddr>,
     /// Replacements on which we begin to send, kernel asked.
     activations: Vec<(OpId, UniqueId)>,
+    /// Children on their way to other addresses, kernel asked.
+    moves: Vec<(OpId, UniqueId)>,
     /// Reserved SPIs that no child uses yet.
     spare_spis: Vec<SaKey>,
     outputs: VecDeque<Output>,
@@ -117,6 +126,13 @@ pub(crate) struct Sa {
     pub(crate) reauthenticating: bool,
 }
 
+/// SPIs that the kernel is asked for.
+struct Reservation {
+    op: OpId,
+    at: IpAddr,
+    protocols: Vec<Protocol>,
+}
+
 /// What the peer said it can do or wants.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PeerAbilities {
@@ -128,6 +144,8 @@ pub(crate) struct PeerAbilities {
     pub(crate) hashes: Vec<HashId>,
     /// It sent NAT detection payloads.
     pub(crate) nat_detection: bool,
+    /// Both sent the vendor id that gives private numbers a meaning.
+    pub(crate) private_extensions: bool,
     /// From its CERTREQ payloads; `None`: it sent none.
     pub(crate) authorities: Option<Vec<AuthorityKeyId>>,
 }
@@ -228,8 +246,12 @@ impl Sa {
             collision: None,
             lingering: Vec::new(),
             handshake_token: None,
+            if_ids: None,
             reservations: Vec::new(),
+            repeated: Vec::new(),
+            reserved_at: None,
             activations: Vec::new(),
+            moves: Vec::new(),
             spare_spis: Vec::new(),
             outputs: VecDeque::new(),
         }
@@ -267,9 +289,15 @@ impl Sa {
     /// Submits a batch to the kernel.
     pub(crate) fn kernel(&mut self, ops: Vec<KernelOp>) -> OpId {
         let op = self.next_op();
-        if ops.iter().any(|op| matches!(op, KernelOp::AllocSpi { .. })) {
-            self.reservations.push(op);
+        let mut reservation = None;
+        for asked in &ops {
+            if let KernelOp::AllocSpi { destination, protocol, .. } = asked {
+                let at = *destination;
+                let fresh = || Reservation { op, at, protocols: Vec::new() };
+                reservation.get_or_insert_with(fresh).protocols.push(*protocol);
+            }
         }
+        self.reservations.extend(reservation);
         self.outputs.push_back(Output::Kernel { op, ops });
         op
     }
@@ -280,9 +308,40 @@ impl Sa {
         OpId(self.next_op)
     }
 
-    /// A batch was answered.
-    pub(crate) fn kernel_answered(&mut self, op: OpId) {
-        self.reservations.retain(|reserved| *reserved != op);
+    /// A batch was answered. Returns the protocols of the SPIs that it reserves, in its order.
+    pub(crate) fn kernel_answered(&mut self, op: OpId) -> Vec<Protocol> {
+        let at = self.reservations.iter().position(|reservation| reservation.op == op);
+        let answered = at.map(|at| self.reservations.swap_remove(at));
+        // For years there is none.
+        self.reservations.shrink_to_fit();
+        self.reserved_at = answered.as_ref().map(|reservation| reservation.at);
+        answered.map(|reservation| reservation.protocols).unwrap_or_default()
+    }
+
+    /// Where the kernel reserved the SPI that it tells now: we may have moved since.
+    pub(crate) fn reserved_at(&self) -> IpAddr {
+        self.reserved_at.unwrap_or_else(|| self.path.local.ip())
+    }
+
+    /// Whether that batch only repeated a reservation.
+    pub(crate) fn take_repeated(&mut self, op: OpId) -> bool {
+        self.repeated.extract_if(.., |repeated| *repeated == op).count() > 0
+    }
+
+    /// Reserves the SPIs that are not used yet where we are now.
+    pub(crate) fn bring_spare_spis(&mut self) {
+        let (here, source) = (self.path.local.ip(), self.path.remote.ip());
+        let mut ops = Vec::new();
+        for spare in self.spare_spis.iter_mut().filter(|spare| spare.destination != here) {
+            ops.push(KernelOp::DeleteSa(*spare));
+            spare.destination = here;
+            let (protocol, spi) = (spare.protocol, spare.spi.get());
+            ops.push(KernelOp::AllocSpi { source, destination: here, protocol, min: spi, max: spi });
+        }
+        if !ops.is_empty() {
+            let op = self.kernel(ops);
+            self.repeated.push(op);
+        }
     }
 
     /// We begin to send on a child: the kernel is asked.
@@ -297,9 +356,21 @@ impl Sa {
         Some(self.activations.swap_remove(at).1)
     }
 
-    /// Whether the kernel may yet refuse to let us send on a child.
+    /// A child goes to other addresses: the kernel is asked.
+    pub(crate) fn transfer(&mut self, child: UniqueId, ops: Vec<KernelOp>) {
+        let op = self.kernel(ops);
+        self.moves.push((op, child));
+    }
+
+    /// The child that this batch moves.
+    pub(crate) fn take_move(&mut self, op: OpId) -> Option<UniqueId> {
+        let at = self.moves.iter().position(|(moving, _)| *moving == op)?;
+        Some(self.moves.swap_remove(at).1)
+    }
+
+    /// Whether the kernel may yet refuse to let us send on a child, or to move it.
     pub(crate) fn awaits_activation(&self) -> bool {
-        !self.activations.is_empty()
+        !self.activations.is_empty() || !self.moves.is_empty()
     }
 
     /// Whether an SPI may yet arrive that has to be given back.
@@ -309,20 +380,22 @@ impl Sa {
 
     /// The kernel reserved an SPI for us.
     pub(crate) fn keep_spi(&mut self, protocol: Protocol, spi: EspSpi) {
-        self.spare_spis.push(SaKey { destination: self.path.local.ip(), protocol, spi });
+        self.spare_spis.push(SaKey { destination: self.reserved_at(), protocol, spi });
+        self.bring_spare_spis();
     }
 
     /// A child uses a reserved SPI.
-    pub(crate) fn use_spi(&mut self, spi: EspSpi) {
-        self.spare_spis.retain(|spare| spare.spi != spi);
+    pub(crate) fn use_spi(&mut self, protocol: Protocol, spi: EspSpi) {
+        self.spare_spis.retain(|spare| (spare.protocol, spare.spi) != (protocol, spi));
         if self.spare_spis.is_empty() {
             self.spare_spis = Vec::new();
         }
     }
 
     /// Gives a reserved SPI back.
-    pub(crate) fn release_spi(&mut self, spi: EspSpi) {
-        let released: Vec<_> = self.spare_spis.extract_if(.., |spare| spare.spi == spi).collect();
+    pub(crate) fn release_spi(&mut self, protocol: Protocol, spi: EspSpi) {
+        let is_it = |spare: &mut SaKey| (spare.protocol, spare.spi) == (protocol, spi);
+        let released: Vec<_> = self.spare_spis.extract_if(.., is_it).collect();
         if !released.is_empty() {
             self.kernel(released.into_iter().map(KernelOp::DeleteSa).collect());
         }
@@ -376,6 +449,24 @@ impl Sa {
         children + self.outputs.capacity() + self.queue.capacity() + self.spare_spis.capacity()
     }
 
+    /// Room in every table, taken or not.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> [usize; 11] {
+        [
+            self.children.capacity(),
+            self.queue.capacity(),
+            self.lingering.capacity(),
+            self.reservations.capacity(),
+            self.repeated.capacity(),
+            self.activations.capacity(),
+            self.moves.capacity(),
+            self.spare_spis.capacity(),
+            self.outputs.capacity(),
+            self.early_deletes.capacity(),
+            self.mobility.peer_addresses.capacity() + self.mobility.probing.capacity(),
+        ]
+    }
+
     /// Tells whoever gave a command how it ended.
     pub(crate) fn done(&mut self, token: Option<CommandToken>, outcome: Result<CommandSuccess, Failure>) {
         if let Some(token) = token {
@@ -390,6 +481,23 @@ impl Sa {
         } else {
             self.done(task.token(), Err(crate::failure::Refusal::Temporary.into()));
         }
+    }
+
+    /// XFRM interface ids of children that have none.
+    pub(crate) fn if_ids(&self) -> IfIds {
+        self.if_ids.unwrap_or_default()
+    }
+
+    /// An heir has the interface ids of the IKE_SA that it replaces.
+    pub(crate) fn inherit_if_ids(&mut self, old: &Self) {
+        self.if_ids = old.if_ids;
+    }
+
+    /// Marks and interface ids of a new child.
+    pub(crate) fn tags(&mut self, cx: Cx<'_>, child: &ChildConfig) -> Tags {
+        let Some(connection) = self.connection.clone() else { return Tags::default() };
+        let if_ids = *self.if_ids.get_or_insert_with(|| cx.env.ids.if_ids(&connection.ike));
+        cx.env.ids.tags(&connection, child, if_ids)
     }
 
     /// The child with that number.

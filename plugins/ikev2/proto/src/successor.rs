@@ -70,6 +70,7 @@ impl Sa {
                 task => heir.queue.push_back(task),
             }
         }
+        heir.resume_mobility(cx);
         heir.schedule(cx, self.schedule.reauth_at);
         tracing::error!(
             target: "IKE",
@@ -119,6 +120,7 @@ impl Sa {
         sa.local_id.clone_from(&self.local_id);
         sa.remote_id.clone_from(&self.remote_id);
         sa.nat = self.nat;
+        sa.inherit_if_ids(self);
         sa.suite = Some(suite);
         sa.keys = Some(keys);
         sa.peer.clone_from(&self.peer);

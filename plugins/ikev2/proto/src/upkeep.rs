@@ -49,6 +49,7 @@ impl Sa {
         if path != self.path && follows {
             self.move_to(cx, path);
         }
+        self.mind_mapping(cx, path);
     }
 
     /// Goes on at other addresses, children included.
@@ -255,6 +256,7 @@ impl Sa {
             reauth_in: self.schedule.reauth_at.map(|at| seconds_until(now, at)),
             local_vips: self.assignment.local.clone(),
             remote_vips: self.assignment.remote(),
+            if_ids: self.if_ids(),
             tasks_queued: Vec::new(),
             tasks_active: Vec::new(),
             tasks_passive: Vec::new(),

@@ -357,7 +357,7 @@ fn check_sa(sa: &AddSa) -> Result<(), KernelError> {
     refuse_unless(sa.if_id == IfId(0), "an interface id")?;
     refuse_unless(matches!(sa.options.offload, Offload::No | Offload::Auto), "hardware offload")?;
     let options = SaOptions { offload: Offload::No, ..sa.options };
-    refuse_unless(options == SaOptions::default(), "copy_df, copy_ecn, copy_dscp or set_mark")
+    refuse_unless(options == SaOptions::default(), "copy_df, copy_ecn, copy_dscp, set_mark or tfc_padding")
 }
 
 fn check_policy(policy: &Policy) -> Result<(), KernelError> {

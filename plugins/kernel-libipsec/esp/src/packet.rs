@@ -221,7 +221,7 @@ fn packet_key(sa: &AddSa, crypto: &CryptoProvider) -> Result<PacketKey, KernelEr
         }
     }
     let bits = bits.filter(|bits| *bits != 0);
-    crypto.packet_key((encryption, bits, secret), integrity).map_err(|_| KernelError::KeyLength)
+    crypto.packet_key_asleep((encryption, bits, secret), integrity).map_err(|_| KernelError::KeyLength)
 }
 
 #[cfg(test)]

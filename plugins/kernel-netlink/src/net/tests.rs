@@ -1,5 +1,6 @@
 //! Against the real kernel, each test in a network namespace of its own. They need root.
 
+use std::num::NonZeroU32;
 use std::process::Command;
 use std::time::Duration;
 
@@ -89,10 +90,7 @@ fn routes_of_our_table_are_added_replaced_and_flushed() {
         let six =
             Route { source: None, destination: (address("2001:db8:2::"), 48), ..route("10.2.0.0", 16, e0) };
         net.add_route(six.clone()).await.unwrap();
-        assert_eq!(
-            ip("route show table 220").trim_end(),
-            "10.2.0.0/16 dev e0 proto static scope link src 192.0.2.11"
-        );
+        assert_eq!(ip("route show table 220").trim_end(), "10.2.0.0/16 dev e0 proto static src 192.0.2.11");
         assert!(ip("-6 route show table 220").starts_with("2001:db8:2::/48 dev e0"));
         net.remove_route(six.clone()).await.unwrap();
         assert_eq!(net.remove_route(six).await, Err(KernelError::NotFound));
@@ -210,4 +208,18 @@ fn only_interfaces_that_count_are_listed() {
     assert!(ignoring.count("e0") && !ignoring.count("e1"));
     let using = Interfaces::new(named("e0"), named("e0"));
     assert!(using.count("e0") && !using.count("e1"));
+}
+
+#[test]
+fn routes_get_the_metrics_that_are_configured() {
+    in_namespace(|net| async move {
+        let metrics = RouteMetrics { mtu: NonZeroU32::new(1400), mss: NonZeroU32::new(1360) };
+        let net = net.with_metrics(metrics);
+        let e0 = net.interface("e0").await.unwrap();
+        net.add_route(route("10.2.0.0", 16, e0)).await.unwrap();
+        let shown = ip("route show table 220");
+        assert_eq!(shown.trim(), "10.2.0.0/16 dev e0 proto static src 192.0.2.11 mtu 1400 advmss 1360");
+        net.remove_route(route("10.2.0.0", 16, e0)).await.unwrap();
+        assert_eq!(ip("route show table 220"), "");
+    });
 }

@@ -8,11 +8,11 @@ use charon_types::kernel_op::{Expiry, KernelEvent, SaKey};
 use charon_types::selector::{PROTOCOL_ICMP, PROTOCOL_ICMPV6, TrafficSelector};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 use super::pipeline::ENOBUFS;
 use super::state::protocol_of;
-use super::wire::{self, Attributes, Message, Messages, Reader};
+use super::wire::{self, Attributes, Message, Messages, Reader, XfrmReader};
 
 /// Events that may wait; an overflow drops the newest, since acquires and expires come again.
 pub(crate) const DEPTH: usize = 4096;
@@ -28,7 +28,7 @@ pub(crate) async fn run(socket: UdpSocket, events: mpsc::Sender<KernelEvent>) {
         match received {
             Ok(len) => {
                 for event in Messages::new(buffer.get(..len).unwrap_or_default()).filter_map(read) {
-                    debug!(target: "KNL", "the kernel reports {event:?}");
+                    info!(target: "KNL", "{event}");
                     if let Err(error) = events.try_send(event) {
                         warn!(target: "KNL", "an event of the kernel is lost: {error}");
                     }

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use charon_core::kernel::{Change, PolicyTable, RouteDone, RouteSettings, TunnelRoutes};
+use charon_core::kernel::{Change, PolicyTable, RouteSettings, SpiRange, TunnelRoutes, refused, refused_sa};
 use charon_core::plugin::LoadError;
 use charon_core::service::{BoxFuture, KernelIpsec, KernelNet};
 use charon_types::id::{EspSpi, Mark};
 use charon_types::kernel_op::{
-    AddSa, Encap, KernelCapabilities, KernelError, KernelEvent, KernelOp, KernelReply, KernelResult, Offload,
-    Policy, SaKey,
+    AddSa, Encap, KernelCapabilities, KernelError, KernelEvent, KernelOp, KernelReply, KernelResult, Mode,
+    Offload, Policy, SaKey,
 };
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
@@ -21,10 +21,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use super::leftovers::{self, SpiRange, Tags};
-use super::pipeline::{Answer, EEXIST, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPROTONOSUPPORT, ESRCH, refused};
+use super::leftovers::{self, Tags};
+use super::migrate::Resident;
+use super::pipeline::{Answer, CHUNK, EEXIST, EINVAL, ENOENT, ENOSYS, ESRCH, Listed};
+use super::settings::hash_policies;
 use super::wire::{self, Attributes, Writer};
-use super::{Pipeline, XfrmSocket, event, policy, probe, state};
+use super::{Pipeline, XfrmSettings, XfrmSocket, event, policy, probe, state};
+
+/// The kernel is built without `XFRM_MSG_MIGRATE`.
+const ENOPROTOOPT: i32 = 92;
 
 /// Seconds that a reserved SPI lives.
 const LARVAL_LIFE: &str = "/proc/sys/net/core/xfrm_acq_expires";
@@ -51,6 +56,17 @@ struct Inner {
     reserved: HashSet<SaKey>,
     /// Marks of SAs that have one: they are a part of an SA's name.
     marks: HashMap<SaKey, Mark>,
+    settings: XfrmSettings,
+    /// Policies of this batch that stay in the kernel until they are added again, as they are there.
+    staying: Vec<Policy>,
+    migration: Migration,
+}
+
+/// Whether the kernel can move an SA with its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Migration {
+    Untried,
+    Missing,
 }
 
 /// A request under way, and what its answer means.
@@ -70,7 +86,7 @@ enum Asked {
 
 impl XfrmIpsec {
     /// Asks the kernel what it can, removes leftovers and watches events. Call it within a tokio runtime. Without `routes`,
-    /// others install the routes of tunnels; reserved SPIs are forgotten after `larval`.
+    /// others install the routes of tunnels.
     ///
     /// # Errors
     /// [`LoadError::Unavailable`] if this kernel has no ESP, or no XFRM for us.
@@ -78,15 +94,20 @@ impl XfrmIpsec {
         net: Arc<dyn KernelNet>,
         routes: Option<RouteSettings>,
         spis: SpiRange,
-        larval: Duration,
+        settings: XfrmSettings,
     ) -> Result<Self, LoadError> {
         let mut pipeline = open()?;
         let capabilities = probe::capabilities(&mut pipeline).map_err(LoadError::Unavailable)?;
-        if let Err(error) = std::fs::write(LARVAL_LIFE, larval.as_secs().to_string()) {
+        if let Err(error) = std::fs::write(LARVAL_LIFE, settings.larval_life.as_secs().to_string()) {
             info!(target: "KNL", "setting {LARVAL_LIFE} failed: {error}");
         }
-        leftovers::report(leftovers::remove(&mut pipeline, spis));
-        let socket = XfrmSocket::for_events().and_then(XfrmSocket::into_async);
+        if let Some(from) = settings.hashed_from
+            && let Err(error) = hash_policies(&mut pipeline, from)
+        {
+            warn!(target: "KNL", "policies are hashed as ever: {error}");
+        }
+        leftovers::remove(&mut pipeline, spis).report();
+        let socket = XfrmSocket::for_events(settings.events_buffer).and_then(XfrmSocket::into_async);
         let socket = socket.map_err(|error| LoadError::Os { what: "watch events of XFRM".into(), error })?;
         let (sender, events) = mpsc::channel(event::DEPTH);
         let mut tasks = JoinSet::new();
@@ -101,6 +122,9 @@ impl XfrmIpsec {
             tags: Tags::default(),
             reserved: HashSet::new(),
             marks: HashMap::new(),
+            settings,
+            staying: Vec::new(),
+            migration: Migration::Untried,
         };
         Ok(Self {
             capabilities,
@@ -117,7 +141,7 @@ impl XfrmIpsec {
         }
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.shutdown().await;
-        leftovers::report(leftovers::remove(&mut self.shared.inner.lock().pipeline, self.shared.spis));
+        leftovers::remove(&mut self.shared.inner.lock().pipeline, self.shared.spis).report();
     }
 }
 
@@ -144,30 +168,20 @@ impl KernelIpsec for XfrmIpsec {
     }
 
     fn submit(&self, ops: Vec<KernelOp>) -> BoxFuture<'static, Vec<KernelResult>> {
-        let policies: Vec<_> = ops.iter().map(policy_change).collect();
+        let Some(routes) = &self.shared.routes else {
+            return Box::pin(std::future::ready(self.shared.inner.lock().run(ops)));
+        };
+        let policies: Vec<_> = ops.iter().map(of_policy).collect();
         let mut results = self.shared.inner.lock().run(ops);
-        let Some(routes) = &self.shared.routes else { return Box::pin(std::future::ready(results)) };
-        let mut waiting = Vec::new();
-        for (at, change) in policies.into_iter().enumerate() {
-            if results.get(at).is_none_or(Result::is_err) {
-                continue;
-            }
-            let done = match &change {
-                Some(PolicyChange::Added(policy)) => routes.add(policy),
-                Some(PolicyChange::Deleted(policy)) => routes.remove(policy),
-                None => None,
-            };
-            if let Some(done) = done {
-                waiting.push((at, done));
-            }
-        }
+        let succeeded =
+            policies.into_iter().zip(&results).enumerate().filter(|(_, (_, result))| result.is_ok());
+        let waiting: Vec<_> =
+            succeeded.filter_map(|(at, (op, _))| routes.follow(&op?).map(|done| (at, done))).collect();
         if waiting.is_empty() {
             return Box::pin(std::future::ready(results));
         }
         Box::pin(async move {
-            for (at, done) in waiting {
-                settle(&mut results, at, done).await;
-            }
+            TunnelRoutes::settle(&mut results, waiting).await;
             results
         })
     }
@@ -177,40 +191,24 @@ impl KernelIpsec for XfrmIpsec {
     }
 }
 
-/// A policy works without its route for everybody but the host itself, so that a failed route is no failed policy.
-async fn settle(results: &mut [KernelResult], at: usize, done: RouteDone) {
-    match done.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(target: "KNL", "the route of a policy failed: {error}"),
-        Err(_) => {
-            if let Some(result) = results.get_mut(at) {
-                *result = Err(KernelError::Gone);
-            }
-        }
-    }
+/// What becomes of a policy that is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    No,
+    /// A later operation of the batch adds it again.
+    UntilAdded,
 }
 
-enum PolicyChange {
-    Added(Box<Policy>),
-    Deleted(Box<Policy>),
-}
-
-fn policy_change(op: &KernelOp) -> Option<PolicyChange> {
-    match op {
-        KernelOp::AddPolicy(policy) => Some(PolicyChange::Added(policy.clone())),
-        KernelOp::DeletePolicy(policy) => Some(PolicyChange::Deleted(policy.clone())),
-        KernelOp::AllocSpi { .. }
-        | KernelOp::AddSa(_)
-        | KernelOp::UpdateSa { .. }
-        | KernelOp::DeleteSa(_)
-        | KernelOp::QuerySa(_) => None,
-    }
+/// What routes are to follow.
+fn of_policy(op: &KernelOp) -> Option<KernelOp> {
+    matches!(op, KernelOp::AddPolicy(_) | KernelOp::DeletePolicy(_)).then(|| op.clone())
 }
 
 impl Inner {
     /// Runs operations in order, as many as possible in one datagram.
     fn run(&mut self, ops: Vec<KernelOp>) -> Vec<KernelResult> {
         let mut results = vec![Ok(KernelReply::Done); ops.len()];
+        let returning = PolicyTable::returning(&ops);
         let (mut requests, mut pending) = (Vec::new(), Vec::new());
         for (at, op) in ops.into_iter().enumerate() {
             if let KernelOp::UpdateSa { sa, source, destination, encap } = op {
@@ -220,10 +218,15 @@ impl Inner {
                 }
                 continue;
             }
-            match self.request(op) {
+            let stay = if returning.contains(&at) { Stay::UntilAdded } else { Stay::No };
+            match self.request(op, stay) {
                 Ok(Some((request, asked))) => {
                     requests.push(request);
                     pending.push(Pending { at, asked });
+                    // What is built and answered soon stays in the processor's cache.
+                    if requests.len() == CHUNK {
+                        self.flush(&mut requests, &mut pending, &mut results);
+                    }
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -234,17 +237,24 @@ impl Inner {
             }
         }
         self.flush(&mut requests, &mut pending, &mut results);
+        self.staying.clear();
         results
     }
 
     /// The request that an operation takes; `None` if the kernel has nothing to do.
-    fn request(&mut self, op: KernelOp) -> Result<Option<(Writer, Asked)>, KernelError> {
+    fn request(&mut self, op: KernelOp, stay: Stay) -> Result<Option<(Writer, Asked)>, KernelError> {
         let request = match op {
             KernelOp::AllocSpi { source, destination, protocol, min, max } => (
                 state::reserve(source, destination, protocol, min, max),
                 Asked::Reserve { destination, protocol },
             ),
-            KernelOp::AddSa(sa) => {
+            KernelOp::AddSa(mut sa) => {
+                if sa.mode != Mode::Tunnel && !self.settings.transport_ports.is_enabled() {
+                    // A second SA between the two hosts has the same addresses.
+                    for ts in sa.source_ts.iter_mut().chain(&mut sa.destination_ts) {
+                        *ts = ts.with_ports(0, 0, u16::MAX);
+                    }
+                }
                 let key = SaKey { destination: sa.destination.ip(), protocol: sa.protocol, spi: sa.spi };
                 let kind = if self.reserved.remove(&key) { wire::UPDSA } else { wire::NEWSA };
                 let device = if sa.options.offload == Offload::No { None } else { device_of(&sa) };
@@ -256,6 +266,7 @@ impl Inner {
             KernelOp::QuerySa(key) => (state::name(wire::GETSA, key, self.mark_of(key)), Asked::QuerySa),
             KernelOp::AddPolicy(policy) => {
                 let (kind, wanted) = match self.policies.add(&policy) {
+                    Change::Install(wanted) if self.replaces_silently() => (wire::UPDPOLICY, wanted),
                     Change::Install(wanted) => (wire::NEWPOLICY, wanted),
                     Change::Replace(wanted) => (wire::UPDPOLICY, wanted),
                     Change::Remove(_) | Change::Nothing => return Ok(None),
@@ -269,6 +280,10 @@ impl Inner {
                 }
             }
             KernelOp::DeletePolicy(policy) => match self.policies.remove(&policy)? {
+                Change::Remove(gone) if stay == Stay::UntilAdded => {
+                    self.staying.push(*gone);
+                    return Ok(None);
+                }
                 Change::Remove(gone) => (policy::delete(&gone)?, Asked::Uninstall),
                 Change::Install(wanted) | Change::Replace(wanted) => {
                     (policy::add(&wanted, wire::UPDPOLICY, self.tags.policy())?, Asked::Uninstall)
@@ -373,7 +388,13 @@ impl Inner {
         }
     }
 
-    /// Moves an SA: reads all of it, deletes it and adds it again, the last two in one datagram.
+    /// Whether a policy that is there already is replaced.
+    fn replaces_silently(&self) -> bool {
+        self.settings.policy_update.is_enabled() || !self.staying.is_empty()
+    }
+
+    /// Moves an SA: with a policy that moves, too, if that can be; else reads all of it, deletes it and adds it again, the last two
+    /// in one datagram.
     fn update_sa(
         &mut self,
         key: SaKey,
@@ -384,16 +405,61 @@ impl Inner {
         let mark = self.mark_of(key);
         let failed = |errno| refused("move an SA", errno);
         let info = self.pipeline.run_one(state::name(wire::GETSA, key, mark)).map_err(failed)?;
+        let moved = SaKey { destination: destination.ip(), ..key };
+        if mark == Mark::default()
+            && let Some(resident) = Resident::read(&info)
+            && self.migrates(&resident, moved, source, destination, encap)
+        {
+            return Ok(KernelReply::Done);
+        }
         let add = state::moved(&info, source, destination, encap);
         let add = add.ok_or(KernelError::Os { what: "move an SA", errno: EINVAL })?;
         let delete = state::name(wire::DELSA, key, mark);
         let answers = self.pipeline.run(vec![delete, add]);
         answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let moved = SaKey { destination: destination.ip(), ..key };
         if let Some(mark) = self.marks.remove(&key) {
             self.marks.insert(moved, mark);
         }
         Ok(KernelReply::Done)
+    }
+
+    /// Moves the only SA of its kind with one of the policies that lead to it; `false` if it is where it was.
+    fn migrates(
+        &mut self,
+        resident: &Resident,
+        moved: SaKey,
+        source: SocketAddr,
+        destination: SocketAddr,
+        encap: Encap,
+    ) -> bool {
+        let fits = |policy: &&Policy| resident.moves_with(policy, source, destination, encap);
+        let Some(policy) = self.staying.iter().find(fits).filter(|_| self.migration != Migration::Missing)
+        else {
+            return false;
+        };
+        let request = resident.migrate(policy, source, destination, encap);
+        let like = |listed: &Listed| Resident::read(&listed.1).is_some_and(|other| resident.is_like(&other));
+        let alone =
+            self.pipeline.dump(|| resident.neighbours()).map(|all| all.iter().filter(|sa| like(sa)).count());
+        if alone != Ok(1) {
+            return false;
+        }
+        let check = state::name(wire::GETSA, moved, Mark::default());
+        let mut answers = self.pipeline.run(vec![request, check]).into_iter();
+        match (answers.next(), answers.next()) {
+            (Some(Ok(_)), Some(Ok(_))) => {
+                debug!(target: "KNL", "the kernel migrated SA {} to {}", moved.spi, moved.destination);
+                true
+            }
+            (Some(Err(ENOPROTOOPT | ENOSYS)), _) => {
+                self.migration = Migration::Missing;
+                false
+            }
+            (answer, _) => {
+                debug!(target: "KNL", "migrating SA {} failed ({:?}), it is added anew", moved.spi, answer.map(|a| a.err()));
+                false
+            }
+        }
     }
 
     fn mark_of(&self, key: SaKey) -> Mark {
@@ -405,18 +471,6 @@ impl Inner {
         let info = self.pipeline.run_one(request).unwrap_or_default();
         let attributes = info.get(wire::SA_INFO_LEN..).map(Attributes::new);
         attributes.is_some_and(|attributes| attributes.find(wire::A_OFFLOAD_DEV).is_some())
-    }
-}
-
-/// Why an SA was refused, with the algorithm if that is what the kernel lacks.
-fn refused_sa(sa: &AddSa, errno: i32) -> KernelError {
-    match errno {
-        ENOSYS | EPROTONOSUPPORT | EOPNOTSUPP => match (&sa.encryption, &sa.integrity) {
-            (Some((id, _)), _) => KernelError::UnsupportedEncryption(*id),
-            (None, Some((id, _))) => KernelError::UnsupportedIntegrity(*id),
-            (None, None) => KernelError::KeyLength,
-        },
-        errno => refused("add an SA", errno),
     }
 }
 
@@ -435,3 +489,6 @@ fn device_of(sa: &AddSa) -> Option<u32> {
     })?;
     if_nametoindex(found.interface_name.as_str()).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,15 @@
 //! index that its maker may choose. Ours have the same highest octet in both. An SPI that was reserved and not used carries no such
 //! mark, but is of our range and without keys.
 
+use charon_core::kernel::{Removed, SpiRange};
 use charon_types::id::{EspSpi, Mark};
 use charon_types::kernel_op::SaKey;
 use std::num::NonZeroU32;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::pipeline::{ENOENT, ESRCH, Pipeline, Transport};
 use super::state::{self, protocol_of};
-use super::wire::{self, Attributes, Reader, Writer};
+use super::wire::{self, Attributes, Reader, Writer, XfrmReader, XfrmWriter};
 
 /// Highest octet of our numbers. The kernel itself counts up from 1.
 const TAG: u32 = 0xc4 << 24;
@@ -38,22 +39,6 @@ impl Tags {
     }
 }
 
-/// SPIs that we reserve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpiRange {
-    /// `charon.spi_min`
-    pub min: u32,
-    /// `charon.spi_max`
-    pub max: u32,
-}
-
-/// What was removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Removed {
-    pub(crate) sas: usize,
-    pub(crate) policies: usize,
-}
-
 /// Removes all that is ours.
 pub(crate) fn remove<T: Transport>(pipeline: &mut Pipeline<T>, spis: SpiRange) -> Removed {
     let mut removed = Removed::default();
@@ -66,17 +51,12 @@ pub(crate) fn remove<T: Transport>(pipeline: &mut Pipeline<T>, spis: SpiRange) -
     removed
 }
 
-/// Says what was found at start.
-pub(crate) fn report(removed: Removed) {
-    if removed != Removed::default() {
-        let Removed { sas, policies } = removed;
-        info!(target: "KNL", "removed {sas} SAs and {policies} policies that a predecessor left");
-    }
-}
-
 fn listed<T: Transport>(pipeline: &mut Pipeline<T>, kind: u16, info_len: usize) -> Vec<Vec<u8>> {
-    let mut request = Writer::message(kind, wire::F_DUMP);
-    request.zeros(info_len.min(64));
+    let request = || {
+        let mut request = Writer::message(kind, wire::F_DUMP);
+        request.zeros(info_len.min(64));
+        request
+    };
     match pipeline.dump(request) {
         Ok(listed) => listed.into_iter().map(|(_, payload)| payload).collect(),
         Err(errno) => {
@@ -122,8 +102,7 @@ fn sa_of_ours(sa: &[u8], spis: SpiRange) -> Option<Writer> {
     let (sequence, _reqid, family) = (reader.u32()?, reader.u32()?, reader.u16()?);
     let attributes = Attributes::new(sa.get(wire::SA_INFO_LEN..)?);
     let keyed = [wire::A_ALG_AEAD, wire::A_ALG_CRYPT, wire::A_ALG_AUTH_TRUNC];
-    let reserved =
-        (spis.min..=spis.max).contains(&spi) && keyed.iter().all(|kind| attributes.find(*kind).is_none());
+    let reserved = spis.contains(spi) && keyed.iter().all(|kind| attributes.find(*kind).is_none());
     if sequence & TAG_MASK != TAG && !reserved {
         return None;
     }

@@ -6,17 +6,19 @@
 use std::collections::HashMap;
 use std::io;
 
-use charon_types::kernel_op::KernelError;
 use tracing::{debug, warn};
 
-use super::wire::{self, Messages, Reader, Writer};
+use super::wire::{self, Messages, Reader, Writer, XfrmWriter};
 
 /// Requests in one datagram: few enough that their answers fit the socket's buffer.
-const CHUNK: usize = 64;
+pub(crate) const CHUNK: usize = 64;
 /// The longest datagram that the kernel sends: it fills pages of dumps up to 32 KiB.
 const DATAGRAM_LEN_MAX: usize = 64 << 10;
 /// Datagrams of a dump; some hundred thousand SAs fit.
 const DUMP_DATAGRAMS_MAX: usize = 1 << 20;
+
+/// How often a list is asked for that breaks off or changes.
+const DUMPS_MAX: usize = 4;
 
 pub(crate) const ESRCH: i32 = 3;
 pub(crate) const ENOENT: i32 = 2;
@@ -37,6 +39,16 @@ pub(crate) trait Transport {
 
 /// What the kernel said to a request: the payload of its answer (empty if it only agreed), or errno.
 pub(crate) type Answer = Result<Vec<u8>, i32>;
+
+/// Type and payload of a message of a list.
+pub(crate) type Listed = (u16, Vec<u8>);
+
+/// Whether a list shows one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consistency {
+    Whole,
+    Changed,
+}
 
 /// A socket with its sequence numbers.
 pub(crate) struct Pipeline<T> {
@@ -65,17 +77,40 @@ impl<T: Transport> Pipeline<T> {
         self.run(vec![request]).pop().unwrap_or(Err(ENOBUFS))
     }
 
-    /// All that the kernel lists: type and payload of each message.
-    pub(crate) fn dump(&mut self, request: Writer) -> Result<Vec<(u16, Vec<u8>)>, i32> {
+    /// All that the kernel lists to a request like this. A list that broke off, or changed
+    /// while it was made, is asked for again; then it is an error, or as good as it gets.
+    pub(crate) fn dump(&mut self, request: impl Fn() -> Writer) -> Result<Vec<Listed>, i32> {
+        for _ in 1..DUMPS_MAX {
+            match self.dump_once(request()) {
+                Ok((listed, Consistency::Whole)) => return Ok(listed),
+                Ok((_, Consistency::Changed)) => debug!(target: "KNL", "the kernel's list changed meanwhile"),
+                Err(ENOBUFS) => debug!(target: "KNL", "the kernel's list broke off"),
+                Err(errno) => return Err(errno),
+            }
+        }
+        self.dump_once(request()).map(|(listed, _)| listed)
+    }
+
+    fn dump_once(&mut self, request: Writer) -> Result<(Vec<Listed>, Consistency), i32> {
         let sequence = self.next_sequence();
+        let mut consistency = Consistency::Whole;
         self.transport.send(&request.finish(sequence)).map_err(|error| errno(&error))?;
         let mut listed = Vec::new();
         for _ in 0..DUMP_DATAGRAMS_MAX {
-            let len = self.transport.receive(&mut self.buffer).map_err(|error| errno(&error))?;
+            let len = match self.transport.receive(&mut self.buffer) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // The kernel fills the socket as it is read: when it is empty, the rest was lost.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(ENOBUFS),
+                Err(error) => return Err(errno(&error)),
+            };
             for message in Messages::new(self.buffer.get(..len).unwrap_or_default()) {
+                if message.sequence == sequence && message.flags & wire::F_DUMP_INTR != 0 {
+                    consistency = Consistency::Changed;
+                }
                 match message.kind {
                     _ if message.sequence != sequence => {}
-                    wire::NLMSG_DONE => return Ok(listed),
+                    wire::NLMSG_DONE => return Ok((listed, consistency)),
                     wire::NLMSG_ERROR => match error_code(message.payload) {
                         Some(0) => {}
                         code => return Err(code.unwrap_or(EINVAL)),
@@ -91,14 +126,14 @@ impl<T: Transport> Pipeline<T> {
     fn run_chunk(&mut self, requests: Vec<Writer>, answers: &mut Vec<Answer>) {
         let base = answers.len();
         let mut waiting = HashMap::with_capacity(requests.len());
-        let mut datagram = Writer::new();
+        let mut messages = Vec::with_capacity(requests.len());
         for request in requests {
             let sequence = self.next_sequence();
             waiting.insert(sequence, answers.len());
             answers.push(Ok(Vec::new()));
-            datagram.bytes(&request.finish(sequence));
+            messages.push(request.finish(sequence));
         }
-        if let Err(error) = self.transport.send(datagram.as_bytes()) {
+        if let Err(error) = self.transport.send(&Writer::datagram(&messages)) {
             warn!(target: "KNL", "sending to the kernel failed: {error}");
             answers.iter_mut().skip(base).for_each(|answer| *answer = Err(errno(&error)));
             return;
@@ -144,15 +179,6 @@ impl<T: Transport> Pipeline<T> {
         // 0 is what the kernel's own messages have.
         self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
         self.sequence
-    }
-}
-
-/// What a refusal means.
-pub(crate) fn refused(what: &'static str, errno: i32) -> KernelError {
-    match errno {
-        EEXIST => KernelError::Exists,
-        ESRCH | ENOENT => KernelError::NotFound,
-        errno => KernelError::Os { what, errno },
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::net::IpAddr;
 
-use charon_core::kernel::KernelSelector;
-use charon_types::kernel_op::{KernelError, Mode, Policy, PolicyAction, PolicyDirection};
+use charon_types::kernel_op::{KernelError, KernelSelector, Mode, Policy, PolicyAction, PolicyDirection};
 use nix::net::if_::if_nametoindex;
 
 use super::state::{mark, mode_number, protocol_number};
-use super::wire::{self, Writer, family};
+use super::wire::{self, Writer, XfrmWriter, family};
 
 const ACTION_ALLOW: u8 = 0;
 const ACTION_BLOCK: u8 = 1;
 
-const fn direction(direction: PolicyDirection) -> u8 {
+pub(crate) const fn direction(direction: PolicyDirection) -> u8 {
     match direction {
         PolicyDirection::In => 0,
         PolicyDirection::Out => 1,

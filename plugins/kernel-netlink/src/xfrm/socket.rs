@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 
 use super::pipeline::Transport;
 
-/// Room for the answers to a chunk of requests, or for a burst of events, octets.
+/// Room for the answers to a chunk of requests, octets.
 const BUFFER_LEN: usize = 2 << 20;
 
 /// `XFRMNLGRP_ACQUIRE`, `_EXPIRE`, `_MIGRATE`, `_MAPPING` as bits.
@@ -23,23 +23,23 @@ pub(crate) struct XfrmSocket(Socket);
 impl XfrmSocket {
     /// For requests.
     pub(crate) fn for_requests() -> io::Result<Self> {
-        Self::open(0)
+        Self::open(0, BUFFER_LEN)
     }
 
-    /// For what the kernel reports.
-    pub(crate) fn for_events() -> io::Result<Self> {
-        Self::open(EVENT_GROUPS)
+    /// For what the kernel reports, with room for that many octets; 0 for what the system gives.
+    pub(crate) fn for_events(buffer_len: usize) -> io::Result<Self> {
+        Self::open(EVENT_GROUPS, buffer_len)
     }
 
-    fn open(groups: u32) -> io::Result<Self> {
+    fn open(groups: u32, buffer_len: usize) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::from(AF_NETLINK),
             Type::RAW.nonblocking().cloexec(),
             Some(Protocol::from(NETLINK_XFRM)),
         )?;
         // Without the right to that, the system's limit must do.
-        if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER_LEN).is_err() {
-            drop(socket.set_recv_buffer_size(BUFFER_LEN));
+        if buffer_len != 0 && setsockopt(&socket, sockopt::RcvBufForce, &buffer_len).is_err() {
+            drop(socket.set_recv_buffer_size(buffer_len));
         }
         // Port 0: the kernel finds one.
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;

@@ -6,15 +6,14 @@ use std::time::{Duration, SystemTime};
 use charon_types::algorithm::Esn;
 use charon_types::id::Mark;
 use charon_types::kernel_op::{
-    AddSa, Direction, DscpCopy, Encap, HeaderBit, KernelError, Mode, Offload, SaKey, SaLimit, SaUsage,
+    AddSa, Direction, DscpCopy, Encap, HeaderBit, KernelError, KernelSelector, Mode, Offload, SaKey, SaLimit,
+    SaUsage, TfcPadding,
 };
 use charon_types::proposal::Protocol;
 
 use super::algorithm;
 use super::policy::selector;
-use super::wire::{self, Attributes, Reader, Writer, family};
-use charon_core::kernel::KernelSelector;
-use charon_types::selector::TrafficSelector;
+use super::wire::{self, Attributes, Reader, Writer, XfrmReader, XfrmWriter, family};
 
 const IPPROTO_ESP: u8 = 50;
 const IPPROTO_AH: u8 = 51;
@@ -23,6 +22,7 @@ const FLAG_NOECN: u8 = 1;
 const FLAG_DECAP_DSCP: u8 = 2;
 const FLAG_NOPMTUDISC: u8 = 4;
 const FLAG_AF_UNSPEC: u8 = 32;
+const FLAG_ALIGN4: u8 = 64;
 const FLAG_ESN: u8 = 128;
 const EXTRA_DONT_ENCAP_DSCP: u32 = 1;
 
@@ -40,6 +40,8 @@ const REPLAY_WINDOW_MAX: u32 = 4096;
 /// Octets of `xfrm_usersa_info` before the limits: selector, id, source.
 const IDENTITY_LEN: usize = 56 + 24 + 16;
 const LIMITS_LEN: usize = 64;
+/// Sequence numbers that an SA which moves does not use.
+const NUMBERS_LEFT_OUT: u32 = 4096;
 const CURRENT_LEN: usize = 32;
 
 pub(crate) const fn protocol_number(protocol: Protocol) -> u8 {
@@ -87,6 +89,18 @@ pub(crate) fn add(sa: &AddSa, kind: u16, tag: u32, device: Option<u32>) -> Resul
     let sends = sa.direction == Direction::Outbound;
     if sends && sa.mode == Mode::Tunnel && matches!(options.dscp, DscpCopy::In | DscpCopy::None) {
         message.attribute(wire::A_SA_EXTRA_FLAGS, &EXTRA_DONT_ENCAP_DSCP.to_ne_bytes());
+    }
+    if sends && options.tfc_padding != TfcPadding::None {
+        if (sa.protocol, sa.mode) != (Protocol::Esp, Mode::Tunnel) {
+            return Err(KernelError::Unsupported(
+                "padding of traffic flow confidentiality outside of ESP tunnels",
+            ));
+        }
+        let octets = match options.tfc_padding {
+            TfcPadding::Octets(octets) => octets,
+            TfcPadding::None | TfcPadding::Mtu => u32::MAX,
+        };
+        message.attribute(wire::A_TFCPAD, &octets.to_ne_bytes());
     }
     if options.set_mark.mask != 0 {
         message.attribute(wire::A_SET_MARK, &options.set_mark.value.to_ne_bytes());
@@ -180,13 +194,36 @@ pub(crate) fn moved(
         wire::A_IF_ID,
     ];
     for (kind, value) in attributes.filter(|(kind, _)| KEPT.contains(kind)) {
-        message.attribute(kind, value);
+        match kind {
+            wire::A_REPLAY_VAL => message.attribute(kind, &ahead(value, 0, None)),
+            wire::A_REPLAY_ESN_VAL => message.attribute(kind, &ahead(value, 4, Some(12))),
+            _ => message.attribute(kind, value),
+        };
     }
     message.attribute(wire::A_LTIME_VAL, current);
     if encap == Encap::Udp {
         encapsulation(&mut message, source.port(), destination.port());
     }
     Some(message)
+}
+
+/// A replay state whose outbound number, at octet `low` and with its upper half at `high`, is some thousand later: packets that leave
+/// between reading and deleting an SA must not share their number, which makes the nonce, with others.
+fn ahead(value: &[u8], low: usize, high: Option<usize>) -> Vec<u8> {
+    let mut value = value.to_vec();
+    let mut next = |at: usize, step: u32| {
+        let place = value.get_mut(at..)?.first_chunk_mut::<4>()?;
+        let number = u32::from_ne_bytes(*place);
+        // One that has sent nothing receives, or has time.
+        let (sum, carry) = number.overflowing_add(if number == 0 && at == low { 0 } else { step });
+        *place = sum.to_ne_bytes();
+        Some(carry)
+    };
+    let carry = next(low, NUMBERS_LEFT_OUT);
+    if let (Some(true), Some(high)) = (carry, high) {
+        next(high, 1);
+    }
+    value
 }
 
 pub(crate) fn mark(message: &mut Writer, mark: Mark) {
@@ -201,9 +238,7 @@ fn info(message: &mut Writer, sa: &AddSa, tag: u32) {
     let (source, destination) = (sa.source.ip(), sa.destination.ip());
     match (sa.mode, sa.source_ts.first(), sa.destination_ts.first()) {
         (Mode::Transport | Mode::Beet, Some(from), Some(to)) => {
-            // Without protocol and ports: a second SA between the two hosts has the same addresses.
-            let addresses = |ts: &TrafficSelector| ts.with_ports(0, 0, u16::MAX);
-            selector(message, &KernelSelector::between(&addresses(from), &addresses(to)), None);
+            selector(message, &KernelSelector::between(from, to), None);
         }
         _ => {
             message.zeros(56);
@@ -231,6 +266,10 @@ fn flags(sa: &AddSa) -> u8 {
     }
     if sa.options.df == HeaderBit::Leave {
         flags |= FLAG_NOPMTUDISC;
+    }
+    if sa.protocol == Protocol::Ah && sa.destination.is_ipv4() {
+        // RFC 4302 §3.3.3.2.1: multiples of 32 bits over IPv4, where the kernel would make it 64.
+        flags |= FLAG_ALIGN4;
     }
     if sa.esn == Esn::Enabled {
         flags |= FLAG_ESN;
@@ -269,7 +308,7 @@ fn large_window(message: &mut Writer, window: u32) {
 }
 
 /// `struct xfrm_encap_tmpl`
-fn encapsulation(message: &mut Writer, source: u16, destination: u16) {
+pub(crate) fn encapsulation(message: &mut Writer, source: u16, destination: u16) {
     let mut value = Writer::new();
     value.u16(UDP_ENCAP_ESPINUDP).be16(source).be16(destination).zeros(2 + 16);
     message.attribute(wire::A_ENCAP, value.as_bytes());

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use zeroize::Zeroizing;
+pub(crate) use charon_core::kernel::{OctetReader as Reader, OctetWriter as Writer};
 
 pub(crate) const NLMSG_NOOP: u16 = 1;
 pub(crate) const NLMSG_ERROR: u16 = 2;
@@ -19,6 +19,8 @@ pub(crate) const ACQUIRE: u16 = 0x17;
 pub(crate) const EXPIRE: u16 = 0x18;
 pub(crate) const UPDPOLICY: u16 = 0x19;
 pub(crate) const UPDSA: u16 = 0x1a;
+pub(crate) const MIGRATE: u16 = 0x21;
+pub(crate) const NEWSPDINFO: u16 = 0x24;
 pub(crate) const MAPPING: u16 = 0x26;
 
 pub(crate) const F_REQUEST: u16 = 0x01;
@@ -26,6 +28,7 @@ pub(crate) const F_ACK: u16 = 0x04;
 pub(crate) const F_CREATE: u16 = 0x400;
 pub(crate) const F_EXCL: u16 = 0x200;
 pub(crate) const F_DUMP: u16 = 0x300;
+pub(crate) const F_DUMP_INTR: u16 = 0x10;
 
 pub(crate) const A_ALG_CRYPT: u16 = 2;
 pub(crate) const A_ENCAP: u16 = 4;
@@ -33,16 +36,22 @@ pub(crate) const A_TMPL: u16 = 5;
 pub(crate) const A_LTIME_VAL: u16 = 9;
 pub(crate) const A_REPLAY_VAL: u16 = 10;
 pub(crate) const A_LASTUSED: u16 = 15;
+pub(crate) const A_MIGRATE: u16 = 17;
 pub(crate) const A_ALG_AEAD: u16 = 18;
 pub(crate) const A_ALG_AUTH_TRUNC: u16 = 20;
 pub(crate) const A_MARK: u16 = 21;
 pub(crate) const A_TFCPAD: u16 = 22;
 pub(crate) const A_REPLAY_ESN_VAL: u16 = 23;
 pub(crate) const A_SA_EXTRA_FLAGS: u16 = 24;
+pub(crate) const A_ADDRESS_FILTER: u16 = 26;
 pub(crate) const A_OFFLOAD_DEV: u16 = 28;
 pub(crate) const A_SET_MARK: u16 = 29;
 pub(crate) const A_SET_MARK_MASK: u16 = 30;
 pub(crate) const A_IF_ID: u16 = 31;
+
+/// Attributes of [`NEWSPDINFO`].
+pub(crate) const A_SPD_IPV4_HTHRESH: u16 = 3;
+pub(crate) const A_SPD_IPV6_HTHRESH: u16 = 4;
 
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
@@ -56,88 +65,54 @@ pub(crate) const SA_INFO_LEN: usize = 224;
 /// `struct xfrm_userpolicy_info`
 pub(crate) const POLICY_INFO_LEN: usize = 168;
 
-/// A message or a part of one while it is written. Wiped when dropped: it may hold keys.
-pub(crate) struct Writer(Zeroizing<Vec<u8>>);
+/// What XFRM messages have beside plain octets.
+pub(crate) trait XfrmWriter {
+    /// Messages one behind another, as they are sent.
+    fn datagram(messages: &[Self]) -> Self
+    where
+        Self: Sized;
+    /// A message with its header; the sequence number comes with [`Self::finish`].
+    fn message(kind: u16, flags: u16) -> Self;
+    /// `xfrm_address_t`
+    fn address(&mut self, address: IpAddr) -> &mut Self;
+    /// An attribute, padded.
+    fn attribute(&mut self, kind: u16, payload: &[u8]) -> &mut Self;
+    /// The message with its length and that sequence number.
+    fn finish(self, sequence: u32) -> Self;
+}
 
-impl Writer {
-    /// Room for every message that we write, so that no key stays behind in a smaller buffer.
-    const CAPACITY: usize = 2048;
-
-    pub(crate) fn new() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(Self::CAPACITY)))
+impl XfrmWriter for Writer {
+    fn datagram(messages: &[Self]) -> Self {
+        let mut writer = Self::with_capacity(messages.iter().map(|message| message.len()).sum());
+        for message in messages {
+            writer.bytes(message);
+        }
+        writer
     }
 
-    /// A message with its header; the sequence number comes with [`Self::finish`].
-    pub(crate) fn message(kind: u16, flags: u16) -> Self {
+    fn message(kind: u16, flags: u16) -> Self {
         let mut writer = Self::new();
         writer.u32(0).u16(kind).u16(F_REQUEST | flags).u32(0).u32(0);
         writer
     }
 
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    pub(crate) fn zeros(&mut self, count: usize) -> &mut Self {
-        let len = self.0.len() + count;
-        self.0.resize(len, 0);
-        self
-    }
-
-    pub(crate) fn u8(&mut self, value: u8) -> &mut Self {
-        self.bytes(&[value])
-    }
-
-    pub(crate) fn u16(&mut self, value: u16) -> &mut Self {
-        self.bytes(&value.to_ne_bytes())
-    }
-
-    pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
-        self.bytes(&value.to_ne_bytes())
-    }
-
-    pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
-        self.bytes(&value.to_ne_bytes())
-    }
-
-    pub(crate) fn be16(&mut self, value: u16) -> &mut Self {
-        self.bytes(&value.to_be_bytes())
-    }
-
-    pub(crate) fn be32(&mut self, value: u32) -> &mut Self {
-        self.bytes(&value.to_be_bytes())
-    }
-
-    /// `xfrm_address_t`
-    pub(crate) fn address(&mut self, address: IpAddr) -> &mut Self {
+    fn address(&mut self, address: IpAddr) -> &mut Self {
         match address {
             IpAddr::V4(address) => self.bytes(&address.octets()).zeros(12),
             IpAddr::V6(address) => self.bytes(&address.octets()),
         }
     }
 
-    /// An attribute, padded.
-    pub(crate) fn attribute(&mut self, kind: u16, payload: &[u8]) -> &mut Self {
+    fn attribute(&mut self, kind: u16, payload: &[u8]) -> &mut Self {
         let len = u16::try_from(payload.len() + 4).expect("attributes are some hundred octets");
         self.u16(len).u16(kind).bytes(payload).zeros(padding(payload.len()))
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The message with its length and that sequence number.
-    pub(crate) fn finish(mut self, sequence: u32) -> Zeroizing<Vec<u8>> {
-        let len = u32::try_from(self.0.len()).expect("messages are some hundred octets");
-        let pad = padding(self.0.len());
-        self.zeros(pad);
-        let fields = self.0.iter_mut();
-        let values = len.to_ne_bytes().into_iter();
-        fields.zip(values).for_each(|(field, value)| *field = value);
-        let fields = self.0.iter_mut().skip(8);
-        fields.zip(sequence.to_ne_bytes()).for_each(|(field, value)| *field = value);
-        self.0
+    fn finish(mut self, sequence: u32) -> Self {
+        let octets = self.as_bytes().len();
+        let len = u32::try_from(octets).expect("messages are some hundred octets");
+        self.zeros(padding(octets)).overwrite(0, &len.to_ne_bytes()).overwrite(8, &sequence.to_ne_bytes());
+        self
     }
 }
 
@@ -153,59 +128,15 @@ const fn padding(len: usize) -> usize {
     len.wrapping_neg() % 4
 }
 
-/// What was said, read from the front; every read past the end gives `None`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
-    pub(crate) fn array<const LEN: usize>(&mut self) -> Option<[u8; LEN]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
-    }
-
-    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[octet]| octet)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_ne_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_ne_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_ne_bytes)
-    }
-
-    pub(crate) fn be16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(crate) fn be32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
+/// What XFRM messages have beside plain octets.
+pub(crate) trait XfrmReader {
     /// `xfrm_address_t`, whose family stands elsewhere.
-    pub(crate) fn address(&mut self) -> Option<RawAddress> {
-        self.array().map(RawAddress)
-    }
+    fn address(&mut self) -> Option<RawAddress>;
+}
 
-    /// What is left.
-    pub(crate) const fn rest(self) -> &'a [u8] {
-        self.0
+impl XfrmReader for Reader<'_> {
+    fn address(&mut self) -> Option<RawAddress> {
+        self.array().map(RawAddress)
     }
 }
 
@@ -227,6 +158,7 @@ impl RawAddress {
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     pub(crate) kind: u16,
+    pub(crate) flags: u16,
     pub(crate) sequence: u32,
     pub(crate) payload: &'a [u8],
 }
@@ -250,14 +182,14 @@ impl<'a> Iterator for Messages<'a> {
         let mut reader = self.0;
         let len = usize::try_from(reader.u32()?).ok()?;
         let kind = reader.u16()?;
-        let _flags = reader.u16()?;
+        let flags = reader.u16()?;
         let sequence = reader.u32()?;
         let _port = reader.u32()?;
         let payload = reader.bytes(len.checked_sub(NLMSG_HEADER_LEN)?)?;
         // The last one may come without padding.
         let _padding = reader.bytes(padding(len)).or_else(|| reader.bytes(reader.rest().len()));
         self.0 = reader;
-        Some(Message { kind, sequence, payload })
+        Some(Message { kind, flags, sequence, payload })
     }
 }
 

@@ -1,9 +1,9 @@
 use super::*;
-use crate::wire::{SATYPE_ESP, Writer};
+use crate::wire::{KeyWriter, SATYPE_ESP, Writer};
 
 fn with_sa(kind: u8) -> Writer {
     let mut message = Writer::message(kind, SATYPE_ESP);
-    let mut sa = Writer::value();
+    let mut sa = Writer::new();
     sa.be32(0xc000_0001).zeros(8);
     message.extension(wire::X_SA, sa.as_bytes());
     message.host(wire::X_ADDRESS_DST, [192, 0, 2, 1].into());

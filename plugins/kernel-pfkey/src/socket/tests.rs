@@ -60,3 +60,29 @@ fn a_refusal_is_an_errno() {
     refusal[2] = 3;
     assert_eq!(ask(vec![Ok(refusal)]), Err(3));
 }
+
+fn dump(answers: Vec<io::Result<Vec<u8>>>) -> Result<usize, i32> {
+    let mut exchange = Exchange::new(Prepared { answers: answers.into() });
+    exchange.dump(wire::DUMP, wire::SATYPE_ESP).map(|listed| listed.len())
+}
+
+#[test]
+fn a_list_ends_with_number_zero_and_has_nothing_of_others() {
+    let ours = |number| Ok(message(wire::DUMP, number, std::process::id()));
+    let others =
+        [Ok(message(wire::DUMP, 0, 1)), Ok(message(wire::ADD, 0, std::process::id())), Ok(vec![1; 5])];
+    let answers = [ours(1)].into_iter().chain(others).chain([ours(2), ours(0)]).collect();
+    assert_eq!(dump(answers), Ok(3));
+}
+
+#[test]
+fn a_list_that_breaks_off_is_asked_for_again_and_then_an_error() {
+    let part = || Ok(message(wire::DUMP, 1, std::process::id()));
+    let end = || Ok(message(wire::DUMP, 0, std::process::id()));
+    let overrun = || Err(io::Error::from_raw_os_error(ENOBUFS));
+    assert_eq!(dump(vec![part(), overrun(), part(), part(), end()]), Ok(3));
+    assert_eq!(dump(vec![part()]), Err(ENOBUFS));
+    let mut refusal = message(wire::DUMP, 1, std::process::id());
+    refusal[2] = 1;
+    assert_eq!(dump(vec![Ok(refusal)]), Err(1));
+}

@@ -111,6 +111,7 @@ fn established() -> IkeSaSnapshot {
         reauth_in: None,
         local_vips: Vec::new(),
         remote_vips: Vec::new(),
+        if_ids: Default::default(),
         tasks_queued: Vec::new(),
         tasks_active: Vec::new(),
         tasks_passive: Vec::new(),

@@ -8,21 +8,22 @@ use vici::Message;
 
 use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
+use crate::listing::Listing;
 use crate::load_conn::value;
 use crate::request::Request;
 use crate::server::Server;
 
 pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitter) -> Result<Message, Gone> {
-    if emitter.wants(EventKind::ListCert) {
+    if let Some(mut listing) = Listing::new(EventKind::ListCert, emitter, &server.turns) {
         match Filter::read(request) {
-            Some(filter) => list(server, &filter, emitter).await?,
+            Some(filter) => list(server, &filter, &mut listing).await?,
             None => info!(target: "CFG", "vici list-certs: invalid certificate type, flag or subject"),
         }
     }
     Ok(Message::new())
 }
 
-async fn list(server: &Server, filter: &Filter, emitter: &Emitter) -> Result<(), Gone> {
+async fn list(server: &Server, filter: &Filter, listing: &mut Listing<'_>) -> Result<(), Gone> {
     let credentials = server.control.credentials.snapshot();
     let has_key = |key: &PublicKey| has_key(&credentials, key, server);
     let mut messages = Vec::new();
@@ -56,8 +57,8 @@ async fn list(server: &Server, filter: &Filter, emitter: &Emitter) -> Result<(),
         let crls = credentials.crls.iter();
         messages.extend(crls.map(|crl| Message::new().with("type", "X509_CRL").with("data", crl.der())));
     }
-    for message in messages {
-        emitter.send(EventKind::ListCert, &message).await?;
+    for certificate in messages {
+        listing.event(|message| *message = certificate).await?;
     }
     Ok(())
 }

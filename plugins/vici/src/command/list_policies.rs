@@ -5,14 +5,15 @@ use vici::Message;
 
 use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
+use crate::listing::Listing;
 use crate::render;
 use crate::request::Request;
 use crate::server::Server;
 
 pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitter) -> Result<Message, Gone> {
-    if emitter.wants(EventKind::ListPolicy) {
+    if let Some(mut listing) = Listing::new(EventKind::ListPolicy, emitter, &server.turns) {
         for policy in server.control.policies.list().iter().filter(|policy| is_wanted(policy, request)) {
-            emitter.send(EventKind::ListPolicy, &render::policy::listed(policy, &server.names)).await?;
+            listing.event(|message| *message = render::policy::listed(policy, &server.names)).await?;
         }
     }
     Ok(Message::new())

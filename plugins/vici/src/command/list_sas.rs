@@ -6,20 +6,22 @@ use vici::Message;
 
 use crate::emit::{Emitter, Gone};
 use crate::event::EventKind;
+use crate::listing::Listing;
 use crate::render;
 use crate::request::Request;
 use crate::server::Server;
 
 pub(super) async fn run(server: &Server, request: &Request<'_>, emitter: &Emitter) -> Result<Message, Gone> {
-    if emitter.wants(EventKind::ListSa) {
+    if let Some(mut listing) = Listing::new(EventKind::ListSa, emitter, &server.turns) {
         let mut chunks = server.control.engine.list(filter(request));
-        let mut message = Message::new();
         while let Some(chunk) = chunks.recv().await {
             for sa in chunk {
-                message.clear();
-                render::ike_sa::with_children(&mut message, &sa, &sa.children, &server.names);
-                emitter.send(EventKind::ListSa, &message).await?;
+                let fill = |message: &mut Message| {
+                    render::ike_sa::with_children(message, &sa, &sa.children, &server.names);
+                };
+                listing.event(fill).await?;
             }
+            listing.pause();
         }
     }
     Ok(Message::new())

@@ -31,7 +31,7 @@ mod uninstall;
 mod unload_conn;
 mod unload_key;
 mod unload_shared;
-mod version;
+pub(crate) mod version;
 mod vrouters;
 
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(crate) async fn run(
         return Ok(Some(reply::failure(format_args!("{name} is not allowed on a read-only socket"))));
     }
     Ok(Some(match name {
-        "version" => version::run(),
+        "version" => server.version.clone(),
         "stats" => stats::run(server),
         "reload-settings" => reload_settings::run(server).await,
         "initiate" => initiate::run(server, request, emitter).await?,

@@ -3,7 +3,8 @@
 use nix::sys::utsname::uname;
 use vici::Message;
 
-pub(super) fn run() -> Message {
+/// The answer, made once.
+pub(crate) fn answer() -> Message {
     let mut message = Message::new().with("daemon", "charond").with("version", env!("CARGO_PKG_VERSION"));
     // uname(2) fails for a bad pointer only.
     if let Ok(system) = uname() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use charon_types::connection::{AuthConfig, AuthMethod, AuthRule, Revocation};
+use charon_types::connection::{AuthConfig, AuthMethod, AuthRule, Revocation, RuleOrder};
 use vici::{List, Section, Value};
 
 use super::Environment;
@@ -35,7 +35,7 @@ pub(super) fn unspecified() -> AuthConfig {
         certs: Vec::new(),
         cacerts: Vec::new(),
         revocation: Revocation::default(),
-        order: Vec::new(),
+        order: RuleOrder::default(),
     }
 }
 
@@ -58,11 +58,11 @@ impl Round {
             "round" => self.number = required(key, value::unsigned(value))?,
             "auth" => {
                 self.config.method = constraint::method(key, required(key, value::text(value))?)?;
-                self.note(AuthRule::Class);
+                self.config.order.note(AuthRule::Class);
             }
             "id" => {
                 self.config.id = Some(required(key, value::identity(value))?);
-                self.note(AuthRule::Id);
+                self.config.order.note(AuthRule::Id);
             }
             "eap_id" | "aaa_id" | "xauth_id" => {
                 only(key, value::text(value), &"", "neither EAP nor XAuth is built")?;
@@ -78,7 +78,7 @@ impl Round {
                         ("relaxed", Revocation::Relaxed),
                     ],
                 )?;
-                self.note(AuthRule::Revocation);
+                self.config.order.note(AuthRule::Revocation);
             }
             _ => return Err(Refusal::unknown(key)),
         }
@@ -141,11 +141,6 @@ impl Round {
             self.config.certs.push(certificate);
         }
         Ok(())
-    }
-
-    fn note(&mut self, rule: AuthRule) {
-        self.config.order.retain(|noted| *noted != rule);
-        self.config.order.push(rule);
     }
 }
 

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use charon_types::connection::{Action, ChildConfig, Toggle};
-use charon_types::id::{IfId, Mark};
 use charon_types::kernel_op::{Mode, SaOptions};
 use charon_types::lifetime::{ChildLifetime, Limit};
 use charon_types::proposal::{Protocol, default_proposals};
 use charon_types::selector::SelectorPattern;
+use charon_types::tag::{SetMark, TagRules};
 use vici::{List, Section, Value};
 
-use super::auth::unless_empty;
-use super::ike::{proposals, shrink_proposals, toggle, word};
+use super::ike::{append, proposals, shrink_proposals, toggle, word};
 use super::refusal::{Refusal, only, required};
 use super::{Environment, sa_options, value};
 
@@ -65,18 +64,17 @@ impl Reader {
                 reqid: 0,
                 priority: 0,
                 interface: None,
-                mark_in: Mark::default(),
-                mark_out: Mark::default(),
+                tags: TagRules::default(),
                 mark_in_sa: Toggle::Disabled,
-                if_id_in: IfId::default(),
-                if_id_out: IfId::default(),
                 replay_window: None,
                 policies: Toggle::Enabled,
                 updown: None,
                 hostaccess: Toggle::Disabled,
                 sa_options: SaOptions::default(),
-                set_mark_in: Mark::default(),
-                set_mark_out: Mark::default(),
+                set_mark_in: SetMark::default(),
+                set_mark_out: SetMark::default(),
+                sha256_96: Toggle::Disabled,
+                policies_fwd_out: Toggle::Disabled,
             },
             time: Given::default(),
             bytes: Given::default(),
@@ -103,6 +101,8 @@ impl Reader {
             "inactivity" => child.inactivity = Duration::from_secs(required(key, value::seconds(value))?),
             "replay_window" => child.replay_window = Some(required(key, value::unsigned(value))?),
             "policies" => child.policies = toggle(key, value)?,
+            "policies_fwd_out" => child.policies_fwd_out = toggle(key, value)?,
+            "sha256_96" => child.sha256_96 = toggle(key, value)?,
             "reqid" => child.reqid = required(key, value::unsigned(value))?,
             "priority" => child.priority = required(key, value::unsigned(value))?,
             "interface" => child.interface = name(key, value)?,
@@ -117,10 +117,13 @@ impl Reader {
     fn list(&mut self, key: &str, items: List<'_>, environment: &Environment<'_>) -> Result<(), Refusal> {
         match key {
             "esp_proposals" => {
-                self.child.proposals.extend(proposals(key, Protocol::Esp, items, environment)?);
+                append(&mut self.child.proposals, proposals(key, Protocol::Esp, items, environment)?);
                 Ok(())
             }
-            "ah_proposals" => unless_empty(key, items, "AH is not built"),
+            "ah_proposals" => {
+                append(&mut self.child.proposals, proposals(key, Protocol::Ah, items, environment)?);
+                Ok(())
+            }
             "local_ts" => selectors(key, items, environment, &mut self.child.local_ts),
             "remote_ts" => selectors(key, items, environment, &mut self.child.remote_ts),
             _ => Err(Refusal::unknown(key)),
@@ -161,19 +164,11 @@ impl Given {
 /// Keys whose effect is not built: only the value without effect is taken.
 fn unbuilt(key: &str, value: &[u8]) -> Result<(), Refusal> {
     match key {
-        "sha256_96" => only(key, value::boolean(value), &false, "truncation to 96 bits is not built"),
-        "policies_fwd_out" => {
-            only(key, value::boolean(value), &false, "outbound forward policies are not built")
-        }
         "ipcomp" => only(key, value::boolean(value), &false, "IPComp is not built"),
         "label" => only(key, value::text(value), &"", "security labels are not built"),
         "label_mode" => {
             let modes = [("system", "system"), ("simple", "simple"), ("selinux", "selinux")];
             only(key, Some(word(key, value, &modes)?), &"system", "security labels are not built")
-        }
-        "tfc_padding" => {
-            let padding = if value == b"mtu" { Some(u32::MAX) } else { value::unsigned(value) };
-            only(key, padding, &0, "traffic flow confidentiality is not built")
         }
         "per_cpu_sas" => {
             let wanted = if value == b"encap" { Some(true) } else { value::boolean(value) };
@@ -216,6 +211,7 @@ fn selectors(
     environment: &Environment<'_>,
     selectors: &mut Vec<SelectorPattern>,
 ) -> Result<(), Refusal> {
+    selectors.reserve_exact(items.iter().count());
     for item in items.iter() {
         let text = required(key, value::text(item))?;
         selectors.push(required(key, SelectorPattern::parse(text, environment.names).ok())?);

@@ -16,7 +16,7 @@ pub(super) fn method(key: &str, text: &str) -> Result<AuthMethod, Refusal> {
     if !["pubkey", "rsa", "ecdsa", "ike:"].iter().any(|class| text.starts_with(class)) {
         return Err(Refusal::invalid(key));
     }
-    constraints(text).map(AuthMethod::PublicKey).ok_or_else(|| Refusal::invalid(key))
+    constraints(text).map(Box::new).map(AuthMethod::PublicKey).ok_or_else(|| Refusal::invalid(key))
 }
 
 /// Where the tokens that follow belong.
@@ -89,7 +89,7 @@ mod tests {
 
     fn read(text: &str) -> SignatureConstraints {
         match method("auth", text) {
-            Ok(AuthMethod::PublicKey(constraints)) => constraints,
+            Ok(AuthMethod::PublicKey(constraints)) => *constraints,
             other => panic!("{other:?}"),
         }
     }

@@ -8,9 +8,10 @@ use charon_types::connection::{
     AuthConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion, SendCert, Toggle, Unique,
     VrouterBinding, VrouterLoss,
 };
-use charon_types::endpoint::{EndpointPattern, PORT_IKE};
+use charon_types::endpoint::{EndpointPattern, PORT_IKE, PORT_NAT_T};
 use charon_types::lifetime::IkeLifetime;
 use charon_types::proposal::{Proposal, Protocol, TransformType, default_proposals};
+use charon_types::tag::IfIdRule;
 use vici::{List, Section, Value};
 
 use super::auth::{self, Round};
@@ -34,6 +35,17 @@ pub(super) fn parse(
     reader.finish(name, environment)
 }
 
+/// Adds to a list that is to have no room to spare, most often all that will be in it. Lists that grow and are cut leave holes of
+/// all sizes in the heap.
+pub(super) fn append<T>(list: &mut Vec<T>, more: Vec<T>) {
+    if list.is_empty() {
+        *list = more;
+    } else {
+        list.reserve_exact(more.len());
+        list.extend(more);
+    }
+}
+
 /// There may be very many connections, and they are kept for long: lists that grew have room to spare.
 fn give_back_room(connection: &mut Connection) {
     connection.ike.local_addrs.shrink_to_fit();
@@ -41,7 +53,6 @@ fn give_back_room(connection: &mut Connection) {
     shrink_proposals(&mut connection.ike.proposals);
     connection.children.shrink_to_fit();
     for rounds in [&mut connection.local, &mut connection.remote] {
-        rounds.iter_mut().for_each(|round| round.order.shrink_to_fit());
         rounds.shrink_to_fit();
     }
 }
@@ -96,6 +107,8 @@ impl Reader {
                 lifetime: IkeLifetime::default(),
                 vips: Vec::new(),
                 pools: Vec::new(),
+                if_id_in: IfIdRule::default(),
+                if_id_out: IfIdRule::default(),
             },
             times: Times::default(),
             local: Vec::new(),
@@ -112,7 +125,12 @@ impl Reader {
         match key {
             "version" => ike.version = version(key, value)?,
             "local_port" => {
-                only(key, value::port(value), &PORT_IKE, "sockets at further ports are not built")?
+                let port = required(key, value::port(value))?;
+                // That of NAT traversal has a socket as well.
+                if port != PORT_NAT_T {
+                    only(key, Some(port), &PORT_IKE, "sockets at further ports are not built")?;
+                }
+                ike.local_port = port;
             }
             "remote_port" => ike.remote_port = required(key, value::port(value))?,
             "encap" => ike.encap = toggle(key, value)?,
@@ -192,9 +210,8 @@ impl Reader {
             "ppk_required" => {
                 only(key, value::boolean(value), &false, "postquantum pre-shared keys are not built")?;
             }
-            "if_id_in" | "if_id_out" => {
-                only(key, value::interface_id(value), &0, "XFRM interfaces are not built")?;
-            }
+            "if_id_in" => ike.if_id_in = required(key, value::interface_id(value))?,
+            "if_id_out" => ike.if_id_out = required(key, value::interface_id(value))?,
             _ => return Err(Refusal::unknown(key)),
         }
         Ok(())
@@ -205,7 +222,7 @@ impl Reader {
             "local_addrs" => addresses(key, items, &mut self.ike.local_addrs),
             "remote_addrs" => addresses(key, items, &mut self.ike.remote_addrs),
             "proposals" => {
-                self.ike.proposals.extend(proposals(key, Protocol::Ike, items, environment)?);
+                append(&mut self.ike.proposals, proposals(key, Protocol::Ike, items, environment)?);
                 Ok(())
             }
             "vips" => {
@@ -238,15 +255,15 @@ impl Reader {
                 // A child given twice is the last one, in the place of the first.
                 match self.children.iter_mut().find(|old| old.name == child.name) {
                     Some(old) => *old = child,
-                    None => self.children.push(child),
+                    None => append(&mut self.children, vec![child]),
                 }
             }
         } else if lower.starts_with("local") {
             let round = self.round(section, environment)?;
-            self.local.push(round);
+            append(&mut self.local, vec![round]);
         } else if lower.starts_with("remote") {
             let round = self.round(section, environment)?;
-            self.remote.push(round);
+            append(&mut self.remote, vec![round]);
         } else {
             return Err(Refusal::InvalidSection(name.to_owned()));
         }
@@ -326,6 +343,7 @@ fn virtual_ip(text: &str) -> Option<IpAddr> {
 }
 
 fn addresses(key: &str, items: List<'_>, patterns: &mut Vec<EndpointPattern>) -> Result<(), Refusal> {
+    patterns.reserve_exact(items.iter().count());
     for item in items.iter() {
         patterns.push(EndpointPattern::parse(required(key, value::text(item))?));
     }
@@ -348,7 +366,8 @@ pub(super) fn proposals(
     if proposals.iter().any(|proposal| !is_available(proposal, environment)) {
         return Err(Refusal::unsupported(key, "an algorithm in it is provided by no plugin"));
     }
-    Ok(proposals)
+    // Copies have no room to spare.
+    Ok(Vec::from(proposals.as_slice()))
 }
 
 fn is_available(proposal: &Proposal, environment: &Environment<'_>) -> bool {

@@ -1,7 +1,6 @@
 //! Keys of a child that are the kernel's business alone: marks, XFRM interfaces, header bits, offload.
 
 use charon_types::connection::ChildConfig;
-use charon_types::id::{IfId, Mark};
 use charon_types::kernel_op::{DscpCopy, HeaderBit, Offload};
 
 use super::ike::{toggle, word};
@@ -23,6 +22,7 @@ pub(super) fn is_one(key: &str) -> bool {
             | "copy_df"
             | "copy_ecn"
             | "copy_dscp"
+            | "tfc_padding"
     )
 }
 
@@ -30,13 +30,14 @@ pub(super) fn is_one(key: &str) -> bool {
 pub(super) fn read(child: &mut ChildConfig, key: &str, value: &[u8]) -> Result<(), Refusal> {
     let options = &mut child.sa_options;
     match key {
-        "mark_in" => child.mark_in = mark(key, value)?,
-        "mark_out" => child.mark_out = mark(key, value)?,
-        "set_mark_in" => child.set_mark_in = mark(key, value)?,
-        "set_mark_out" => child.set_mark_out = mark(key, value)?,
+        "mark_in" => child.tags.mark_in = required(key, value::mark(value))?,
+        "mark_out" => child.tags.mark_out = required(key, value::mark(value))?,
+        "set_mark_in" => child.set_mark_in = required(key, value::set_mark(value))?,
+        "set_mark_out" => child.set_mark_out = required(key, value::set_mark(value))?,
         "mark_in_sa" => child.mark_in_sa = toggle(key, value)?,
-        "if_id_in" => child.if_id_in = interface_id(key, value)?,
-        "if_id_out" => child.if_id_out = interface_id(key, value)?,
+        "if_id_in" => child.tags.if_id_in = required(key, value::interface_id(value))?,
+        "if_id_out" => child.tags.if_id_out = required(key, value::interface_id(value))?,
+        "tfc_padding" => options.tfc_padding = required(key, value::padding(value))?,
         "hw_offload" => {
             let modes = [
                 ("no", Offload::No),
@@ -61,20 +62,6 @@ pub(super) fn read(child: &mut ChildConfig, key: &str, value: &[u8]) -> Result<(
         _ => return Err(Refusal::unknown(key)),
     }
     Ok(())
-}
-
-fn mark(key: &str, value: &[u8]) -> Result<Mark, Refusal> {
-    match required(key, value::mark(value))? {
-        value::MarkText::Fixed(mark) => Ok(mark),
-        value::MarkText::Special => Err(Refusal::unsupported(key, "only fixed marks are built")),
-    }
-}
-
-fn interface_id(key: &str, value: &[u8]) -> Result<IfId, Refusal> {
-    match value {
-        b"%unique" | b"%unique-dir" => Err(Refusal::unsupported(key, "only fixed interface ids are built")),
-        _ => Ok(IfId(required(key, value::unsigned(value))?)),
-    }
 }
 
 fn header_bit(key: &str, value: &[u8]) -> Result<HeaderBit, Refusal> {

@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
 use charon_types::connection::{AuthMethod, AuthRule, IkeVersion, Revocation, Toggle};
+use charon_types::id::{IfId, Mark};
 use charon_types::identity::Identity;
+use charon_types::kernel_op::TfcPadding;
 use charon_types::lifetime::Limit;
+use charon_types::tag::{IfIdRule, MarkRule, SetMark};
 use vici::Message;
 
 use super::*;
@@ -89,7 +92,7 @@ fn a_tunnel_with_pre_shared_keys_is_read_as_configured() {
     assert_eq!(connection.ike.dpd_delay, Duration::from_secs(30));
     assert_eq!(connection.local[0].id, Some(Identity::Fqdn("moon.example.org".to_owned())));
     assert_eq!(connection.remote[0].method, AuthMethod::Psk);
-    assert_eq!(connection.remote[0].order, [AuthRule::Class, AuthRule::Id]);
+    assert!(connection.remote[0].order.rules().eq([AuthRule::Class, AuthRule::Id]));
     let child = connection.child("net").unwrap();
     assert!(child.start_action.start);
     assert_eq!(child.proposals.len(), 2);
@@ -163,7 +166,6 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
         ("ocsp", "both", "reply"),
         ("ppk_id", "x", ""),
         ("ppk_required", "yes", "no"),
-        ("if_id_in", "%unique", "0"),
         ("local_port", "4600", "500"),
     ];
     for (key, value, default) in ike {
@@ -173,15 +175,9 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
     }
     let in_child = [
         ("mode", "iptfs", "Tunnel"),
-        ("sha256_96", "1", "0"),
-        ("policies_fwd_out", "yes", "no"),
         ("ipcomp", "yes", "no"),
-        ("mark_in", "%unique", "0/0xffffffff"),
-        ("set_mark_out", "%same", "0/0"),
-        ("if_id_out", "%unique", "0"),
         ("label", "x", ""),
         ("label_mode", "selinux", "system"),
-        ("tfc_padding", "mtu", "0"),
         ("per_cpu_sas", "encap", "no"),
         ("icmp", "yes", "no"),
     ];
@@ -196,6 +192,39 @@ fn keys_without_effect_here_are_refused_unless_they_have_their_default() {
     let rounds =
         Message::new().with_section("local-1", &Message::new()).with_section("local-2", &Message::new());
     assert!(errmsg(&rounds).starts_with("unsupported value for: local, "));
+}
+
+#[test]
+fn marks_interface_ids_and_what_the_kernel_does_are_kept() {
+    let given = Message::new().with("if_id_in", "%unique-dir").with("if_id_out", "7").with_section(
+        "children",
+        &Message::new().with_section(
+            "c",
+            &Message::new()
+                .with("mark_in", "%unique")
+                .with("mark_out", "0x2a/0xff")
+                .with("set_mark_out", "%same/0xf")
+                .with("if_id_out", "%unique")
+                .with("tfc_padding", "mtu")
+                .with("sha256_96", "1")
+                .with("policies_fwd_out", "yes")
+                .with_list("ah_proposals", ["sha256-x25519", "sha256"]),
+        ),
+    );
+    let Ok(parsed) = read(&given) else { panic!("refused") };
+    let ike = &parsed.connection.ike;
+    assert_eq!((ike.if_id_in, ike.if_id_out), (IfIdRule::UniqueDir, IfIdRule::Fixed(IfId(7))));
+    let kept = &parsed.connection.children[0];
+    assert_eq!(kept.tags.mark_in, MarkRule::Unique { mask: u32::MAX });
+    assert_eq!(kept.tags.mark_out, MarkRule::Fixed(Mark { value: 0x2a, mask: 0xff }));
+    assert_eq!((kept.tags.if_id_in, kept.tags.if_id_out), (IfIdRule::default(), IfIdRule::Unique));
+    assert_eq!(kept.set_mark_out, SetMark::Same { mask: 0xf });
+    assert_eq!(kept.sa_options.tfc_padding, TfcPadding::Mtu);
+    assert!(kept.sha256_96.is_enabled() && kept.policies_fwd_out.is_enabled());
+    let protocols: Vec<_> = kept.proposals.iter().map(ToString::to_string).collect();
+    assert_eq!(protocols, ["AH:HMAC_SHA2_256_128/CURVE_25519/NO_EXT_SEQ", "AH:HMAC_SHA2_256_128/NO_EXT_SEQ"]);
+    let wrong = child(&Message::new().with_list("ah_proposals", ["aes256gcm16"]));
+    assert_eq!(errmsg(&wrong), "invalid value for: ah_proposals, config discarded");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use charon_types::connection::Action;
-use charon_types::id::Mark;
+use charon_types::id::{IfId, Mark};
 use charon_types::identity::Identity;
+use charon_types::kernel_op::TfcPadding;
+use charon_types::tag::{IfIdRule, MarkRule, SetMark};
 
 /// Printable ASCII text.
 pub(crate) fn text(value: &[u8]) -> Option<&str> {
@@ -124,33 +126,54 @@ pub(super) fn action(value: &[u8]) -> Option<Action> {
     Some(action)
 }
 
-/// A mark as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MarkText {
-    /// `value[/mask]`, masked.
-    Fixed(Mark),
-    /// `%unique`, `%unique-dir`, `%same`, with or without mask.
-    Special,
+/// A mark: `value[/mask]`, `%unique[/mask]` or `%unique-dir[/mask]`.
+pub(super) fn mark(value: &[u8]) -> Option<MarkRule> {
+    let (mark, mask) = masked(value)?;
+    match mark {
+        "%unique" => Some(MarkRule::Unique { mask }),
+        "%unique-dir" => Some(MarkRule::UniqueDir { mask }),
+        mark => fixed_mark(mark, mask).map(MarkRule::Fixed),
+    }
 }
 
-/// A mark `value[/mask]`, or one of the words for marks that are made up.
-pub(super) fn mark(value: &[u8]) -> Option<MarkText> {
-    let text = text(value)?;
-    if let Some(rest) = ["%unique-dir", "%unique", "%same"].iter().find_map(|word| text.strip_prefix(word)) {
-        return (rest.is_empty() || rest.starts_with('/')).then_some(MarkText::Special);
+/// A mark to be set: `value[/mask]` or `%same[/mask]`.
+pub(super) fn set_mark(value: &[u8]) -> Option<SetMark> {
+    match masked(value)? {
+        ("%same", mask) => Some(SetMark::Same { mask }),
+        (mark, mask) => fixed_mark(mark, mask).map(SetMark::Fixed),
     }
-    let (mark, mask) = text.split_once('/').map_or((text, None), |(mark, mask)| (mark, Some(mask)));
-    let mask = mask.map_or(Some(u32::MAX), |mask| unsigned(mask.as_bytes()))?;
+}
+
+/// What stands before the mask, and the mask, all bits by default.
+fn masked(value: &[u8]) -> Option<(&str, u32)> {
+    let text = text(value)?;
+    match text.split_once('/') {
+        Some((mark, mask)) => Some((mark, unsigned(mask.as_bytes())?)),
+        None => Some((text, u32::MAX)),
+    }
+}
+
+fn fixed_mark(mark: &str, mask: u32) -> Option<Mark> {
     let value = unsigned(mark.as_bytes())? & mask;
     // Without a value, as without a mask, none is meant.
-    Some(MarkText::Fixed(if value == 0 && mask == u32::MAX { Mark::default() } else { Mark { value, mask } }))
+    Some(if value == 0 && mask == u32::MAX { Mark::default() } else { Mark { value, mask } })
 }
 
 /// An XFRM interface id: a number or `%unique`, `%unique-dir`.
-pub(super) fn interface_id(value: &[u8]) -> Option<u32> {
+pub(super) fn interface_id(value: &[u8]) -> Option<IfIdRule> {
     match value {
-        b"%unique" | b"%unique-dir" => Some(u32::MAX),
-        _ => unsigned(value),
+        b"%unique" => Some(IfIdRule::Unique),
+        b"%unique-dir" => Some(IfIdRule::UniqueDir),
+        _ => unsigned(value).map(|id| IfIdRule::Fixed(IfId(id))),
+    }
+}
+
+/// Octets up to which packets are padded, or `mtu`.
+pub(super) fn padding(value: &[u8]) -> Option<TfcPadding> {
+    match value {
+        b"mtu" => Some(TfcPadding::Mtu),
+        _ => unsigned(value)
+            .map(|octets| if octets == 0 { TfcPadding::None } else { TfcPadding::Octets(octets) }),
     }
 }
 
@@ -203,12 +226,17 @@ mod tests {
 
     #[test]
     fn a_mark_is_masked_and_its_mask_is_complete_by_default() {
-        let fixed = |value, mask| Some(MarkText::Fixed(Mark { value, mask }));
+        let fixed = |value, mask| Some(MarkRule::Fixed(Mark { value, mask }));
         assert_eq!(mark(b"0/0"), fixed(0, 0));
         assert_eq!(mark(b"0x2a"), fixed(42, u32::MAX));
         assert_eq!(mark(b"1/0"), fixed(0, 0));
         assert_eq!(mark(b"0x1ff/0xff"), fixed(0xff, 0xff));
-        assert_eq!(mark(b"%unique/0xff"), Some(MarkText::Special));
-        assert_eq!(mark(b"x"), None);
+        assert_eq!(mark(b"%unique/0xff"), Some(MarkRule::Unique { mask: 0xff }));
+        assert_eq!(mark(b"%unique-dir"), Some(MarkRule::UniqueDir { mask: u32::MAX }));
+        assert_eq!(set_mark(b"%same/0xf0"), Some(SetMark::Same { mask: 0xf0 }));
+        for wrong in [b"x".as_slice(), b"%same", b"%unique/x", b"%uniquely", b"1/2/3", b"/1"] {
+            assert_eq!(mark(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(set_mark(b"%unique"), None);
     }
 }

@@ -127,6 +127,7 @@ fn set(router: &mut Vrouter, key: &str, data: &[u8]) -> Result<(), Refusal> {
         "notify_backup" => router.notify.backup = Some(text()?),
         "notify_fault" => router.notify.fault = Some(text()?),
         "notify_stop" => router.notify.stop = Some(text()?),
+        "notify_group" => router.notify.group = Some(text()?),
         "notify_fifo" => router.notify.fifo = Some(text()?),
         other => return Err(Refusal::Unknown(other.to_owned())),
     }

@@ -36,6 +36,7 @@ pub(super) fn track(name: &str, section: Section<'_>) -> Result<Track, Refusal> 
     let mut what = None;
     let (mut weight, mut inverted) = (0, Toggle::Disabled);
     let (mut interval, mut timeout, mut rise, mut fall) = (Duration::from_secs(1), None, 1, 1);
+    let mut fill_percent = 100;
     for (key, data) in plain(section)? {
         let text = || {
             value::text(data)
@@ -61,6 +62,14 @@ pub(super) fn track(name: &str, section: Section<'_>) -> Result<Track, Refusal> 
             "route" => Tracked::Route(value::network(data).ok_or_else(|| fault(key, "must be a network"))?),
             "ike" => Tracked::Ike(text()?),
             "child" => Tracked::Child(text()?),
+            "pool" => Tracked::Pool { name: text()?, fill_percent },
+            "bfd" => return Err(fault(key, "sessions of BFD cannot be tracked")),
+            "fill" => {
+                fill_percent = value::number(data, 1..=100)
+                    .and_then(|fill| u8::try_from(fill).ok())
+                    .ok_or_else(|| fault(key, "must be 1 to 100"))?;
+                continue;
+            }
             "weight" => {
                 weight = value::number(data, -254..=254)
                     .and_then(|weight| i16::try_from(weight).ok())
@@ -97,6 +106,7 @@ pub(super) fn track(name: &str, section: Section<'_>) -> Result<Track, Refusal> 
         Some(Tracked::Script { command, .. }) => {
             Tracked::Script { command, interval, timeout: timeout.unwrap_or(interval), rise, fall }
         }
+        Some(Tracked::Pool { name, .. }) => Tracked::Pool { name, fill_percent },
         Some(what) => what,
         None => return Err(fault("interface", "nothing is tracked")),
     };

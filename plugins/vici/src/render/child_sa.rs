@@ -18,15 +18,15 @@ pub(crate) fn push(message: &mut Message, sa: &ChildSaSnapshot, names: &ServiceN
 pub(crate) fn push_as(message: &mut Message, section: &str, sa: &ChildSaSnapshot, names: &ServiceNames) {
     message.nest(section, |section| {
         section.push("name", &*sa.name);
-        section.push_display("uniqueid", sa.unique_id);
-        section.push("reqid", sa.reqid.map_or_else(|| "0".to_owned(), |reqid| reqid.to_string()));
+        section.push_number("uniqueid", sa.unique_id.0);
+        section.push_number("reqid", sa.reqid.map_or(0, |reqid| reqid.0.get()));
         section.push("state", sa.state.name());
         section.push("mode", mode(sa.mode));
         if let Some(installed) = sa.installed.as_ref().filter(|_| is_in_kernel(sa.state)) {
             push_installed(section, installed);
         }
-        section.push_list("local-ts", sa.local_ts.iter().map(|ts| ts.display(names).to_string()));
-        section.push_list("remote-ts", sa.remote_ts.iter().map(|ts| ts.display(names).to_string()));
+        section.push_list_display("local-ts", sa.local_ts.iter().map(|ts| ts.display(names)));
+        section.push_list_display("remote-ts", sa.remote_ts.iter().map(|ts| ts.display(names)));
     });
 }
 
@@ -74,10 +74,10 @@ fn push_installed(section: &mut Message, sa: &InstalledSa) {
     push_usage(section, ["bytes-out", "packets-out", "use-out"], sa.usage_out);
     for (key, seconds) in [("rekey-time", sa.rekey_in), ("life-time", sa.life_in)] {
         if let Some(seconds) = seconds {
-            section.push_display(key, seconds);
+            section.push_number(key, seconds);
         }
     }
-    section.push_display("install-time", sa.age.as_secs());
+    section.push_number("install-time", sa.age.as_secs());
 }
 
 fn push_mark(section: &mut Message, [value, mask]: [&str; 2], mark: Mark) {
@@ -89,17 +89,17 @@ fn push_mark(section: &mut Message, [value, mask]: [&str; 2], mark: Mark) {
     }
 }
 
-fn push_if_id(section: &mut Message, key: &str, id: IfId) {
+pub(super) fn push_if_id(section: &mut Message, key: &str, id: IfId) {
     if id.0 != 0 {
         section.push_display(key, format_args!("{:08x}", id.0));
     }
 }
 
 fn push_usage(section: &mut Message, [bytes, packets, used]: [&str; 3], usage: SaUsage) {
-    section.push_display(bytes, usage.bytes);
-    section.push_display(packets, usage.packets);
+    section.push_number(bytes, usage.bytes);
+    section.push_number(packets, usage.packets);
     if let Some(idle) = usage.idle {
-        section.push_display(used, idle.as_secs());
+        section.push_number(used, idle.as_secs());
     }
 }
 

@@ -22,8 +22,8 @@ pub(crate) fn push(
         let ike = &connection.ike;
         push_addresses(section, "local_addrs", &ike.local_addrs);
         push_addresses(section, "remote_addrs", &ike.remote_addrs);
-        section.push_display("local_port", ike.local_port);
-        section.push_display("remote_port", ike.remote_port);
+        section.push_number("local_port", ike.local_port);
+        section.push_number("remote_port", ike.remote_port);
         section.push(
             "version",
             match ike.version {
@@ -31,12 +31,12 @@ pub(crate) fn push(
                 IkeVersion::V2 => "IKEv2",
             },
         );
-        section.push_display("reauth_time", ike.lifetime.reauth_time.as_secs());
-        section.push_display("rekey_time", ike.lifetime.rekey_time.as_secs());
+        section.push_number("reauth_time", ike.lifetime.reauth_time.as_secs());
+        section.push_number("rekey_time", ike.lifetime.rekey_time.as_secs());
         section.push("unique", unique(ike.unique));
         for (key, time) in [("dpd_delay", ike.dpd_delay), ("dpd_timeout", ike.dpd_timeout)] {
             if !time.is_zero() {
-                section.push_display(key, time.as_secs());
+                section.push_number(key, time.as_secs());
             }
         }
         push_rounds(section, "local", &connection.local, subject);
@@ -51,21 +51,26 @@ pub(crate) fn push(
 
 fn push_addresses(section: &mut Message, key: &str, patterns: &[EndpointPattern]) {
     if patterns.is_empty() {
-        section.push_list(key, [EndpointPattern::Any.to_string()]);
+        section.push_list_display(key, [EndpointPattern::Any]);
     } else {
-        section.push_list(key, patterns.iter().map(ToString::to_string));
+        section.push_list_display(key, patterns);
     }
 }
 
 fn push_rounds(section: &mut Message, side: &str, rounds: &[AuthConfig], subject: &dyn Fn(&[u8]) -> String) {
     for (number, round) in (1..).zip(rounds) {
-        section.nest(&format!("{side}-{number}"), |section| push_round(section, round, subject));
+        let name = match (side, number) {
+            ("local", 1) => "local-1",
+            ("remote", 1) => "remote-1",
+            _ => &format!("{side}-{number}"),
+        };
+        section.nest(name, |section| push_round(section, round, subject));
     }
 }
 
 /// The scalar rules come in the reverse of the order in which they were loaded, except those that may occur several times.
 fn push_round(section: &mut Message, round: &AuthConfig, subject: &dyn Fn(&[u8]) -> String) {
-    for rule in round.order.iter().rev() {
+    for rule in round.order.rules().rev() {
         match rule {
             AuthRule::Class => push_class(section, &round.method),
             AuthRule::Id => {
@@ -108,18 +113,18 @@ fn push_certificates(
 fn push_child(message: &mut Message, child: &ChildConfig, names: &ServiceNames) {
     message.nest(&child.name, |section| {
         section.push("mode", mode(child.mode));
-        section.push_display("rekey_time", child.lifetime.time.rekey);
-        section.push_display("rekey_bytes", child.lifetime.bytes.rekey);
-        section.push_display("rekey_packets", child.lifetime.packets.rekey);
+        section.push_number("rekey_time", child.lifetime.time.rekey);
+        section.push_number("rekey_bytes", child.lifetime.bytes.rekey);
+        section.push_number("rekey_packets", child.lifetime.packets.rekey);
         section.push("dpd_action", action(child.dpd_action));
         section.push("close_action", action(child.close_action));
-        section.push_list("local-ts", child.local_ts.iter().map(|ts| ts.display(names).to_string()));
-        section.push_list("remote-ts", child.remote_ts.iter().map(|ts| ts.display(names).to_string()));
+        section.push_list_display("local-ts", child.local_ts.iter().map(|ts| ts.display(names)));
+        section.push_list_display("remote-ts", child.remote_ts.iter().map(|ts| ts.display(names)));
         if let Some(interface) = &child.interface {
             section.push("interface", interface);
         }
         if child.priority != 0 {
-            section.push_display("priority", child.priority);
+            section.push_number("priority", child.priority);
         }
     });
 }

@@ -1,6 +1,6 @@
 //! IKE_SAs as `list-sa`, `ike-updown` and `child-updown` show them.
 
-use charon_types::endpoint::Path;
+use charon_types::endpoint::{AddressText, Path};
 use charon_types::id::{IkeSpi, Role};
 use charon_types::services::ServiceNames;
 use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot, IkeSaState};
@@ -67,20 +67,20 @@ pub(crate) fn alone(message: &mut Message, sa: &IkeSaSnapshot) {
 }
 
 fn push(section: &mut Message, sa: &IkeSaSnapshot) {
-    section.push_display("uniqueid", sa.unique_id);
+    section.push_number("uniqueid", sa.unique_id.0);
     section.push("version", "2");
     section.push("state", sa.state.name());
-    section.push_display("local-host", sa.path.local.ip());
-    section.push_display("local-port", sa.path.local.port());
+    section.push_display("local-host", AddressText(sa.path.local.ip()));
+    section.push_number("local-port", sa.path.local.port());
     section.push_display("local-id", &sa.local_id);
-    section.push_display("remote-host", sa.path.remote.ip());
-    section.push_display("remote-port", sa.path.remote.port());
+    section.push_display("remote-host", AddressText(sa.path.remote.ip()));
+    section.push_number("remote-port", sa.path.remote.port());
     section.push_display("remote-id", &sa.remote_id);
     if sa.role == Role::Initiator {
         section.push("initiator", "yes");
     }
-    section.push("initiator-spi", spi(sa.spi_initiator));
-    section.push("responder-spi", spi(sa.spi_responder));
+    push_spi(section, "initiator-spi", sa.spi_initiator);
+    push_spi(section, "responder-spi", sa.spi_responder);
     for (key, condition) in [
         ("nat-local", sa.nat.local),
         ("nat-remote", sa.nat.remote),
@@ -91,6 +91,8 @@ fn push(section: &mut Message, sa: &IkeSaSnapshot) {
             section.push(key, "yes");
         }
     }
+    child_sa::push_if_id(section, "if-id-in", sa.if_ids.inbound);
+    child_sa::push_if_id(section, "if-id-out", sa.if_ids.outbound);
     if let Some(suite) = &sa.suite {
         section.push_display("encr-alg", suite.encryption);
         push_bits(section, suite.key_bits);
@@ -102,17 +104,17 @@ fn push(section: &mut Message, sa: &IkeSaSnapshot) {
     }
     if sa.state == IkeSaState::Established {
         if let Some(established) = sa.established {
-            section.push_display("established", established.as_secs());
+            section.push_number("established", established.as_secs());
         }
         for (key, seconds) in [("rekey-time", sa.rekey_in), ("reauth-time", sa.reauth_in)] {
             if let Some(seconds) = seconds {
-                section.push_display(key, seconds);
+                section.push_number(key, seconds);
             }
         }
     }
     for (key, addresses) in [("local-vips", &sa.local_vips), ("remote-vips", &sa.remote_vips)] {
         if !addresses.is_empty() {
-            section.push_list(key, addresses.iter().map(ToString::to_string));
+            section.push_list_display(key, addresses.iter().map(|address| AddressText(*address)));
         }
     }
     for (key, tasks) in [
@@ -126,13 +128,16 @@ fn push(section: &mut Message, sa: &IkeSaSnapshot) {
     }
 }
 
-fn spi(spi: Option<IkeSpi>) -> String {
-    spi.map_or_else(|| "0".repeat(16), |spi| spi.to_string())
+fn push_spi(section: &mut Message, key: &str, spi: Option<IkeSpi>) {
+    match spi {
+        Some(spi) => section.push_display(key, spi),
+        None => section.push(key, "0000000000000000"),
+    }
 }
 
 /// The key length, where the algorithm has several.
 pub(super) fn push_bits(section: &mut Message, bits: Option<u16>) {
     if let Some(bits) = bits.filter(|bits| *bits != 0) {
-        section.push_display("encr-keysize", bits);
+        section.push_number("encr-keysize", bits);
     }
 }

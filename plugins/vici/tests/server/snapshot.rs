@@ -14,6 +14,7 @@ use charon_types::services::ServiceNames;
 use charon_types::snapshot::{
     ChildSaSnapshot, ChildSaState, IkeSaSnapshot, IkeSaState, InstalledSa, NatConditions,
 };
+use charon_types::tag::IfIds;
 use vici::Section;
 
 pub(crate) fn ike_sa(name: &str, sa: Section<'_>) -> IkeSaSnapshot {
@@ -55,6 +56,7 @@ pub(crate) fn ike_sa(name: &str, sa: Section<'_>) -> IkeSaSnapshot {
         reauth_in: sa.text("reauth-time").map(|time| time.parse().unwrap()),
         local_vips: addresses("local-vips"),
         remote_vips: addresses("remote-vips"),
+        if_ids: IfIds::default(),
         tasks_queued: tasks("tasks-queued"),
         tasks_active: tasks("tasks-active"),
         tasks_passive: tasks("tasks-passive"),

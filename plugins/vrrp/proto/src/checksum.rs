@@ -16,6 +16,10 @@ pub enum ChecksumForm {
     PseudoGroup,
 }
 
+impl ChecksumForm {
+    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::Pseudo, Self::PseudoGroup];
+}
+
 impl fmt::Display for ChecksumForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -178,7 +178,7 @@ pub enum Accept {
 /// Which sum a VRRPv3 IPv4 advertisement has. RFC 9568 has no pseudo-header there, keepalived and FRR have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChecksumMode {
-    /// Either is taken; sent is what the Active router used last, RFC 9568's until one was heard.
+    /// Either is taken; sent is what the other routers use, RFC 9568's until one was heard.
     Auto,
     /// Without pseudo-header only.
     Rfc9568,

@@ -181,6 +181,19 @@ impl Advert {
     }
 }
 
+/// Gives a frame of [`Advert::ethernet_frame`] another identification, so that it can be sent again. IPv6 has none.
+pub fn renumber(frame: &mut [u8], id: u16) {
+    let Some((header, packet)) = frame.split_first_chunk_mut::<ETHERNET_LEN>() else { return };
+    let Some(ip) = packet.first_chunk_mut::<IPV4_LEN>() else { return };
+    if header[12..] != ETHERTYPE_IPV4 {
+        return;
+    }
+    ip[4..6].copy_from_slice(&id.to_be_bytes());
+    ip[10..12].fill(0);
+    let sum = Sum::default().plus(ip).finish();
+    ip[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
 fn mapped(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),

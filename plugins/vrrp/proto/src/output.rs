@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::checksum::ChecksumForm;
 use crate::id::Priority;
@@ -12,8 +13,8 @@ use crate::receive::Rejection;
 /// Something that the shell has to do. Order matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Send an advertisement, from the virtual MAC address where there is one.
-    SendAdvert(Advert),
+    /// Send an advertisement, from the virtual MAC address where there is one. The same value as before is the same packet.
+    SendAdvert(Arc<Advert>),
     /// Put addresses on the interface; answer ARP and neighbour solicitations for them from now on.
     AddAddresses(Vec<IpAddr>),
     /// Take addresses off the interface; stop answering for them.

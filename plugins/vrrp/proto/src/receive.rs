@@ -328,7 +328,7 @@ fn check_sum(
     message: &[u8],
 ) -> Result<ChecksumForm, Rejection> {
     let forms: &[ChecksumForm] = match mode {
-        ChecksumMode::Auto => &[ChecksumForm::Plain, ChecksumForm::Pseudo, ChecksumForm::PseudoGroup],
+        ChecksumMode::Auto => &ChecksumForm::ALL,
         ChecksumMode::Rfc9568 => &[ChecksumForm::Plain],
         ChecksumMode::Pseudo => &[ChecksumForm::Pseudo, ChecksumForm::PseudoGroup],
     };

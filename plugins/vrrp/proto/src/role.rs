@@ -1,15 +1,17 @@
 //! Effects: what a decision of the machine does to the router and puts out.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::advertise::adverts;
-use crate::checksum::ChecksumForm;
-use crate::config::{ChecksumMode, OnHigherPriority, OnLowerPriority, RouterConfig};
+use crate::config::{OnHigherPriority, OnLowerPriority, RouterConfig};
+use crate::forms::{Learnt, Occasion};
 use crate::id::{Family, Now, Priority, Version};
 use crate::interval::Interval;
 use crate::machine::{Decision, State};
 use crate::output::{Notice, Output, Reason, Transition};
+use crate::prepared::{Kind, Repeats};
 use crate::quiet::Quiet;
 use crate::receive::Heard;
 use crate::router::{Awaited, VirtualRouter};
@@ -160,6 +162,20 @@ impl VirtualRouter {
         self.timers.set(Timer::Advert, now.mono + self.config.advert_interval.duration());
     }
 
+    /// When an Active router advertises next if nothing happens before.
+    #[must_use]
+    pub fn next_advert(&self) -> Option<Instant> {
+        self.timers.at(Timer::Advert)
+    }
+
+    /// Has the next advertisement go at `at`, if that is earlier than it would, and those after it at the interval from then on. So those of
+    /// many routers can be sent together.
+    pub fn hasten_advert(&mut self, at: Instant) {
+        if self.timers.at(Timer::Advert).is_some_and(|due| at < due) {
+            self.timers.set(Timer::Advert, at);
+        }
+    }
+
     /// An advertisement that was due then and is sent late does not delay those after it, unless it missed their time, too.
     pub(crate) fn keep_pace(&mut self, due: Instant, now: Now) {
         let next = due + self.config.advert_interval.duration();
@@ -171,12 +187,16 @@ impl VirtualRouter {
     fn send(&mut self, priority: Priority, now: Now) {
         let Some(source) = self.primary() else { return };
         self.sent_at = Some(now.mono);
-        for advert in adverts(&self.config, &mut self.auth, priority, self.form, source, now.wall) {
-            self.statistics.advertisement_sent += 1;
-            if priority == Priority::LEAVE {
-                self.statistics.priority_zero_pkts_sent += 1;
+        for form in self.forms.wanted() {
+            let repeats = if self.auth.trailer().is_some() { Repeats::No } else { Repeats::Yes };
+            let make = || adverts(&self.config, &mut self.auth, priority, form, source, now.wall);
+            for advert in self.prepared.adverts(Kind { priority, form, source }, repeats, make) {
+                self.statistics.advertisement_sent += 1;
+                if priority == Priority::LEAVE {
+                    self.statistics.priority_zero_pkts_sent += 1;
+                }
+                self.outputs.push_back(Output::SendAdvert(Arc::clone(advert)));
             }
-            self.outputs.push_back(Output::SendAdvert(advert));
         }
     }
 
@@ -236,7 +256,7 @@ impl VirtualRouter {
                 if let (Version::V3, Some(interval)) = (self.config.version, heard.interval) {
                     self.active_interval = interval;
                 }
-                self.learn_form(heard, now);
+                self.learn_form(heard, Occasion::Followed, now);
                 let active = ActiveRouter { address: heard.source, priority: heard.priority };
                 if self.active.is_none_or(|known| known != active) {
                     self.notice(
@@ -247,11 +267,11 @@ impl VirtualRouter {
                 self.active = Some(active);
             }
             Decision::Stay if self.state == State::Backup => {
-                self.learn_form(heard, now);
+                self.learn_form(heard, Occasion::Followed, now);
                 self.active = Some(ActiveRouter { address: heard.source, priority: heard.priority });
             }
             // A rival that takes our checksums for wrong would never yield.
-            Decision::Assert => self.learn_form(heard, now),
+            Decision::Assert => self.learn_form(heard, Occasion::Contended, now),
             Decision::Stay
             | Decision::TakeOver
             | Decision::StandBy
@@ -261,14 +281,15 @@ impl VirtualRouter {
         }
     }
 
-    fn learn_form(&mut self, heard: &Heard, now: Now) {
-        let matters = self.config.version == Version::V3
-            && self.config.family() == Family::Ipv4
-            && self.config.checksum == ChecksumMode::Auto;
-        if matters && self.form != heard.checksum {
-            self.form = heard.checksum;
-            let form: ChecksumForm = heard.checksum;
-            self.notice(Notice::ChecksumForm { source: heard.source, form }, now);
+    fn learn_form(&mut self, heard: &Heard, occasion: Occasion, now: Now) {
+        if self.config.version != Version::V3 || self.config.family() != Family::Ipv4 {
+            return;
+        }
+        let (source, form) = (heard.source, heard.checksum);
+        if self.forms.hear(source, form, occasion) == Learnt::Form {
+            // What was sent just now was not understood: it must not hold back the answer.
+            self.sent_at = None;
+            self.notice(Notice::ChecksumForm { source, form }, now);
         }
     }
 }

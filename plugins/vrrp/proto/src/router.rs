@@ -7,13 +7,14 @@ use std::time::{Duration, Instant, SystemTime};
 use charon_crypto::CryptoProvider;
 
 use crate::auth::Authenticator;
-use crate::checksum::ChecksumForm;
-use crate::config::{ChecksumMode, ConfigError, Preemption, RouterConfig, Transport};
+use crate::config::{ConfigError, Preemption, RouterConfig, Transport};
+use crate::forms::Forms;
 use crate::group::GroupOrder;
 use crate::id::{Family, Now, Priority, Version};
 use crate::interval::Interval;
 use crate::machine::{Event, Facts, State, decide};
 use crate::output::{Notice, Output, Reason};
+use crate::prepared::Prepared;
 use crate::quiet::Quiet;
 use crate::receive::{Heard, Received, Receiver, Rejection};
 use crate::snapshot::{ActiveRouter, Snapshot};
@@ -56,7 +57,8 @@ pub struct VirtualRouter {
     pub(crate) active: Option<ActiveRouter>,
     /// Since when a router of lower priority is let be, to preempt it after the delay.
     preempt_hold: Option<Instant>,
-    pub(crate) form: ChecksumForm,
+    pub(crate) forms: Forms,
+    pub(crate) prepared: Prepared,
     pub(crate) sent_at: Option<Instant>,
     pub(crate) quiet: Quiet,
     pub(crate) outputs: VecDeque<Output>,
@@ -97,7 +99,8 @@ impl VirtualRouter {
         let auth = Authenticator::new(&config.authentication, replay_slots(&config), crypto)?;
         Ok(Self {
             active_interval: config.advert_interval,
-            form: initial_form(&config),
+            forms: Forms::new(config.checksum),
+            prepared: Prepared::default(),
             config,
             auth,
             state: State::Initialize,
@@ -236,8 +239,9 @@ impl VirtualRouter {
             self.auth = Authenticator::new(&config.authentication, replay_slots(&config), crypto)?;
         }
         if config.checksum != old.checksum || config.version != old.version {
-            self.form = initial_form(&config);
+            self.forms = Forms::new(config.checksum);
         }
+        self.prepared.clear();
         let before = self.effective_priority();
         if self.active.is_none() || self.state == State::Active || config.version == Version::V2 {
             self.active_interval = config.advert_interval;
@@ -463,13 +467,6 @@ impl VirtualRouter {
 
     pub(crate) const fn forget_preemption(&mut self) {
         self.preempt_hold = None;
-    }
-}
-
-const fn initial_form(config: &RouterConfig) -> ChecksumForm {
-    match config.checksum {
-        ChecksumMode::Auto | ChecksumMode::Rfc9568 => ChecksumForm::Plain,
-        ChecksumMode::Pseudo => ChecksumForm::Pseudo,
     }
 }
 

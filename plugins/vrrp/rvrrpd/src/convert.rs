@@ -61,6 +61,11 @@ impl Document {
                     "vrouter {group} on {interface}: rfc3768 = false has no effect, only the virtual address is advertised"
                 ));
             }
+            if router.socket_filter == Some(false) {
+                warnings.push(format!(
+                    "vrouter {group} on {interface}: socket_filter = false has no effect, packets are always filtered"
+                ));
+            }
             if router.auth_type.is_some() && router.auth_secret.is_none() {
                 warnings.push(format!(
                     "vrouter {group} on {interface}: auth_type without auth_secret protects nothing"

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU8;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -30,7 +31,7 @@ pub struct Document {
     pub time_format: Option<String>,
     /// File of the process id.
     pub pid: Option<String>,
-    /// Working directory.
+    /// Where relative paths of the file begin; absent, where the daemon was started.
     pub working_dir: Option<String>,
     /// File of the log.
     pub main_log: Option<String>,
@@ -175,6 +176,12 @@ impl Document {
         };
         document.check()?;
         Ok(document)
+    }
+
+    /// A path that the file names, from `working_dir` on if it is relative.
+    #[must_use]
+    pub fn path(&self, written: &str) -> PathBuf {
+        self.working_dir.as_deref().map_or_else(PathBuf::new, PathBuf::from).join(written)
     }
 
     /// Directives that nobody knows, as paths. rVRRPd ignores them in silence.

@@ -89,6 +89,26 @@ fn both_spellings_of_p1_are_taken() {
 }
 
 #[test]
+fn interfaces_with_capitals_are_taken() {
+    let vrouters = Document::parse(&with("interface", "\"LAN0\""), Format::Toml).unwrap().vrouters(|_| None);
+    assert_eq!(vrouters[0].interface, "LAN0");
+}
+
+#[test]
+fn advert_of_timers_is_the_interval() {
+    let vrouters =
+        Document::parse(&with("timers", "{ advert = 7 }"), Format::Toml).unwrap().vrouters(|_| None);
+    assert_eq!(vrouters[0].advert_interval, Duration::from_secs(7));
+}
+
+#[test]
+fn routes_are_there_while_active_and_no_longer() {
+    // As those of any virtual router, which go with its role.
+    let vrouters = Document::parse(FULL, Format::Toml).unwrap().vrouters(|_| None);
+    assert!(vrouters.iter().all(|vrouter| !vrouter.routes.is_empty()));
+}
+
+#[test]
 fn json_has_the_same_keys() {
     let tree: serde_json::Value = toml::from_str(FULL).unwrap();
     let json = serde_json::to_string_pretty(&tree).unwrap();

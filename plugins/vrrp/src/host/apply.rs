@@ -1,5 +1,7 @@
 //! From what there is to what is wanted, for one virtual router.
 
+use std::collections::{BTreeSet, HashSet};
+
 use charon_core::service::kernel_links::{LinkRoute, RouteKind};
 use charon_core::service::kernel_net::{Family, InterfaceIndex};
 use charon_types::kernel_op::KernelError;
@@ -15,13 +17,14 @@ use crate::net_state::OUR_PROTOCOL;
 const TABLE_LOCAL: u32 = 255;
 
 impl Worker {
-    /// Finds out what others took away.
-    pub(super) fn notice_losses(&mut self) {
+    /// Finds out what others took away, and from whom.
+    pub(super) fn notice_losses(&mut self) -> BTreeSet<Key> {
+        let mut losers = BTreeSet::new();
         let state = self.state.borrow_and_update();
         let parent = state.link(&self.interface).map(|link| link.index);
         let sysctls = &self.sysctls;
         let interface = &self.interface;
-        self.applied.retain(|_, applied| {
+        self.applied.retain(|key, applied| {
             let device_gone = applied.macvlan.is_some()
                 && applied.confirmed_device == Confirmed::Yes
                 && state.link_at(applied.device).is_none();
@@ -33,26 +36,36 @@ impl Worker {
                 super::device::forget_parent(sysctls, interface);
             }
             info!(target: "KNL", "the link of vrouter {} is gone", applied.config.name);
+            losers.insert(*key);
             false
         });
-        for applied in self.applied.values_mut() {
+        let of_parent: HashSet<VirtualAddress> = parent
+            .map(|parent| state.addresses(parent).iter().map(|known| known.held).collect())
+            .unwrap_or_default();
+        for (key, applied) in &mut self.applied {
             if state.link_at(applied.device).is_some() {
                 applied.confirmed_device = Confirmed::Yes;
             }
             let device = applied.device;
             let name = &applied.config.name;
             applied.held.retain_mut(|held| {
-                let there = state.holds(device, held.address);
+                let there = if parent == Some(device) {
+                    of_parent.contains(&held.address)
+                } else {
+                    state.holds(device, held.address)
+                };
                 if there {
                     held.confirmed = Confirmed::Yes;
                 } else if held.confirmed == Confirmed::Yes {
                     warn!(target: "KNL", "address {} of vrouter {name} was removed by others, restoring it",
                         held.address.address);
+                    losers.insert(*key);
                     return false;
                 }
                 true
             });
         }
+        losers
     }
 
     pub(super) async fn reconcile_one(&mut self, key: Key, wanted: Option<Wanted>) -> Outcome {

@@ -257,10 +257,10 @@ fn build_rustici(bytes: &[u8]) -> Vec<u8> {
     message.encode().expect("was decoded before")
 }
 
-/// The best mean time of one call over several rounds.
+/// The best mean time of one call over many short rounds: on a busy machine some of them are not interrupted.
 fn time<T>(mut call: impl FnMut() -> T) -> Duration {
-    const ROUNDS: u32 = 15;
-    const ROUND: Duration = Duration::from_millis(12);
+    const ROUNDS: u32 = 150;
+    const ROUND: Duration = Duration::from_millis(1);
     let mut calls = 1;
     let mut best = Duration::MAX;
     let mut rounds = 0;

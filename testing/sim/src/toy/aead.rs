@@ -87,6 +87,7 @@ impl AeadKey for Key {
         let number = u64::from_be_bytes(iv.try_into().map_err(|_| CryptoError::InvalidLength)?);
         self.ledger.sealed(self.name, number);
         let (data, icv) = self.split(packet)?;
+        self.ledger.change(data);
         self.stream.clone().absorb(iv).mask(data);
         icv.copy_from_slice(&self.icv(iv, aad, data));
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use charon_types::Secret;
 use vrrp_proto::config::{
-    AnnounceSchedule, Authentication, HmacConfig, OnHigherPriority, OnLowerPriority, Preemption,
+    AnnounceSchedule, Authentication, ChecksumMode, HmacConfig, OnHigherPriority, OnLowerPriority, Preemption,
 };
 use vrrp_proto::{Interval, Priority, RouterConfig, Version, Vrid};
 
@@ -36,6 +36,12 @@ impl Scenario {
             vec![IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 1])]
         } else {
             vec![IpAddr::from([192, 0, 2, 1])]
+        };
+        // Some learn, others know one form only, all of these the same.
+        let checksums = if chance.percent(50) {
+            [ChecksumMode::Auto, ChecksumMode::Rfc9568]
+        } else {
+            [ChecksumMode::Auto, ChecksumMode::Pseudo]
         };
         let equal = chance.percent(30);
         let patient = chance.percent(25);
@@ -70,6 +76,7 @@ impl Scenario {
                 (true, 0) => Preemption::Never,
                 (true, seconds) => Preemption::After(Duration::from_secs(seconds * 3)),
             };
+            config.checksum = chance.pick(&checksums).copied().unwrap_or(ChecksumMode::Auto);
             if chance.percent(20) {
                 config.on_lower_priority = OnLowerPriority::Ignore;
             }

@@ -4,11 +4,12 @@ use charon_types::connection::{
     Action, Childless, Fragmentation, IkeConfig, IkeVersion, SendCert, Toggle, Unique,
 };
 use charon_types::endpoint::Path;
-use charon_types::id::{IfId, Mark, Role, UniqueId};
+use charon_types::id::{Role, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{Mode, SaOptions};
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaState, NatConditions};
+use charon_types::tag::{IfIdRule, IfIds, SetMark, TagRules};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
@@ -92,6 +93,7 @@ fn ike_sa(children: &[&'static str]) -> IkeSaSnapshot {
         reauth_in: None,
         local_vips: Vec::new(),
         remote_vips: Vec::new(),
+        if_ids: IfIds::default(),
         tasks_queued: Vec::new(),
         tasks_active: Vec::new(),
         tasks_passive: Vec::new(),
@@ -126,18 +128,17 @@ fn child(name: &str, start: bool) -> Arc<ChildConfig> {
         reqid: 0,
         priority: 0,
         interface: None,
-        mark_in: Mark::default(),
-        mark_out: Mark::default(),
+        tags: TagRules::default(),
         mark_in_sa: Toggle::Disabled,
-        if_id_in: IfId::default(),
-        if_id_out: IfId::default(),
         replay_window: None,
         policies: Toggle::Enabled,
         updown: None,
         hostaccess: Toggle::Disabled,
         sa_options: SaOptions::default(),
-        set_mark_in: Mark::default(),
-        set_mark_out: Mark::default(),
+        set_mark_in: SetMark::default(),
+        set_mark_out: SetMark::default(),
+        sha256_96: Toggle::Disabled,
+        policies_fwd_out: Toggle::Disabled,
     })
 }
 
@@ -163,6 +164,8 @@ fn connection(children: Vec<Arc<ChildConfig>>) -> Connection {
         lifetime: IkeLifetime::default(),
         vips: Vec::new(),
         pools: Vec::new(),
+        if_id_in: IfIdRule::default(),
+        if_id_out: IfIdRule::default(),
     };
     Connection { name: "gw".into(), ike, local: Vec::new(), remote: Vec::new(), children, vrouter: None }
 }

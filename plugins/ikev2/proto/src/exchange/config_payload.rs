@@ -131,11 +131,15 @@ pub(crate) fn accept(sa: &mut Sa, connection: &Connection, answer: &Message) -> 
         .cloned()
         .collect();
     if given.is_empty() {
+        // Servers that only the tunnel leads to are of no use without an address in it.
+        sa.assignment.received.clear();
         return None;
     }
     given.iter().for_each(|address| tracing::info!(target: "IKE", "installing new virtual IP {address}"));
     let op = sa.next_op();
-    let ops = given.iter().copied().map(AddressOp::Install).collect();
+    // The addresses first: the answers to them are taken in their order.
+    let servers = sa.assignment.name_servers().map(AddressOp::UseNameServer);
+    let ops = given.iter().copied().map(AddressOp::Install).chain(servers).collect();
     sa.assignment.local = given;
     sa.output(Output::Addresses { op, beside: sa.path.local.ip(), ops });
     Some(op)

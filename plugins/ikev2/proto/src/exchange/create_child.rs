@@ -3,6 +3,8 @@
 pub(crate) mod answer;
 pub(crate) mod initiator;
 pub(crate) mod install;
+mod mode;
 pub(crate) mod offer;
 pub(crate) mod rekey_child;
 pub(crate) mod responder;
+pub(crate) mod spis;

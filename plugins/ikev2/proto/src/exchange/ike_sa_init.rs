@@ -77,7 +77,14 @@ fn announce(sa: &Sa, cx: Cx<'_>, connection: &Connection, payloads: &mut Vec<Pay
     if sa.role == Role::Responder && connection.ike.childless != Childless::Never {
         payloads.push(Payload::status(NotifyType::CHILDLESS_IKEV2_SUPPORTED));
     }
+    if cx.env.settings.send_vendor_id.is_enabled() {
+        payloads.push(Payload::Vendor(PRIVATE_EXTENSIONS.to_vec()));
+    }
 }
+
+/// The vendor id of those who know strongSwan's private numbers, such as USE_BEET_MODE: MD5 of its name.
+const PRIVATE_EXTENSIONS: [u8; 16] =
+    [0x88, 0x2f, 0xe5, 0x6d, 0x6f, 0xd2, 0x0d, 0xbc, 0x22, 0x51, 0x61, 0x3b, 0x2e, 0xbe, 0x5b, 0xeb];
 
 /// What the peer announced.
 fn abilities(sa: &Sa, cx: Cx<'_>, message: &Message) -> PeerAbilities {
@@ -93,5 +100,11 @@ fn abilities(sa: &Sa, cx: Cx<'_>, message: &Message) -> PeerAbilities {
             .collect(),
         nat_detection: message.has_notify(NotifyType::NAT_DETECTION_SOURCE_IP),
         authorities: certreq::requested(cx, message),
+        // Who does not say that it knows these numbers must not be asked to understand them.
+        private_extensions: cx.env.settings.send_vendor_id.is_enabled()
+            && message
+                .payloads
+                .iter()
+                .any(|payload| matches!(payload, Payload::Vendor(vendor) if *vendor == PRIVATE_EXTENSIONS)),
     }
 }

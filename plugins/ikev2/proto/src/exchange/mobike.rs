@@ -128,6 +128,7 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, step: Step) -> Result<Mobike, Failu
         Step::Announce => {
             tracing::info!(target: "IKE", "sending address list update using MOBIKE");
             payloads.extend(addresses(sa, cx));
+            sa.mobility.announcing = true;
         }
         Step::CheckMapping => {
             tracing::info!(target: "IKE", "sending DPD request");
@@ -164,7 +165,8 @@ impl Mobike {
             }
         }
         match self.step {
-            Step::Probe | Step::Announce | Step::Verify => {}
+            Step::Probe | Step::Verify => {}
+            Step::Announce => sa.mobility.announcing = false,
             Step::Update => return updated(sa, cx, answer),
             Step::CheckMapping => check_mapping(sa, answer),
         }
@@ -180,6 +182,8 @@ fn updated(sa: &mut Sa, cx: Cx<'_>, answer: &Message) -> Answered {
         sa.queue.push_front(Task::DeleteIke(CloseReason::Failed(failure), None));
         return Answered::Done;
     }
+    // The answer may have come by another path than the one that it is about: then the next update waits already.
+    sa.mobility.update_due = sa.waits_to(Step::Update);
     let (path, mut nat) = (sa.path, sa.nat);
     if answer.has_notify(NotifyType::NAT_DETECTION_DESTINATION_IP) {
         nat = nat_detection::examine(sa, cx, answer);

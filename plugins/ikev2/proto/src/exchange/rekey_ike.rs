@@ -19,6 +19,7 @@ use charon_types::id::IkeSpi;
 use charon_types::proposal::{Proposal, TransformType};
 use charon_types::snapshot::ChildSaState;
 
+use crate::child_sa::Voice;
 use crate::failure::Refusal;
 use crate::output::CloseReason;
 use crate::sa::{Cx, Sa};
@@ -61,6 +62,12 @@ fn prf_in_use_first(proposals: &mut [Proposal], in_use: PrfId) {
 /// Whether nothing about children is under way on which both sides might differ, were they handed over now (RFC 7296 §2.25.1).
 pub(crate) fn children_are_quiet(sa: &Sa) -> bool {
     sa.children.iter().all(|child| child.state == ChildSaState::Installed)
+}
+
+/// Whether the peer has yet to delete a child that lost against ours. Were the IKE_SA replaced before that, a peer that did not
+/// hear our answer would forget the child with its request (strongSwan does).
+pub(crate) fn peer_owes_a_delete(sa: &Sa) -> bool {
+    sa.children.iter().any(|child| child.state == ChildSaState::Installed && child.voice == Voice::Silent)
 }
 
 /// The peer's request is accepted while ours is out.

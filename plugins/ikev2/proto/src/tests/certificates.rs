@@ -69,7 +69,7 @@ fn edit(world: &mut World, change: impl FnOnce(&mut Connection)) {
 
 fn constraint(key: KeyConstraint, bits_min: u32, hashes: &[HashId]) -> AuthMethod {
     let ike = vec![SignatureConstraint { key, bits_min, hashes: hashes.to_vec() }];
-    AuthMethod::PublicKey(SignatureConstraints { text: String::new(), ike, chain: Vec::new() })
+    AuthMethod::PublicKey(Box::new(SignatureConstraints { text: String::new(), ike, chain: Vec::new() }))
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! From nothing to a tunnel.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use charon_types::algorithm::KeMethod;
 use charon_types::connection::{AuthMethod, Connection, Unique};
-use charon_types::id::UniqueId;
+use charon_types::endpoint::Path;
+use charon_types::id::{Reqid, UniqueId};
 use charon_types::kernel_op::{Direction, Encap, EncapSupport};
 use charon_types::proposal::Protocol;
 use charon_types::selector::TrafficSelector;
@@ -13,7 +15,7 @@ use charon_types::snapshot::IkeSaState;
 
 use super::pair::{Pair, Seen, Side};
 use super::world::{World, auth, child, connection, id, proposals};
-use crate::admission::{DropReason, HalfOpen};
+use crate::admission::{DropReason, HalfOpen, shows_cookie};
 use crate::failure::{Failure, Refusal};
 use crate::ike_sa::Command;
 use crate::output::{CloseReason, CommandSuccess, CommandToken, InitialContact};
@@ -165,7 +167,7 @@ fn nothing_in_common_is_no_proposal_chosen_and_no_state() {
 #[test]
 fn a_responder_under_load_demands_a_cookie_once() {
     let mut pair = psk_pair();
-    pair.b.half_open = HalfOpen { total: 40, from_source: 0 };
+    pair.b.half_open = HalfOpen { total: 40, from_source: 0, ..HalfOpen::default() };
     pair.initiate();
     pair.run(SOON);
     assert_eq!(pair.sent.len(), 6, "one more exchange");
@@ -177,9 +179,32 @@ fn a_responder_under_load_demands_a_cookie_once() {
 }
 
 #[test]
+fn a_request_that_shows_a_cookie_of_ours_is_known_by_it() {
+    let mut pair = psk_pair();
+    pair.b.half_open = HalfOpen { total: 40, from_source: 0, ..HalfOpen::default() };
+    pair.initiate();
+    pair.run(SOON);
+    let (without, with) = (&pair.sent[0], &pair.sent[2]);
+    let path = Path { local: with.path.remote, remote: with.path.local };
+    let shows = |octets: &[u8]| shows_cookie(pair.now().mono, &pair.b.cookies, path, octets);
+    assert!(shows(&with.octets));
+    assert!(!shows(&without.octets));
+    let mut made_up = with.octets.clone();
+    // The first octet behind header, payload header, notification header and time.
+    made_up[28 + 4 + 4 + 4] ^= 1;
+    assert!(!shows(&made_up));
+    assert!(!shows_cookie(
+        pair.now().mono,
+        &pair.b.cookies,
+        Path { remote: path.local, ..path },
+        &with.octets
+    ));
+}
+
+#[test]
 fn a_cookie_and_another_method_may_be_demanded_in_one_handshake() {
     let mut pair = psk_pair();
-    pair.b.half_open = HalfOpen { total: 40, from_source: 0 };
+    pair.b.half_open = HalfOpen { total: 40, from_source: 0, ..HalfOpen::default() };
     set_ike_proposals(&mut pair.b.world, &["aes256-sha256-prfsha256-ecp256"]);
     set_ike_proposals(&mut pair.a.world, &["aes256-sha256-prfsha256-x25519-ecp256"]);
     pair.initiate();
@@ -191,7 +216,7 @@ fn a_cookie_and_another_method_may_be_demanded_in_one_handshake() {
 #[test]
 fn a_source_with_too_many_half_open_sas_is_not_answered() {
     let mut pair = psk_pair();
-    pair.b.half_open = HalfOpen { total: 5, from_source: 5 };
+    pair.b.half_open = HalfOpen { total: 5, from_source: 5, ..HalfOpen::default() };
     pair.initiate();
     pair.run(SOON);
     assert_eq!(pair.sent.len(), 1);
@@ -207,6 +232,27 @@ fn selectors_are_narrowed_to_what_both_allow() {
     let children = pair.snapshot(Side::A).children;
     assert_eq!(children[0].remote_ts, [TrafficSelector::subnet("10.2.0.0".parse().unwrap(), 16)]);
     assert_keys_agree(&pair);
+}
+
+#[test]
+fn a_child_that_a_trap_brings_up_has_the_reqid_of_the_trap_however_it_is_narrowed_and_rekeyed() {
+    let mut pair = psk_pair();
+    set_child(&mut pair.a.world, ("10.1.0.0/16", "0.0.0.0/0"));
+    let reqid = NonZeroU32::new(77).map(Reqid);
+    pair.a.world.trap_reqid.set(reqid);
+    // Those of the peer are its own affair.
+    pair.b.world.trap_reqid.set(NonZeroU32::new(88).map(Reqid));
+    pair.initiate();
+    pair.run(SOON);
+    let reqids = |pair: &Pair| [&pair.a, &pair.b].map(|host| host.kernel.sas.first().map(|sa| sa.reqid));
+    assert_eq!(reqids(&pair), [reqid, Some(Reqid(NonZeroU32::MIN))]);
+    pair.a.world.trap_reqid.set(None);
+    for side in [Side::A, Side::B] {
+        let child = pair.snapshot(side).children[0].unique_id;
+        pair.command(side, Command::RekeyChild { child, token: None });
+        pair.run(Duration::from_secs(10));
+        assert_eq!(reqids(&pair), [reqid, Some(Reqid(NonZeroU32::MIN))]);
+    }
 }
 
 #[test]

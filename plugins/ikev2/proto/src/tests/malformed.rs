@@ -8,6 +8,7 @@ use super::handshake::{SOON, assert_keys_agree, psk_pair};
 use super::pair::{Pair, Seen, Side};
 use super::world::crypto;
 use crate::failure::{Failure, Misbehaviour};
+use crate::ike_sa::Command;
 use crate::output::CloseReason;
 use crate::wire::protect::{Opened, open};
 use crate::wire::{ExchangeType, Header, Message, MessageKind, NotifyType, Payload, PayloadType};
@@ -19,8 +20,22 @@ fn established() -> Pair {
     pair
 }
 
-/// Seals what A would never send, with A's keys, and hands it to B.
+/// Seals a request that A would never send, with A's keys, and hands it to B.
 fn inject(pair: &mut Pair, exchange: ExchangeType, payloads: &[Payload]) {
+    let sa = &mut pair.a.sas[0].sa;
+    let id = sa.next_request;
+    sa.next_request = id.next();
+    inject_as(pair, exchange, MessageKind::Request, id, payloads);
+}
+
+/// As [`inject`], any message.
+fn inject_as(
+    pair: &mut Pair,
+    exchange: ExchangeType,
+    kind: MessageKind,
+    id: MessageId,
+    payloads: &[Payload],
+) {
     let sa = &mut pair.a.sas[0].sa;
     let header = Header {
         spi_initiator: sa.spi_initiator().unwrap(),
@@ -28,10 +43,9 @@ fn inject(pair: &mut Pair, exchange: ExchangeType, payloads: &[Payload]) {
         next_payload: PayloadType::NONE,
         exchange,
         sender: Role::Initiator,
-        kind: MessageKind::Request,
-        message_id: sa.next_request,
+        kind,
+        message_id: id,
     };
-    sa.next_request = sa.next_request.next();
     let octets = sa.keys.as_mut().unwrap().sealer.seal(&header, payloads, crypto().random());
     let path = Path { local: sa.path.remote, remote: sa.path.local };
     pair.deliver(Side::B, path, &octets);
@@ -147,6 +161,44 @@ fn an_unparsable_request_of_the_peer_is_answered_and_ends_the_ike_sa() {
     let reason = CloseReason::Failed(Failure::from(Misbehaviour::InvalidSyntax));
     assert_eq!(pair.b.events.last(), Some(&Seen::Closed(reason, IkeSaState::Established)));
     assert!(pair.b.kernel.is_empty());
+}
+
+#[test]
+fn a_request_beyond_the_window_is_dropped() {
+    let mut pair = established();
+    let (sent, id) = (pair.sent.len(), pair.a.sas[0].sa.next_request.next());
+    inject_as(&mut pair, ExchangeType::INFORMATIONAL, MessageKind::Request, id, &[]);
+    assert_eq!(pair.sent.len(), sent);
+    assert_eq!(pair.snapshot(Side::B).state, IkeSaState::Established);
+}
+
+#[test]
+fn a_response_that_nobody_awaits_or_to_something_else_is_dropped() {
+    let mut pair = established();
+    let unparsable = [Payload::Nonce(vec![1, 2, 3])];
+    inject_as(&mut pair, ExchangeType::INFORMATIONAL, MessageKind::Response, MessageId(0), &unparsable);
+    assert_eq!(pair.snapshot(Side::B).state, IkeSaState::Established);
+    pair.filter = Box::new(|_| false);
+    let child = pair.snapshot(Side::B).children[0].unique_id;
+    pair.command(Side::B, Command::RekeyChild { child, token: None });
+    for (exchange, id) in [(ExchangeType::INFORMATIONAL, 0), (ExchangeType::CREATE_CHILD_SA, 1)] {
+        inject_as(&mut pair, exchange, MessageKind::Response, MessageId(id), &unparsable);
+        assert!(pair.sa(Side::B).sa.outstanding.is_some(), "it still waits");
+    }
+}
+
+#[test]
+fn an_unparsable_response_ends_the_ike_sa() {
+    let mut pair = established();
+    pair.filter = Box::new(|_| false);
+    let child = pair.snapshot(Side::B).children[0].unique_id;
+    pair.command(Side::B, Command::RekeyChild { child, token: None });
+    let unparsable = [Payload::Nonce(vec![1, 2, 3])];
+    let exchange = ExchangeType::CREATE_CHILD_SA;
+    inject_as(&mut pair, exchange, MessageKind::Response, MessageId(0), &unparsable);
+    let reason = CloseReason::Failed(Failure::from(Misbehaviour::InvalidSyntax));
+    assert!(pair.b.events.contains(&Seen::Closed(reason, IkeSaState::Deleting)));
+    assert!(pair.b.sas.is_empty() && pair.b.kernel.is_empty());
 }
 
 #[test]

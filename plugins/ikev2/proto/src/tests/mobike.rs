@@ -18,17 +18,18 @@ use crate::sa::{Cx, Processing};
 use crate::window::Digest;
 use crate::wire::{ExchangeType, Header, Message, MessageKind, NotifyType, Payload, PayloadType};
 
-const A: &str = "192.0.2.1";
-const A_LATER: &str = "192.0.2.11";
-const B: &str = "192.0.2.2";
-const B_OTHER: &str = "192.0.2.22";
+pub(super) const A: &str = "192.0.2.1";
+pub(super) const A_LATER: &str = "192.0.2.11";
+pub(super) const A_LATEST: &str = "192.0.2.12";
+pub(super) const B: &str = "192.0.2.2";
+pub(super) const B_OTHER: &str = "192.0.2.22";
 
-fn ip(text: &str) -> IpAddr {
+pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 /// Two hosts with a tunnel and these addresses.
-fn established(a: &[&str], b: &[&str]) -> Pair {
+pub(super) fn established(a: &[&str], b: &[&str]) -> Pair {
     let mut pair = psk_pair();
     for (host, addresses) in [(&pair.a, a), (&pair.b, b)] {
         *host.world.addresses.borrow_mut() = addresses.iter().map(|text| ip(text)).collect();
@@ -40,7 +41,7 @@ fn established(a: &[&str], b: &[&str]) -> Pair {
 }
 
 /// Both ends and all their SAs are at these addresses.
-fn assert_at(pair: &mut Pair, a: &str, b: &str) {
+pub(super) fn assert_at(pair: &mut Pair, a: &str, b: &str) {
     let (a, b) = (ip(a), ip(b));
     for (side, local, remote) in [(Side::A, a, b), (Side::B, b, a)] {
         let path = pair.snapshot(side).path;

@@ -30,7 +30,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    fn other(self) -> Self {
+    pub(super) fn other(self) -> Self {
         if self == Self::A { Self::B } else { Self::A }
     }
 }
@@ -76,7 +76,7 @@ pub(super) struct Host {
     pub(super) dropped: Vec<DropReason>,
     pub(super) initial_contact: Option<InitialContact>,
     pub(super) interface: Interface,
-    cookies: CookieJar,
+    pub(super) cookies: CookieJar,
     address: SocketAddr,
 }
 
@@ -84,6 +84,7 @@ pub(super) struct Host {
 #[derive(Default)]
 pub(super) struct Interface {
     pub(super) vips: Vec<IpAddr>,
+    pub(super) name_servers: Vec<IpAddr>,
     /// Fails every installation.
     pub(super) refuses: bool,
 }
@@ -96,6 +97,11 @@ impl Interface {
             AddressOp::Remove(vip) => {
                 let at = self.vips.iter().position(|held| *held == vip).ok_or(KernelError::NotFound)?;
                 self.vips.remove(at);
+            }
+            AddressOp::UseNameServer(server) => self.name_servers.push(server),
+            AddressOp::DropNameServer(server) => {
+                let at = self.name_servers.iter().position(|held| *held == server);
+                self.name_servers.remove(at.ok_or(KernelError::NotFound)?);
             }
         }
         Ok(())
@@ -258,6 +264,14 @@ impl Pair {
         let host = self.host(side);
         let sa = host.sas.last_mut().expect("an IKE_SA");
         sa.handle_command(now, &host.world.env(), command);
+        self.drain(side);
+    }
+
+    /// What was to take the place of its IKE_SA did not come to be.
+    pub(super) fn fail_reauthentication(&mut self, side: Side) {
+        let now = self.now();
+        let host = self.host(side);
+        host.sas[0].handle_reauthentication_failure(now, &host.world.env());
         self.drain(side);
     }
 

@@ -14,6 +14,7 @@ use super::pair::{Host, Pair, Seen, Side};
 use crate::failure::Failure;
 use crate::ike_sa::{Command, Force};
 use crate::output::{CloseReason, CommandSuccess, CommandToken};
+use crate::state::State;
 use crate::wire::{ExchangeType, MessageKind, NotifyType};
 
 const LINGER: Duration = Duration::from_secs(6);
@@ -138,6 +139,49 @@ fn a_collision_won_in_vain_leaves_the_old_child_to_be_rekeyed_again() {
     }
 }
 
+/// A has won a collision, and B has not heard A's answer to its own attempt, and does not until the filter is taken off.
+fn won_unheard() -> Pair {
+    for _ in 0..100 {
+        let mut pair = established();
+        pair.filter =
+            Box::new(|sent| !sent.is(Side::A, ExchangeType::CREATE_CHILD_SA, MessageKind::Response));
+        pair.command(Side::A, rekey(1, 2));
+        pair.command(Side::B, rekey(1, 3));
+        pair.run(SOON);
+        let states: Vec<_> = pair.snapshot(Side::A).children.iter().map(|child| child.state).collect();
+        if states == [ChildSaState::Installed; 2] {
+            return pair;
+        }
+    }
+    panic!("the lowest nonce is never B's");
+}
+
+#[test]
+fn an_ike_sa_is_not_rekeyed_while_the_peer_has_to_delete_what_lost_a_collision() {
+    let mut pair = won_unheard();
+    pair.command(Side::A, Command::RekeyIke { token: Some(CommandToken(4)) });
+    pair.run(SOON);
+    assert!(!pair.a.events.iter().any(|event| matches!(event, Seen::Rekeyed(..))), "{:?}", pair.a.events);
+    pair.filter = Box::new(|_| true);
+    pair.run(Duration::from_secs(30) + LINGER);
+    assert!(pair.a.events.iter().any(|event| matches!(event, Seen::Done(4, Ok(_)))), "{:?}", pair.a.events);
+    assert_one_child(&mut pair);
+}
+
+#[test]
+fn a_child_that_lost_a_collision_and_that_the_peer_forgets_is_deleted() {
+    let mut pair = won_unheard();
+    // B forgets what it has asked for.
+    let forgetful = pair.sa(Side::B);
+    forgetful.sa.outstanding = None;
+    if let State::Established { active, .. } = &mut forgetful.state {
+        *active = None;
+    }
+    pair.run(Duration::from_secs(40) + LINGER);
+    assert_eq!(pair.snapshot(Side::A).children.len(), 1);
+    assert_eq!(pair.a.kernel.sas.len(), 2);
+}
+
 #[test]
 fn crossing_rekeyings_on_a_bad_network_leave_one_child() {
     for seed in 1..=40_u64 {
@@ -216,4 +260,68 @@ fn deleting_the_ike_sa_takes_along_what_lingers() {
     pair.command(Side::B, Command::TerminateIke { force: Force::Polite, token: None });
     pair.run(SOON);
     assert_nothing_left(&pair);
+}
+
+#[test]
+fn a_child_that_the_peer_replaces_again_is_known_to_have_replaced_its_predecessor() {
+    // A --> CREATE_CHILD_SA, B --> answer (lost), B --> DELETE of the old child, A --> answer (lost); then A rekeys once more.
+    let mut pair = established();
+    pair.filter = Box::new(|sent| sent.from == Side::A && sent.header().kind == MessageKind::Request);
+    pair.command(Side::A, rekey(1, 2));
+    pair.run(SOON);
+    pair.filter = Box::new(|sent| !sent.is(Side::A, ExchangeType::INFORMATIONAL, MessageKind::Response));
+    pair.command(Side::B, Command::TerminateChild { child: UniqueId(1), token: Some(CommandToken(3)) });
+    pair.run(SOON);
+    pair.command(Side::A, rekey(2, 4));
+    pair.run(SOON);
+    pair.filter = Box::new(|_| true);
+    pair.run(Duration::from_secs(60) + LINGER);
+    assert_one_child(&mut pair);
+    let rekeyed: Vec<_> =
+        pair.b.events.iter().filter(|event| matches!(event, Seen::ChildRekeyed(..))).collect();
+    let expected = [(1, 2), (2, 3)].map(|(old, new)| Seen::ChildRekeyed(UniqueId(old), UniqueId(new)));
+    assert_eq!(rekeyed, expected.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn ten_thousand_rekeyings_leave_every_table_as_it_was() {
+    let mut pair = established();
+    let rooms = |pair: &mut Pair| [Side::A, Side::B].map(|side| pair.sa(side).sa.room());
+    let mut before = None;
+    for round in 0..10_000_u64 {
+        let side = if round % 2 == 0 { Side::A } else { Side::B };
+        let child = pair.snapshot(side).children[0].unique_id;
+        pair.command(side, Command::RekeyChild { child, token: None });
+        if round % 1000 == 999 {
+            pair.run(SOON);
+            pair.command(side, Command::RekeyIke { token: None });
+        }
+        // Longer than what is replaced lingers.
+        pair.run(Duration::from_secs(6));
+        pair.sent.clear();
+        pair.a.events.clear();
+        pair.b.events.clear();
+        if round % 1000 == 20 {
+            let now = rooms(&mut pair);
+            assert_eq!(*before.get_or_insert(now), now, "after {round}");
+        }
+    }
+    assert_one_child(&mut pair);
+    for host in [&pair.a, &pair.b] {
+        assert_eq!((host.kernel.sas.len(), host.kernel.reserved.len()), (2, 0));
+    }
+}
+
+#[test]
+fn a_child_that_is_to_go_while_it_is_replaced_does_not_live_on_in_its_successor() {
+    let mut pair = established();
+    pair.command(Side::A, rekey(1, 2));
+    pair.command(Side::A, Command::TerminateChild { child: UniqueId(1), token: Some(CommandToken(3)) });
+    pair.run(SOON + Duration::from_secs(6));
+    assert!(pair.a.events.contains(&Seen::Done(3, Ok(CommandSuccess::Terminated))));
+    for side in [Side::A, Side::B] {
+        assert!(pair.snapshot(side).children.is_empty());
+        assert!(pair.host(side).kernel.is_empty());
+        assert_eq!(pair.host(side).world.reqids_in_use(), 0);
+    }
 }

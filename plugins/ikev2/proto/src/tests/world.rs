@@ -13,10 +13,10 @@ use charon_types::Secret;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
 use charon_types::config_attribute::ConfigAttribute;
 use charon_types::connection::{
-    AuthConfig, AuthMethod, ChildConfig, Connection, IkeConfig, Revocation, Toggle,
+    AuthConfig, AuthMethod, ChildConfig, Connection, IkeConfig, Revocation, RuleOrder, Toggle,
 };
 use charon_types::endpoint::Path;
-use charon_types::id::{EspSpi, IfId, IkeSpi, Mark, Reqid, UniqueId};
+use charon_types::id::{EspSpi, IkeSpi, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{
     AddSa, Direction, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult,
@@ -25,6 +25,7 @@ use charon_types::kernel_op::{
 use charon_types::lease::Lease;
 use charon_types::lifetime::{ChildLifetime, IkeLifetime};
 use charon_types::proposal::{Proposal, Protocol};
+use charon_types::tag::{IfIdRule, IfIds, SetMark, TagNumbers, TagRules, Tags, resolve_if_ids};
 
 use crate::env::{
     Authority, AuthorityKeyId, ConfigView, CredentialView, Env, HostView, IdSource, LeaseRequest,
@@ -56,7 +57,10 @@ pub(super) struct World {
     pub(super) connected: Cell<bool>,
     pub(super) refuses: Cell<bool>,
     next_child: Cell<u32>,
+    next_tag: Cell<u32>,
     reqids: RefCell<BTreeMap<u32, u32>>,
+    /// Of the trap of every child.
+    pub(super) trap_reqid: Cell<Option<Reqid>>,
     next_spi: Cell<u64>,
     next_ike: Cell<u32>,
     /// Addresses to lend, by pool.
@@ -79,7 +83,9 @@ impl World {
             connected: Cell::new(false),
             refuses: Cell::new(false),
             next_child: Cell::new(0),
+            next_tag: Cell::new(0),
             reqids: RefCell::new(BTreeMap::new()),
+            trap_reqid: Cell::new(None),
             next_spi: Cell::new(0x1000),
             next_ike: Cell::new(100),
             pools: RefCell::default(),
@@ -194,6 +200,10 @@ impl IdSource for World {
         Reqid(NonZeroU32::new(number).unwrap())
     }
 
+    fn trap_reqid(&self, _: &Connection, _: &ChildConfig) -> Option<Reqid> {
+        self.trap_reqid.get()
+    }
+
     fn release_reqid(&self, reqid: Reqid) {
         let mut reqids = self.reqids.borrow_mut();
         let uses = reqids.get_mut(&reqid.0.get()).expect("a reqid is released once");
@@ -201,6 +211,26 @@ impl IdSource for World {
         if *uses == 0 {
             reqids.remove(&reqid.0.get());
         }
+    }
+
+    fn tags(&self, _: &Connection, child: &ChildConfig, inherited: IfIds) -> Tags {
+        child.tags.resolve(inherited, self)
+    }
+
+    fn if_ids(&self, ike: &IkeConfig) -> IfIds {
+        resolve_if_ids(ike.if_id_in, ike.if_id_out, self)
+    }
+}
+
+/// Marks and interface ids count together here.
+impl TagNumbers for World {
+    fn mark(&self) -> u32 {
+        self.next_tag.set(self.next_tag.get() + 1);
+        self.next_tag.get()
+    }
+
+    fn if_id(&self) -> u32 {
+        self.mark()
     }
 }
 
@@ -290,6 +320,8 @@ pub(super) struct FakeKernel {
     pub(super) broken: bool,
     /// Fails AddSa for what we send.
     pub(super) refuses_outbound: bool,
+    /// Fails UpdateSa.
+    pub(super) stuck: bool,
     /// SAs deleted that were not there.
     pub(super) deleted_in_vain: u32,
     pub(super) next_spi: u32,
@@ -300,7 +332,7 @@ impl FakeKernel {
         match op {
             KernelOp::AllocSpi { destination, protocol, min, max, .. } => {
                 self.next_spi += 1;
-                let number = min + self.next_spi;
+                let number = if min == max { min } else { min + self.next_spi };
                 assert!(number <= max);
                 let spi = EspSpi(NonZeroU32::new(number).unwrap());
                 self.reserved.push(SaKey { destination, protocol, spi });
@@ -319,6 +351,7 @@ impl FakeKernel {
                 self.sas.push(*sa);
                 Ok(KernelReply::Done)
             }
+            KernelOp::UpdateSa { .. } if self.stuck => Err(KernelError::NotFound),
             KernelOp::UpdateSa { sa, source, destination, encap } => {
                 let known =
                     self.sas.iter_mut().find(|known| key_of(known) == sa).ok_or(KernelError::NotFound)?;
@@ -423,6 +456,8 @@ pub(super) fn connection(
             },
             vips: Vec::new(),
             pools: Vec::new(),
+            if_id_in: IfIdRule::default(),
+            if_id_out: IfIdRule::default(),
         },
         local: vec![local],
         remote: vec![remote],
@@ -445,18 +480,17 @@ pub(super) fn child(name: &str, (local, remote): (&str, &str)) -> ChildConfig {
         reqid: 0,
         priority: 0,
         interface: None,
-        mark_in: Mark::default(),
-        mark_out: Mark::default(),
+        tags: TagRules::default(),
         mark_in_sa: Toggle::Disabled,
-        if_id_in: IfId::default(),
-        if_id_out: IfId::default(),
         replay_window: None,
         policies: Toggle::Enabled,
         updown: None,
         hostaccess: Toggle::Disabled,
         sa_options: SaOptions::default(),
-        set_mark_in: Mark::default(),
-        set_mark_out: Mark::default(),
+        set_mark_in: SetMark::default(),
+        set_mark_out: SetMark::default(),
+        sha256_96: Toggle::Disabled,
+        policies_fwd_out: Toggle::Disabled,
     }
 }
 
@@ -467,6 +501,6 @@ pub(super) fn auth(method: AuthMethod, name: Option<&str>) -> AuthConfig {
         certs: Vec::new(),
         cacerts: Vec::new(),
         revocation: Revocation::Relaxed,
-        order: Vec::new(),
+        order: RuleOrder::default(),
     }
 }

@@ -21,6 +21,17 @@ impl Reassembly {
     /// Adds a piece; returns the whole when it is complete. A larger total starts over (the sender made smaller fragments), a
     /// smaller one is stale, a piece that is there already is ignored.
     pub fn add(&mut self, number: u16, total: u16, piece: Plaintext) -> Option<Plaintext> {
+        self.add_within(MESSAGE_LEN_MAX, number, total, piece)
+    }
+
+    /// As [`Self::add`], with another limit than [`MESSAGE_LEN_MAX`] for all pieces together. A piece too many is as good as lost.
+    pub fn add_within(
+        &mut self,
+        len_max: usize,
+        number: u16,
+        total: u16,
+        piece: Plaintext,
+    ) -> Option<Plaintext> {
         let (index, total) = (usize::from(number).checked_sub(1)?, usize::from(total));
         if index >= total || total > FRAGMENTS_MAX || total < self.pieces.len() {
             return None;
@@ -28,7 +39,7 @@ impl Reassembly {
         if total > self.pieces.len() {
             *self = Self { pieces: vec![None; total], missing: total, first: None, len: 0 };
         }
-        if self.pieces[index].is_some() || self.len + piece.octets.len() > MESSAGE_LEN_MAX {
+        if self.pieces[index].is_some() || self.len + piece.octets.len() > len_max.min(MESSAGE_LEN_MAX) {
             return None;
         }
         if index == 0 {
@@ -83,6 +94,23 @@ mod tests {
             reassembly.add(3, 3, piece(PayloadType::NONE, b"c")),
             Some(piece(PayloadType::ID_I, b"abc"))
         );
+    }
+
+    #[test]
+    fn pieces_that_never_become_a_whole_take_a_bounded_place() {
+        const LEN_MAX: usize = 10_000;
+        let mut reassembly = Reassembly::default();
+        for total in 2..=300 {
+            for number in 1..total.min(40) {
+                let piece = piece(PayloadType::NONE, &[0; 1300]);
+                assert_eq!(reassembly.add_within(LEN_MAX, number, total, piece), None);
+            }
+            let held: usize = reassembly.pieces.iter().flatten().map(Vec::capacity).sum();
+            assert!(
+                held <= LEN_MAX && reassembly.pieces.capacity() <= FRAGMENTS_MAX,
+                "{held} octets of {total}"
+            );
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub mod protect;
 
 use charon_types::id::MessageId;
 
-pub use header::{ExchangeType, Header, MessageKind};
+pub use header::{ExchangeType, HEADER_LEN, Header, MessageKind};
 pub use message::Message;
 pub use payload::{
     AttributeKind, Auth, AuthMethodId, Cert, CertEncoding, CertReq, Config, ConfigAttribute, ConfigKind,

@@ -134,7 +134,8 @@ impl Sealer {
         HEADER_LEN + fields_len + self.key.iv_len() + padded + self.key.icv_len()
     }
 
-    fn seal_piece(
+    /// One datagram of plaintext as it is.
+    pub(crate) fn seal_piece(
         &mut self,
         header: &Header,
         fragment: Option<(u16, u16)>,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::xfrm::wire::Writer;
+use crate::xfrm::wire::{Writer, XfrmWriter};
 
 fn event(kind: u16, payload: &[u8]) -> Option<KernelEvent> {
     let mut writer = Writer::message(kind, 0);

@@ -76,16 +76,45 @@ fn strangers_rubbish_and_overruns_do_not_stop_the_others() {
     assert_eq!(pipeline.run_one(Writer::message(NEWSA, F_ACK)), Ok(vec![]));
 }
 
+fn list(answers: impl IntoIterator<Item = io::Result<Vec<u8>>>) -> Result<usize, i32> {
+    let mut pipeline = pipeline(answers);
+    pipeline.dump(|| Writer::message(wire::GETSA, wire::F_DUMP)).map(|listed| listed.len())
+}
+
+fn part(sequence: u32) -> io::Result<Vec<u8>> {
+    Ok(message(NEWSA, sequence, b"one sa.."))
+}
+
+fn done(sequence: u32) -> Vec<u8> {
+    message(wire::NLMSG_DONE, sequence, &[0; 4])
+}
+
 #[test]
-fn a_dump_that_breaks_off_is_an_error() {
-    let done = message(wire::NLMSG_DONE, 1, &[0; 4]);
-    let part = || Ok(message(NEWSA, 1, b"one sa.."));
-    let whole = pipeline([part(), Ok([message(NEWSA, 1, b"another."), done].concat())])
-        .dump(Writer::message(wire::GETSA, wire::F_DUMP));
-    assert_eq!(whole.unwrap().len(), 2);
-    assert!(pipeline([part()]).dump(Writer::message(wire::GETSA, wire::F_DUMP)).is_err());
-    let refused = pipeline([part(), Ok(ack(1, EINVAL))]).dump(Writer::message(wire::GETSA, wire::F_DUMP));
-    assert_eq!(refused, Err(EINVAL));
+fn a_list_comes_in_parts_to_its_end() {
+    assert_eq!(list([part(1), Ok([message(NEWSA, 1, b"another."), done(1)].concat())]), Ok(2));
+    assert_eq!(list([part(1), Ok(ack(1, EINVAL))]), Err(EINVAL));
+}
+
+#[test]
+fn a_list_that_breaks_off_is_asked_for_again_and_at_last_an_error() {
+    let overrun = || Err(io::Error::from_raw_os_error(ENOBUFS));
+    let empty = || Err(io::ErrorKind::WouldBlock.into());
+    // What is left of the first one does not end the second.
+    assert_eq!(list([part(1), overrun(), part(1), Ok(done(1)), part(2), Ok(done(2))]), Ok(1));
+    assert_eq!(list([part(1), empty(), Ok(done(2))]), Ok(0));
+    assert_eq!(list([part(1), overrun(), part(2), overrun(), part(3), overrun(), part(4)]), Err(ENOBUFS));
+}
+
+#[test]
+fn a_list_that_changed_meanwhile_is_asked_for_again() {
+    let changed = |sequence| {
+        let mut part = message(NEWSA, sequence, b"one sa..");
+        part[6..8].copy_from_slice(&wire::F_DUMP_INTR.to_ne_bytes());
+        Ok([part, done(sequence)].concat())
+    };
+    assert_eq!(list([changed(1), part(2), part(2), Ok(done(2))]), Ok(2));
+    // Better than nothing.
+    assert_eq!(list((1..=4).map(changed)), Ok(1));
 }
 
 #[test]

@@ -103,7 +103,14 @@ fn an_sa_that_moves_takes_its_counters_and_numbers_along() {
     let (source, destination) = ("192.0.2.9:4501".parse().unwrap(), "192.0.2.2:4500".parse().unwrap());
     let moved_to = payload(moved(&known, source, destination, Encap::Udp).unwrap());
     assert_eq!(moved_to[80..84], [192, 0, 2, 9]);
-    assert_eq!(attribute(&moved_to, wire::A_REPLAY_VAL), Some(vec![9; 12]));
+    let numbers = 0x0909_0909_u32 + NUMBERS_LEFT_OUT;
+    let received = 0x0909_0909_u32.to_ne_bytes();
+    let replay = [numbers.to_ne_bytes(), received, received].concat();
+    assert_eq!(
+        attribute(&moved_to, wire::A_REPLAY_VAL),
+        Some(replay),
+        "numbers of what left meanwhile are left out"
+    );
     assert_eq!(attribute(&moved_to, wire::A_LTIME_VAL).unwrap()[..8], 1234_u64.to_ne_bytes());
     assert_eq!(attribute(&moved_to, wire::A_ENCAP).unwrap()[2..4], 4501_u16.to_be_bytes());
     assert_eq!(attribute(&moved_to, wire::A_ALG_AEAD), attribute(&known, wire::A_ALG_AEAD));
@@ -120,4 +127,15 @@ fn what_is_cut_off_is_not_read() {
         assert!(moved(&known[..cut], at, at, Encap::None).is_none());
         assert!(usage(&known[..cut], SystemTime::UNIX_EPOCH).is_none());
     }
+}
+
+#[test]
+fn the_number_of_an_sa_that_moves_goes_on_in_its_upper_half() {
+    let esn = |low: u32, high: u32| -> Vec<u8> {
+        [1, low, 5, high, 6, 32, 7].iter().flat_map(|word: &u32| word.to_ne_bytes()).collect()
+    };
+    assert_eq!(ahead(&esn(u32::MAX, 2), 4, Some(12)), esn(NUMBERS_LEFT_OUT - 1, 3));
+    assert_eq!(ahead(&esn(9, 2), 4, Some(12)), esn(9 + NUMBERS_LEFT_OUT, 2));
+    assert_eq!(ahead(&esn(0, 0), 4, Some(12)), esn(0, 0), "it has sent nothing");
+    assert_eq!(ahead(&[1, 2], 0, None), [1, 2]);
 }

@@ -1,6 +1,6 @@
 //! Which test holds which case.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Cases that one router holds without a network, and their tests.
 const HERE: &[(u8, &str)] = &[
@@ -70,32 +70,90 @@ const HERE: &[(u8, &str)] = &[
     (70, "group_leaves_active_when_one_member_loses_its_interface"),
 ];
 
-/// Cases that need a host: its ARP and neighbour answers, its filters, its other managers, crashes, load, peers.
-const OF_THE_SHELL: &[u8] = &[63, 64, 65, 66, 67, 68, 71, 72, 73];
+/// Cases that need a host: its ARP and neighbour answers, its filters, its other managers, crashes, load, peers. `testing/vrrp/run` plays
+/// them in namespaces; those of 57 to 61, 69 and 70 are played there as well.
+const IN_NAMESPACES: &[(u8, &str)] = &[
+    (63, "answers_arp_once_with_the_virtual_mac_and_as_backup_never"),
+    (64, "answers_solicitations_with_the_virtual_mac_and_defends_the_address"),
+    (65, "without_accept_mode_packets_are_dropped_but_arp_is_answered"),
+    (66, "a_backup_sends_no_frame_with_the_virtual_mac"),
+    (67, "an_address_that_others_remove_is_put_back"),
+    (68, "what_a_killed_daemon_left_is_removed_and_settings_are_restored"),
+    (71, "under_load_255_routers_see_no_false_takeover"),
+    (72, "unicast_peers_elect_without_multicast"),
+];
+
+/// The same cases again, with what crosses the wire and what the host has.
+const AGAIN_IN_NAMESPACES: &[(u8, &str)] = &[
+    (57, "a_shutdown_sends_one_advert_of_priority_zero_and_leaves_nothing"),
+    (58, "an_interface_may_come_late_vanish_and_come_back"),
+    (59, "an_interface_may_come_late_vanish_and_come_back"),
+    (60, "tracking_changes_the_priority_and_the_role"),
+    (61, "announces_after_the_first_advert_from_the_virtual_mac"),
+    (69, "a_reload_without_change_misses_no_advert"),
+    (70, "routers_of_a_group_change_together"),
+];
+
+/// Case 72 with keepalived and FRR, each in both roles: pairs of `testing/vrrp/matrix.py`.
+const MATRIX: &[&str] = &[
+    "\"keepalived\", \"charond\"",
+    "\"charond\", \"keepalived\"",
+    "\"frr\", \"charond\"",
+    "\"charond\", \"frr\"",
+];
+
+/// Case 73: what a real rVRRPd sent, took and refused, byte for byte.
+const RECORDED: &[(u8, &str)] = &[
+    (73, "every_advertisement_of_rvrrpd_is_what_we_send_and_is_accepted"),
+    (73, "frames_that_rvrrpd_was_seen_to_accept_are_those_that_we_send"),
+    (73, "rvrrpd_s_count_mismatch_is_taken_by_a_switch_only"),
+];
 
 /// The REST client API's.
-const OF_THE_HTTP_API: &[u8] = &[74];
+const REST: &[(u8, &str)] = &[
+    (74, "every_recorded_exchange_is_answered_the_same"),
+    (74, "secrets_are_in_no_answer"),
+    (74, "static_routes_are_answered_to_whoever_has_a_session"),
+    (74, "a_session_ends"),
+    (74, "fifty_clients_at_once_get_their_own_answers"),
+    (74, "a_file_without_routes_is_answered_by_null"),
+];
 
 #[test]
-fn every_case_has_one_place_and_every_test_exists() {
-    let sources = [
+fn every_case_has_a_place_and_every_test_exists() {
+    let here = [
         include_str!("encoding.rs"),
         include_str!("fuzzed.rs"),
+        include_str!("golden.rs"),
         include_str!("group.rs"),
         include_str!("reload.rs"),
         include_str!("timers.rs"),
         include_str!("transitions.rs"),
         include_str!("validation.rs"),
-    ];
-    let mut places = BTreeMap::new();
-    for (case, test) in HERE {
-        let declared = format!("#[test]\nfn {test}()");
-        assert!(sources.iter().any(|source| source.contains(&declared)), "case {case}: no test {test}");
-        *places.entry(*case).or_insert(0) += 1;
+    ]
+    .concat();
+    let rest = [
+        include_str!("../../../../http-api/src/tests/defects.rs"),
+        include_str!("../../../../http-api/src/tests/replay.rs"),
+        include_str!("../../../../http-api/src/tests/wire.rs"),
+    ]
+    .concat();
+    let namespaces = include_str!("../../../../../testing/vrrp/conformance.py");
+    let matrix = include_str!("../../../../../testing/vrrp/matrix.py");
+    let mut cases = BTreeSet::new();
+    let mut expect = |all: &[(u8, &str)], source: &str, declared: &dyn Fn(&str) -> String| {
+        for (case, test) in all {
+            assert!(source.contains(&declared(test)), "case {case}: no test {test}");
+            cases.insert(*case);
+        }
+    };
+    expect(HERE, &here, &|test| format!("#[test]\nfn {test}()"));
+    expect(RECORDED, &here, &|test| format!("#[test]\nfn {test}()"));
+    expect(REST, &rest, &|test| format!("fn {test}()"));
+    expect(IN_NAMESPACES, namespaces, &|test| format!("@case\ndef {test}(wire, binaries)"));
+    expect(AGAIN_IN_NAMESPACES, namespaces, &|test| format!("@case\ndef {test}(wire, binaries)"));
+    for pair in MATRIX {
+        assert!(matrix.contains(pair), "{pair}");
     }
-    for case in OF_THE_SHELL.iter().chain(OF_THE_HTTP_API) {
-        *places.entry(*case).or_insert(0) += 1;
-    }
-    assert!(places.keys().copied().eq(1..=74), "{places:?}");
-    assert!(places.values().all(|places| *places == 1), "{places:?}");
+    assert!(cases.into_iter().eq(1..=74));
 }

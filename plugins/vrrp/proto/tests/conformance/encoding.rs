@@ -1,5 +1,6 @@
 //! Cases 1 to 11, 61 and 62: what is sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use charon_types::Secret;
@@ -16,7 +17,7 @@ fn first_advert(config: RouterConfig) -> Advert {
     dut.log
         .into_iter()
         .find_map(|(_, output)| match output {
-            Output::SendAdvert(advert) => Some(advert),
+            Output::SendAdvert(advert) => Some(Arc::unwrap_or_clone(advert)),
             _ => None,
         })
         .unwrap()
@@ -194,6 +195,46 @@ fn neighbour_advertisement_has_router_and_override_set_and_the_virtual_mac() {
     assert_eq!(frame[21], 255);
 }
 
+fn has_pseudo_header(advert: &Advert) -> bool {
+    let mut summed = advert.payload.clone();
+    summed.extend(address_octets(advert.source));
+    summed.extend(address_octets(advert.destination));
+    summed.extend([0, 112, 0, 12]);
+    internet_checksum(&summed) == 0
+}
+
+fn sent(dut: &Dut) -> Vec<bool> {
+    let adverts = dut.log.iter().filter_map(|(_, output)| match output {
+        Output::SendAdvert(advert) => Some(has_pseudo_header(advert)),
+        _ => None,
+    });
+    adverts.collect()
+}
+
+/// Its first advertisement is answered before it can send a second, though ours had been sent just before.
+#[test]
+fn rival_that_takes_our_checksums_for_wrong_is_answered_at_once_in_its_form() {
+    let mut dut = Dut::active(config(Version::V3));
+    dut.advance(Duration::from_secs(1));
+    dut.log.clear();
+    dut.advance(Duration::from_millis(1));
+    assert_eq!(dut.hear(&Packet { pseudo_header: true, ..Packet::v3(50) }), Ok(()));
+    assert_eq!(sent(&dut), [true]);
+    dut.advance(Duration::from_secs(1));
+    assert_eq!(sent(&dut), [true, true]);
+}
+
+#[test]
+fn routers_of_both_kinds_on_a_link_are_both_sent_to() {
+    let mut dut = Dut::active(config(Version::V3));
+    assert_eq!(dut.hear(&Packet { pseudo_header: true, ..Packet::v3(50).from("192.0.2.20") }), Ok(()));
+    assert_eq!(dut.hear(&Packet::v3(60).from("192.0.2.21")), Ok(()));
+    dut.advance(Duration::from_millis(100));
+    dut.log.clear();
+    dut.advance(Duration::from_secs(2));
+    assert_eq!(sent(&dut), [false, true, false, true]);
+}
+
 #[test]
 fn checksum_of_a_rival_is_learnt_so_that_it_can_yield() {
     let mut dut = Dut::active(config(Version::V3));
@@ -211,4 +252,41 @@ fn checksum_of_a_rival_is_learnt_so_that_it_can_yield() {
     summed.extend(address_octets(ip("224.0.0.18")));
     summed.extend([0, 112, 0, 12]);
     assert_eq!(internet_checksum(&summed), 0);
+}
+
+#[test]
+fn a_frame_that_is_sent_again_differs_in_its_identification_only() {
+    let config = config(Version::V3);
+    let mac = config.mac();
+    let advert = first_advert(config);
+    let mut frame = advert.ethernet_frame(mac, None, 7);
+    for id in [8, 0, u16::MAX] {
+        vrrp_proto::frame::renumber(&mut frame, id);
+        assert_eq!(frame, advert.ethernet_frame(mac, None, id));
+    }
+    let advert = first_advert(config_v6());
+    let mut frame = advert.ethernet_frame(config_v6().mac(), None, 7);
+    vrrp_proto::frame::renumber(&mut frame, 8);
+    assert_eq!(frame, advert.ethernet_frame(config_v6().mac(), None, 8));
+    vrrp_proto::frame::renumber(&mut [0; 20], 8);
+}
+
+#[test]
+fn an_advertisement_is_made_anew_when_its_content_changes_only() {
+    let mut dut = Dut::active(config(Version::V3));
+    let sent = |dut: &mut Dut| {
+        dut.log.clear();
+        dut.advance(Duration::from_secs(1));
+        dut.log.iter().find_map(|(_, output)| match output {
+            Output::SendAdvert(advert) => Some(Arc::clone(advert)),
+            _ => None,
+        })
+    };
+    let first = sent(&mut dut).unwrap();
+    assert!(Arc::ptr_eq(&first, &sent(&mut dut).unwrap()));
+    let more = vec![ip("192.0.2.1"), ip("192.0.2.2")];
+    let changed = RouterConfig { addresses: more, ..config(Version::V3) };
+    dut.router.reconfigure(changed, &crypto(), dut.now).unwrap();
+    let second = sent(&mut dut).unwrap();
+    assert_eq!((first.payload[3], second.payload[3]), (1, 2));
 }

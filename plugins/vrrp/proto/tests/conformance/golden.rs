@@ -2,6 +2,7 @@
 //! same, and what they sent is accepted.
 
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use charon_types::Secret;
@@ -29,7 +30,7 @@ fn recorded(file: &str) -> Vec<(String, Vec<u8>, Value)> {
 
 fn adverts(outputs: impl IntoIterator<Item = Output>) -> Vec<Advert> {
     let advert = |output| match output {
-        Output::SendAdvert(advert) => Some(advert),
+        Output::SendAdvert(advert) => Some(Arc::unwrap_or_clone(advert)),
         _ => None,
     };
     outputs.into_iter().filter_map(advert).collect()

@@ -9,6 +9,7 @@ mod encoding;
 mod fuzzed;
 mod golden;
 mod group;
+mod habits;
 mod reload;
 mod timers;
 mod transitions;

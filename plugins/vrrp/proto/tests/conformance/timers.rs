@@ -29,6 +29,13 @@ fn owner_is_active_at_once() {
 }
 
 #[test]
+fn owner_goes_on_advertising() {
+    let mut dut = Dut::up(RouterConfig { priority: priority(255), ..config(Version::V2) });
+    dut.advance(Duration::from_secs(10));
+    assert_eq!(dut.adverts().len(), 11);
+}
+
+#[test]
 fn v3_priority_200_takes_over_after_3218_75_ms() {
     let mut dut = Dut::up(RouterConfig { priority: priority(200), ..config(Version::V3) });
     assert_eq!(dut.takeover_after(), Duration::from_micros(3_218_750));

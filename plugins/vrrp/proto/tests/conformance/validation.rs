@@ -359,3 +359,47 @@ fn rvrrpd_s_count_mismatch_is_taken_by_a_switch_only() {
     let compatible = RouterConfig { compatibility: Compatibility::Rvrrpd, ..config(Version::V2) };
     assert_eq!(Dut::up(compatible).hear(&packet), Ok(()));
 }
+
+#[test]
+fn of_all_that_is_wrong_with_a_packet_the_first_check_decides() {
+    let mut packet = Packet {
+        destination: ip("192.0.2.11"),
+        ttl: 254,
+        version_type: 0x12,
+        vrid: VRID + 1,
+        count: 2,
+        middle: [3, 2],
+        addresses: vec![ip("192.0.2.2")],
+        checksum_off_by: 1,
+        ..Packet::v2(150)
+    };
+    let mut dut = Dut::up(simple());
+    assert_eq!(dut.ignores_raw(&packet, &[0x12; 7]), Rejection::Length { need: 8, have: 7 });
+    type Repair = fn(&mut Packet);
+    let repairs: [(Rejection, Repair); 11] = [
+        (Rejection::Ttl { ttl: 254 }, |packet| packet.ttl = 255),
+        (Rejection::Version { version: 1 }, |packet| packet.version_type = 0x22),
+        (Rejection::Type { packet_type: 2 }, |packet| packet.version_type = 0x21),
+        (Rejection::Length { need: 24, have: 20 }, |packet| packet.count = 1),
+        (Rejection::Checksum, |packet| packet.checksum_off_by = 0),
+        (Rejection::Vrid { vrid: VRID + 1 }, |packet| packet.vrid = VRID),
+        (Rejection::AuthType { auth_type: 3 }, |packet| packet.middle[0] = 1),
+        (Rejection::AuthFailed, |packet| packet.auth_data = b"secret12".to_vec()),
+        (Rejection::Interval { interval: Interval::from_seconds(2) }, |packet| packet.middle[1] = 1),
+        (Rejection::AddressList, |packet| packet.addresses = vec![ip("192.0.2.1")]),
+        (Rejection::Destination { destination: ip("192.0.2.11") }, |packet| {
+            packet.destination = ip("224.0.0.18")
+        }),
+    ];
+    for (rejection, repair) in repairs {
+        assert_eq!(dut.ignores(&packet), rejection);
+        repair(&mut packet);
+    }
+    assert_eq!(dut.hear(&packet), Ok(()));
+    // The owner's ears are shut before anything is authenticated.
+    let mut owner = Dut::up(RouterConfig { priority: priority(255), ..simple() });
+    let conflict = Rejection::OwnerConflict { priority: priority(150) };
+    assert_eq!(owner.hear(&Packet { middle: [3, 2], ..packet.clone() }), Err(conflict));
+    let strange = Rejection::Vrid { vrid: VRID + 1 };
+    assert_eq!(owner.hear(&Packet { vrid: VRID + 1, ..packet }), Err(strange));
+}

@@ -7,14 +7,14 @@ use charon_crypto::CryptoError;
 use charon_crypto::kex::KeyInitiator;
 use charon_types::Secret;
 use charon_types::algorithm::KeMethod;
-use charon_types::id::{EspSpi, Role, UniqueId};
+use charon_types::id::{Role, UniqueId};
 use charon_types::kernel_op::KernelResult;
 use charon_types::snapshot::ChildSaState;
 
 use super::install::{Installing, KeySource};
 use super::offer::{ChildOffer, ChildWish, OwnKe};
 use super::rekey_child;
-use crate::exchange::ike_auth::initiator::reserved;
+use super::spis::OwnSpis;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
 use crate::exchange::mobike::Mobike;
 use crate::exchange::rekey_ike::initiator::RekeyIke;
@@ -61,7 +61,7 @@ pub(crate) struct AwaitSpi {
 /// A child with our SPI.
 struct Plan {
     offer: ChildOffer,
-    spi: EspSpi,
+    spis: OwnSpis,
     methods_tried: Vec<KeMethod>,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn begin(
     token: Option<CommandToken>,
 ) -> Result<Active, Failure> {
     let offer = ChildOffer::new(sa, cx, wish, token, OwnKe::AsConfigured)?;
-    let op = sa.kernel(vec![offer.reserve(sa, cx)]);
+    let op = sa.kernel(offer.reserve(sa, cx));
     Ok(Active::AwaitSpi(Box::new(AwaitSpi { op, offer })))
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn begin_rekey(
         return Err(Refusal::Temporary.into());
     }
     let offer = ChildOffer::in_place_of(sa, cx, child, token)?;
-    let op = sa.kernel(vec![offer.reserve(sa, cx)]);
+    let op = sa.kernel(offer.reserve(sa, cx));
     if let Some(child) = sa.child_mut(old) {
         child.state = ChildSaState::Rekeying;
         child.rekey_due = None;
@@ -217,8 +217,8 @@ impl Active {
     /// The kernel answered. `None`: the exchange is over.
     pub(crate) fn handle_kernel(self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) -> Option<Self> {
         match self {
-            Self::AwaitSpi(state) => match reserved(sa, state.offer.protocol(), results) {
-                Ok(spi) => Plan { offer: state.offer, spi, methods_tried: Vec::new() }.begin(sa, cx),
+            Self::AwaitSpi(state) => match OwnSpis::reserved(sa, &state.offer.protocols(), results) {
+                Ok(spis) => Plan { offer: state.offer, spis, methods_tried: Vec::new() }.begin(sa, cx),
                 Err(failure) => {
                     tracing::info!(target: "IKE", "unable to allocate SPI from kernel: {failure}");
                     state.offer.replaces().inspect(|old| rekey_child::failed(sa, cx, *old));
@@ -284,7 +284,7 @@ impl Plan {
         }
         let (name, unique_id) = (&self.offer.config.name, self.offer.unique_id);
         tracing::error!(target: "IKE", "establishing CHILD_SA {name}{{{unique_id}}}");
-        let payloads = self.offer.payloads(self.spi, between);
+        let payloads = self.offer.payloads(self.spis, between);
         sa.forget_early_deletes();
         match sa.send_request(cx, ExchangeType::CREATE_CHILD_SA, payloads) {
             Ok(()) => Some(Active::ExpectAnswer(Box::new(ExpectAnswer { plan: self, nonce, key }))),
@@ -294,23 +294,25 @@ impl Plan {
 
     fn fail(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
         tracing::info!(target: "IKE", "failed to establish CHILD_SA, keeping IKE_SA: {failure}");
-        sa.release_spi(self.spi);
+        self.spis.release(sa);
         self.offer.replaces().inspect(|old| rekey_child::failed(sa, cx, *old));
         sa.done(self.offer.token, Err(failure));
         None
     }
 
     /// The peer believes in a child that we do not take.
-    fn disown(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
-        sa.queue.push_front(Task::DisownChild(self.offer.protocol(), self.spi));
+    fn disown(self, sa: &mut Sa, cx: Cx<'_>, answer: &Message, failure: Failure) -> Option<Active> {
+        let chosen = self.offer.chosen(self.spis, answer);
+        chosen.inspect(|(protocol, spi)| sa.queue.push_front(Task::DisownChild(*protocol, *spi)));
         self.fail(sa, cx, failure)
     }
 
     /// The peer rekeyed the same child, and its exchange wins: what ours made is deleted before it carries anything.
-    fn yield_to_peer(self, sa: &mut Sa, old: UniqueId) -> Option<Active> {
+    fn yield_to_peer(self, sa: &mut Sa, answer: &Message, old: UniqueId) -> Option<Active> {
         tracing::info!(target: "IKE", "CHILD_SA rekey collision lost, deleting redundant child");
-        sa.queue.push_front(Task::DisownChild(self.offer.protocol(), self.spi));
-        sa.release_spi(self.spi);
+        let chosen = self.offer.chosen(self.spis, answer);
+        chosen.inspect(|(protocol, spi)| sa.queue.push_front(Task::DisownChild(*protocol, *spi)));
+        self.spis.release(sa);
         rekey_child::lost(sa, old);
         sa.done(self.offer.token, Ok(CommandSuccess::ChildInstalled(old)));
         None
@@ -325,15 +327,15 @@ impl Plan {
         shared: Option<&Secret>,
     ) -> Option<Active> {
         let Some(nonce_r) = answer.nonce() else {
-            return self.disown(sa, cx, Misbehaviour::MissingPayload(PayloadType::NONCE.0).into());
+            return self.disown(sa, cx, answer, Misbehaviour::MissingPayload(PayloadType::NONCE.0).into());
         };
         if let Some(old) = self.offer.replaces()
             && rekey_child::loses(sa, old, nonce_i, nonce_r)
         {
-            return self.yield_to_peer(sa, old);
+            return self.yield_to_peer(sa, answer, old);
         }
         let source = KeySource { role: Role::Initiator, nonce_i, nonce_r, shared };
-        let agreed = self.offer.clone().accept(sa, self.spi, answer).and_then(|agreed| {
+        let agreed = self.offer.clone().accept(sa, self.spis, answer).and_then(|agreed| {
             let used = shared.and_then(|_| self.methods_tried.last().copied());
             if agreed.suite.ke != used {
                 return Err(Misbehaviour::UnofferedProposal.into());
@@ -348,7 +350,7 @@ impl Plan {
         match agreed {
             Ok(Some(installing)) => Some(Active::Install(Box::new(installing))),
             Ok(None) => self.fail(sa, cx, Refusal::Deleted.into()),
-            Err(failure) => self.disown(sa, cx, failure),
+            Err(failure) => self.disown(sa, cx, answer, failure),
         }
     }
 }
@@ -380,7 +382,7 @@ impl ExpectAnswer {
                 let answer = Box::new(answer);
                 Some(Active::AwaitSecret(Box::new(AwaitSecret { job, plan, nonce_i: nonce, answer })))
             }
-            (None, Some(_)) => plan.disown(sa, cx, Misbehaviour::UnofferedProposal.into()),
+            (None, Some(_)) => plan.disown(sa, cx, &answer, Misbehaviour::UnofferedProposal.into()),
             (_, None) | (Some(_), Some(_)) => plan.install(sa, cx, &answer, &nonce, None),
         }
     }
@@ -391,9 +393,9 @@ impl AwaitSecret {
         match secret {
             Ok(secret) => self.plan.install(sa, cx, &self.answer, &self.nonce_i, Some(&secret)),
             Err(CryptoError::InvalidPublicValue) => {
-                self.plan.disown(sa, cx, Misbehaviour::InvalidPublicValue.into())
+                self.plan.disown(sa, cx, &self.answer, Misbehaviour::InvalidPublicValue.into())
             }
-            Err(error) => self.plan.disown(sa, cx, LocalFault::Crypto(error).into()),
+            Err(error) => self.plan.disown(sa, cx, &self.answer, LocalFault::Crypto(error).into()),
         }
     }
 }

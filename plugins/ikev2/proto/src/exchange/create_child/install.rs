@@ -1,15 +1,16 @@
 //! From agreement to traffic: keys, kernel operations, events.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use charon_types::Secret;
 use charon_types::connection::ChildConfig;
-use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, Reqid, Role, UniqueId};
-use charon_types::kernel_op::{Encap, KernelOp, KernelResult, Mode, SaKey, SaUsage};
+use charon_types::kernel_op::{Encap, KernelOp, KernelResult, Mode, SaKey, SaUsage, TfcPadding};
 use charon_types::proposal::{ChildSuite, Protocol};
 use charon_types::selector::TrafficSelector;
 use charon_types::snapshot::ChildSaState;
+use charon_types::tag::Tags;
 
 use super::rekey_child;
 use crate::child_sa::{ChildSa, DirectedKeys, Lifespan, Outbound, OutboundWhen, SaKeys, Voice};
@@ -27,11 +28,13 @@ pub(crate) struct Agreed {
     pub(crate) token: Option<CommandToken>,
     pub(crate) suite: ChildSuite,
     pub(crate) mode: Mode,
-    pub(crate) path: Path,
     pub(crate) spi_in: EspSpi,
     pub(crate) spi_out: EspSpi,
     pub(crate) local_ts: Vec<TrafficSelector>,
     pub(crate) remote_ts: Vec<TrafficSelector>,
+    pub(crate) tags: Tags,
+    /// How packets that we send are padded.
+    pub(crate) tfc_padding: TfcPadding,
     /// The child that it replaces.
     pub(crate) replaces: Option<UniqueId>,
 }
@@ -71,13 +74,12 @@ impl Agreed {
         let keys = self.keys(sa, cx, source)?;
         let config = &self.config;
         let reqid = cx.env.ids.acquire_reqid(&ReqidKey {
-            fixed: std::num::NonZeroU32::new(config.reqid).map(Reqid),
+            fixed: NonZeroU32::new(config.reqid)
+                .map(Reqid)
+                .or_else(|| self.inherited_reqid(sa, cx, source.role)),
             local_ts: &self.local_ts,
             remote_ts: &self.remote_ts,
-            mark_in: config.mark_in,
-            mark_out: config.mark_out,
-            if_id_in: config.if_id_in,
-            if_id_out: config.if_id_out,
+            tags: self.tags,
         });
         let random = cx.env.crypto.random();
         let lifespan = Lifespan::draw(config, || random.u64());
@@ -94,11 +96,12 @@ impl Agreed {
             suite: self.suite,
             mode: self.mode,
             encap: if sa.nat.any() { Encap::Udp } else { Encap::None },
-            path: self.path,
+            path: sa.path,
             spi_in: self.spi_in,
             spi_out: self.spi_out,
             local_ts: self.local_ts,
             remote_ts: self.remote_ts,
+            tags: self.tags,
             installed_at: now,
             rekey_at: lifespan.rekey_at(now),
             rekey_due: lifespan.rekey_at(now),
@@ -110,11 +113,21 @@ impl Agreed {
             replaced_by: None,
             config: self.config,
         };
-        sa.use_spi(child.spi_in);
-        let ops = child.install_ops(&keys, &lifespan, replay_window, outbound);
+        sa.use_spi(child.suite.protocol, child.spi_in);
+        let ops = child.install_ops(&keys, &lifespan, replay_window, self.tfc_padding, outbound);
         let inverses = ops.iter().filter_map(inverse).collect();
         let op = sa.kernel(ops);
         Ok(Installing { op, child, token: self.token, replaces: self.replaces, role: source.role, inverses })
+    }
+
+    /// That of the child that it replaces; for one that we ask for, that of its trap: what met the trap waits in the kernel for an
+    /// SA with this reqid, however far the peer narrowed the selectors.
+    fn inherited_reqid(&self, sa: &Sa, cx: Cx<'_>, role: Role) -> Option<Reqid> {
+        match (self.replaces, role) {
+            (Some(old), _) => sa.children.iter().find(|child| child.unique_id == old).map(|old| old.reqid),
+            (None, Role::Initiator) => cx.env.ids.trap_reqid(sa.connection.as_ref()?, &self.config),
+            (None, Role::Responder) => None,
+        }
     }
 
     fn keys(&self, sa: &Sa, cx: Cx<'_>, source: &KeySource<'_>) -> Result<DirectedKeys, Failure> {
@@ -160,6 +173,7 @@ impl Installing {
         );
         let unique_id = child.unique_id;
         sa.add_child(cx, self.child);
+        sa.bring_along(unique_id);
         match (self.replaces, self.role) {
             (None, _) => {}
             (Some(old), Role::Initiator) => rekey_child::take_over(sa, cx, old, unique_id),

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use charon_types::algorithm::KeMethod;
 use charon_types::connection::ChildConfig;
 use charon_types::id::{EspSpi, UniqueId};
-use charon_types::kernel_op::{KernelOp, Mode};
+use charon_types::kernel_op::{KernelOp, Mode, TfcPadding};
 use charon_types::proposal::{ChildSuite, Offer, Proposal, Protocol, Selected, accept_answer};
 use charon_types::selector::{PacketSelectors, TrafficSelector, covers, narrow};
+use charon_types::tag::Tags;
 
 use super::install::Agreed;
+use super::mode;
+use super::spis::OwnSpis;
 use crate::child_sa::ChildSa;
 use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour};
 use crate::ike_sa::CHILDREN_MAX;
 use crate::output::CommandToken;
-use crate::proposal::{ke_methods, usable_for_child};
+use crate::proposal::{ke_methods, unusable, usable_for_child};
 use crate::sa::{Cx, Sa};
 use crate::wire::{Message, Notify, NotifyType, Payload, PayloadType};
 
@@ -27,6 +30,8 @@ pub(crate) struct ChildOffer {
     proposals: Vec<Proposal>,
     local_ts: Vec<TrafficSelector>,
     remote_ts: Vec<TrafficSelector>,
+    tags: Tags,
+    mode: Mode,
     replaces: Option<Replaced>,
 }
 
@@ -86,6 +91,18 @@ pub(crate) enum OwnKe {
 impl ChildOffer {
     /// What to offer for `config`.
     pub(crate) fn new(
+        sa: &mut Sa,
+        cx: Cx<'_>,
+        wanted: ChildWish,
+        token: Option<CommandToken>,
+        own_ke: OwnKe,
+    ) -> Result<Self, Failure> {
+        let mut offer = Self::without_tags(sa, cx, wanted, token, own_ke)?;
+        offer.tags = sa.tags(cx, &offer.config);
+        Ok(offer)
+    }
+
+    fn without_tags(
         sa: &Sa,
         cx: Cx<'_>,
         wanted: ChildWish,
@@ -97,7 +114,7 @@ impl ChildOffer {
         if sa.children.len() >= CHILDREN_MAX {
             return Err(LocalFault::TooManyChildren.into());
         }
-        let mut proposals = usable_for_child(&config.proposals, cx.env.crypto, cx.env.kernel);
+        let mut proposals = usable_for_child(sa, cx, &config);
         if own_ke == OwnKe::Never {
             proposals = proposals.iter().map(Proposal::without_ke).collect();
         }
@@ -107,8 +124,9 @@ impl ChildOffer {
         if !cx.env.kernel.modes.contains(&config.mode) {
             return Err(LocalFault::UnsupportedMode(config.mode).into());
         }
+        let mode = mode::offered(sa, config.mode, &local_ts, &remote_ts);
         if proposals.is_empty() {
-            return Err(LocalFault::NoUsableProposal.into());
+            return Err(unusable(sa, cx, &config).into());
         }
         Ok(Self {
             unique_id: cx.env.ids.child_unique_id(),
@@ -116,6 +134,8 @@ impl ChildOffer {
             proposals,
             local_ts,
             remote_ts,
+            tags: Tags::default(),
+            mode,
             replaces: None,
             config,
         })
@@ -129,9 +149,12 @@ impl ChildOffer {
         old: &ChildSa,
         token: Option<CommandToken>,
     ) -> Result<Self, Failure> {
-        let mut offer = Self::new(sa, cx, Arc::clone(&old.config).into(), token, OwnKe::AsConfigured)?;
+        let wish = Arc::clone(&old.config).into();
+        let mut offer = Self::without_tags(sa, cx, wish, token, OwnKe::AsConfigured)?;
+        offer.tags = old.tags;
         offer.local_ts.clone_from(&old.local_ts);
         offer.remote_ts.clone_from(&old.remote_ts);
+        offer.mode = old.mode;
         offer.replaces = Some(Replaced {
             unique_id: old.unique_id,
             protocol: old.suite.protocol,
@@ -158,18 +181,31 @@ impl ChildOffer {
         &self.proposals
     }
 
-    /// ESP or AH: that of the first proposal; a configuration has one or the other.
-    pub(crate) fn protocol(&self) -> Protocol {
-        self.proposals.first().map_or(Protocol::Esp, |proposal| proposal.protocol)
+    /// ESP, AH, or both in the order of the proposals.
+    pub(crate) fn protocols(&self) -> Vec<Protocol> {
+        let mut protocols = Vec::new();
+        for proposal in &self.proposals {
+            if !protocols.contains(&proposal.protocol) {
+                protocols.push(proposal.protocol);
+            }
+        }
+        protocols
     }
 
-    /// Asks the kernel for our SPI.
-    pub(crate) fn reserve(&self, sa: &Sa, cx: Cx<'_>) -> KernelOp {
-        reserve_op(sa, cx, self.protocol())
+    /// Asks the kernel for our SPIs.
+    pub(crate) fn reserve(&self, sa: &Sa, cx: Cx<'_>) -> Vec<KernelOp> {
+        self.protocols().into_iter().map(|protocol| reserve_op(sa, cx, protocol)).collect()
+    }
+
+    /// What to delete if the peer believes in a child that we do not take: what its answer chose.
+    pub(crate) fn chosen(&self, spis: OwnSpis, answer: &Message) -> Option<(Protocol, EspSpi)> {
+        let chosen = answer.sa().and_then(<[Offer]>::first).map(|offer| offer.proposal.protocol);
+        let protocol = chosen.or_else(|| self.protocols().first().copied())?;
+        spis.of(protocol).map(|spi| (protocol, spi))
     }
 
     /// SA, TSi and TSr payloads, and the mode; nonce and KE payload stand between SA and TSi.
-    pub(crate) fn payloads(&self, spi: EspSpi, between: Vec<Payload>) -> Vec<Payload> {
+    pub(crate) fn payloads(&self, spis: OwnSpis, between: Vec<Payload>) -> Vec<Payload> {
         let mut payloads = Vec::new();
         if let Some(replaced) = self.replaces {
             payloads.push(Payload::Notify(Notify {
@@ -179,16 +215,13 @@ impl ChildOffer {
                 data: Vec::new(),
             }));
         }
-        if self.config.mode == Mode::Transport {
-            payloads.push(Payload::status(NotifyType::USE_TRANSPORT_MODE));
-        }
+        payloads.extend(mode::notify(self.mode));
         let numbered = (1..=u8::MAX).zip(&self.proposals);
         payloads.push(Payload::Sa(
             numbered
-                .map(|(number, proposal)| Offer {
-                    number,
-                    spi: spi.to_be_bytes().to_vec(),
-                    proposal: proposal.clone(),
+                .filter_map(|(number, proposal)| {
+                    let spi = spis.of(proposal.protocol)?.to_be_bytes().to_vec();
+                    Some(Offer { number, spi, proposal: proposal.clone() })
                 })
                 .collect(),
         ));
@@ -199,50 +232,64 @@ impl ChildOffer {
     }
 
     /// What the peer's answer makes of it. An error notify, or an answer that we did not allow, fails.
-    pub(crate) fn accept(self, sa: &Sa, spi: EspSpi, answer: &Message) -> Result<Agreed, Failure> {
+    pub(crate) fn accept(self, sa: &mut Sa, spis: OwnSpis, answer: &Message) -> Result<Agreed, Failure> {
         let [chosen] = answer.sa().ok_or(Misbehaviour::MissingPayload(PayloadType::SA.0))? else {
             return Err(Misbehaviour::UnofferedProposal.into());
         };
         let selected: Selected<ChildSuite> =
             accept_answer(&self.proposals, chosen).ok_or(Misbehaviour::UnofferedProposal)?;
+        let protocol = selected.suite.protocol;
+        let spi_in = spis.of(protocol).ok_or(Misbehaviour::UnofferedProposal)?;
         let spi_out = esp_spi(&selected.spi).ok_or(Misbehaviour::InvalidSyntax)?;
         let local_ts = answer.ts_i().ok_or(Misbehaviour::MissingPayload(PayloadType::TS_I.0))?;
         let remote_ts = answer.ts_r().ok_or(Misbehaviour::MissingPayload(PayloadType::TS_R.0))?;
         if local_ts.is_empty() || remote_ts.is_empty() {
             return Err(Incompatibility::TrafficSelectors.into());
         }
-        if !covers(&self.local_ts, local_ts) || !covers(&self.remote_ts, remote_ts) {
+        let mode = mode::answered(sa, self.mode, answer)?;
+        let (local_ts, remote_ts) = match mode {
+            Mode::Transport => (
+                mode::substituted(sa, local_ts, sa.path.local.ip()),
+                mode::substituted(sa, remote_ts, sa.path.remote.ip()),
+            ),
+            _ => (local_ts.to_vec(), remote_ts.to_vec()),
+        };
+        if !covers(&self.local_ts, &local_ts) || !covers(&self.remote_ts, &remote_ts) {
             return Err(Misbehaviour::WiderSelectors.into());
         }
         // Whatever was offered before we had our addresses: traffic of others' is not sent.
         let local_ts = match self.replaces {
             None if !sa.assignment.local.is_empty() => {
-                narrow(&sa.local_selectors(&self.config.local_ts), local_ts)
+                narrow(&sa.local_selectors(&self.config.local_ts), &local_ts)
             }
-            _ => local_ts.to_vec(),
+            _ => local_ts,
         };
         if local_ts.is_empty() {
             return Err(Incompatibility::TrafficSelectors.into());
         }
-        let transport = answer.has_notify(NotifyType::USE_TRANSPORT_MODE);
-        let mode = match self.config.mode {
-            Mode::Transport if !transport => Mode::Tunnel,
-            mode => mode,
-        };
+        let tfc_padding = padding(&self.config, answer);
+        spis.release_all_but(sa, protocol);
         Ok(Agreed {
             config: self.config,
             unique_id: self.unique_id,
             token: self.token,
             suite: selected.suite,
             mode,
-            path: sa.path,
-            spi_in: spi,
+            spi_in,
             spi_out,
             local_ts,
-            remote_ts: remote_ts.to_vec(),
+            remote_ts,
+            tags: self.tags,
+            tfc_padding,
             replaces: self.replaces.map(|replaced| replaced.unique_id),
         })
     }
+}
+
+/// How what we send is padded, unless the peer wants none of it.
+pub(super) fn padding(config: &ChildConfig, message: &Message) -> TfcPadding {
+    let refused = message.has_notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED);
+    if refused { TfcPadding::None } else { config.sa_options.tfc_padding }
 }
 
 /// Asks the kernel for an inbound SPI.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use charon_types::connection::ChildConfig;
 use charon_types::id::UniqueId;
 use charon_types::kernel_op::KernelResult;
+use charon_types::proposal::Protocol;
 use charon_types::snapshot::ChildSaState;
 
 use super::offer::esp_spi;
@@ -27,6 +28,9 @@ const RETRY: Duration = Duration::from_secs(15);
 /// Upper bound of the random part taken off [`RETRY`], seconds.
 const RETRY_JITTER_SECONDS: u64 = 10;
 
+/// How long the peer may take to delete what lost against ours: it asks three times meanwhile, if our answer was lost.
+const OWED: Duration = Duration::from_secs(30);
+
 /// A child that the peer asks to replace.
 pub(super) struct Wanted {
     pub(super) old: UniqueId,
@@ -37,10 +41,13 @@ pub(super) struct Wanted {
 pub(super) fn wanted(sa: &Sa, request: &Message) -> Result<Option<Wanted>, Failure> {
     let Some(notify) = request.notify(NotifyType::REKEY_SA) else { return Ok(None) };
     let spi = esp_spi(&notify.spi).ok_or(Misbehaviour::InvalidSyntax)?;
-    let child = sa.child_by_spi_out(spi).filter(|child| child.suite.protocol.number() == notify.protocol);
+    let protocols = [Protocol::Esp, Protocol::Ah];
+    let protocol = protocols.into_iter().find(|protocol| protocol.number() == notify.protocol);
+    let protocol = protocol.ok_or(Misbehaviour::InvalidSyntax)?;
+    let child = sa.child_by_spi_out(spi).filter(|child| child.suite.protocol == protocol);
     let Some(child) = child else {
         tracing::info!(target: "IKE", "unable to rekey: CHILD_SA with SPI {spi} not found");
-        return Err(Refusal::ChildNotFound.into());
+        return Err(Refusal::NothingToRekey(protocol, spi).into());
     };
     match child.state {
         // Ours was answered and is being installed, or is not out yet: a collision would be noticed too late on one side.
@@ -110,19 +117,28 @@ pub(super) fn take_over(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     announce(sa, cx, old, new);
     if let Some(child) = sa.child_mut(old) {
         child.state = ChildSaState::Deleting;
-        // Whatever the peer made to replace it, lost: the peer deletes that.
-        child.replaced_by = None;
+        let peers = child.replaced_by.take();
         sa.queue.push_front(Task::DeleteChild(old, CloseReason::Command, None));
+        peers.inspect(|peers| is_redundant(sa, cx, *peers));
     }
     sa.arm_children();
 }
 
+/// What the peer made lost against ours: the peer deletes it, and if that takes too long, we do.
+fn is_redundant(sa: &mut Sa, cx: Cx<'_>, peers: UniqueId) {
+    if let Some(child) = sa.child_mut(peers) {
+        let latest = cx.now.mono + OWED;
+        child.dies_at = Some(child.dies_at.map_or(latest, |at| at.min(latest)));
+    }
+}
+
 /// The peer began, and the new child is installed: we send on the old one until the peer deletes it. If our exchange has won
-/// meanwhile, the new one never carries anything: the peer deletes it. If the old one is gone already, the new one takes over at once.
+/// meanwhile, the new one never carries anything. If the old one is gone already, the new one takes over at once.
 pub(super) fn await_deletion(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     let over = |collision: &mut Collision| collision.old == old && collision.verdict == Verdict::Ours;
     if sa.collision.take_if(over).is_some() {
-        return;
+        is_redundant(sa, cx, new);
+        return sa.arm_children();
     }
     match sa.child_mut(old) {
         Some(child) => child.replaced_by = Some(new),
@@ -135,6 +151,14 @@ pub(super) fn await_deletion(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: Unique
 pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
     if let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by.take()) {
         succeed(sa, cx, old, new);
+    }
+}
+
+/// The peer replaces `new` in its turn, so it has it: whatever `new` replaces is done with, although its DELETE is not here yet.
+pub(super) fn confirm(sa: &mut Sa, cx: Cx<'_>, new: UniqueId) {
+    let replaced = sa.children.iter().find(|child| child.replaced_by == Some(new));
+    if let Some(old) = replaced.map(|child| child.unique_id) {
+        conclude(sa, cx, old);
     }
 }
 
@@ -207,6 +231,14 @@ pub(super) fn vanished(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
 /// Tells that `new` carries what `old` carried; the end of `old` is no news any more.
 fn announce(sa: &mut Sa, cx: Cx<'_>, old: UniqueId, new: UniqueId) {
     let now = cx.now.mono;
+    // Whoever wants the old one gone means what carries its traffic.
+    for task in &mut sa.queue {
+        if let Task::DeleteChild(child, ..) = task
+            && *child == old
+        {
+            *child = new;
+        }
+    }
     let Some(child) = sa.child_mut(new) else { return };
     child.voice = Voice::Announced;
     let new = Arc::new(child.snapshot(now));

@@ -7,12 +7,13 @@ use charon_crypto::kex::KeyResponse;
 use charon_types::Secret;
 use charon_types::id::{EspSpi, Role, UniqueId};
 use charon_types::kernel_op::KernelResult;
+use charon_types::proposal::Protocol;
 
 use super::answer::ChildChoice;
 use super::install::{Installing, KeySource};
 use super::offer::OwnKe;
 use super::rekey_child::{self, Wanted};
-use crate::exchange::ike_auth::initiator::reserved;
+use super::spis::reserved;
 use crate::exchange::ike_sa_init::initiator::NONCE_LEN;
 use crate::exchange::rekey_ike;
 use crate::failure::{Failure, Incompatibility, LocalFault, Misbehaviour, Refusal};
@@ -77,6 +78,7 @@ pub(crate) fn begin(sa: &mut Sa, cx: Cx<'_>, request: &Message) -> Result<Passiv
     let mut nonce_r = vec![0; NONCE_LEN];
     cx.env.crypto.random().fill(&mut nonce_r);
     if let Some(old) = choice.replaces {
+        rekey_child::confirm(sa, cx, old);
         rekey_child::accept(sa, old, &nonce_i, &nonce_r);
     }
     let op = sa.kernel(vec![choice.reserve(sa, cx)]);
@@ -147,7 +149,7 @@ impl Passive {
     fn go_on(self, sa: &mut Sa, cx: Cx<'_>, results: &[KernelResult]) -> Result<Option<Self>, Failure> {
         match self {
             Self::Spi(state) => {
-                let spi = reserved(sa, state.plan.choice.selected.suite.protocol, results)?;
+                let spi = reserved(sa, state.plan.protocol(), results)?;
                 state.plan.begin(sa, cx, spi).map(Some)
             }
             Self::Install(state) => {
@@ -188,10 +190,14 @@ fn give_up(sa: &mut Sa, cx: Cx<'_>, replaces: Option<UniqueId>) {
 }
 
 impl Plan {
+    fn protocol(&self) -> Protocol {
+        self.choice.selected.suite.protocol
+    }
+
     fn begin(mut self, sa: &mut Sa, cx: Cx<'_>, spi: EspSpi) -> Result<Passive, Failure> {
         let Some(ke) = self.ke.take() else { return self.install(sa, cx, spi, None) };
         let Some(exchange) = cx.env.crypto.key_exchange(ke.method) else {
-            sa.release_spi(spi);
+            sa.release_spi(self.protocol(), spi);
             return Err(LocalFault::NoUsableProposal.into());
         };
         let job = sa.job(Job::KeRespond(Arc::clone(exchange), ke.data.clone()));
@@ -212,8 +218,9 @@ impl Plan {
         let payloads = self.choice.payloads(spi, between);
         let source =
             KeySource { role: Role::Responder, nonce_i: &self.nonce_i, nonce_r: &self.nonce_r, shared };
+        let protocol = self.protocol();
         let agreed = self.choice.clone().agree(sa, cx, spi);
-        let installing = agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(spi))?;
+        let installing = agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(protocol, spi))?;
         Ok(Passive::Install(Box::new(AwaitInstall { installing, payloads })))
     }
 }
@@ -231,11 +238,11 @@ impl AwaitSecret {
                 plan.install(sa, cx, spi, Some((Ke { method, data: public }, &secret)))
             }
             (Err(CryptoError::InvalidPublicValue), _) => {
-                sa.release_spi(spi);
+                sa.release_spi(plan.protocol(), spi);
                 Err(Misbehaviour::InvalidPublicValue.into())
             }
             (Err(error), _) => {
-                sa.release_spi(spi);
+                sa.release_spi(plan.protocol(), spi);
                 Err(LocalFault::Crypto(error).into())
             }
             (Ok(_), None) => Err(LocalFault::NoUsableProposal.into()),

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use charon_crypto::CryptoError;
 use charon_types::connection::{AuthMethod, Childless, Connection, Toggle, Unique};
-use charon_types::id::{EspSpi, Role};
+use charon_types::id::Role;
 use charon_types::identity::Identity;
-use charon_types::kernel_op::{KernelError, KernelReply, KernelResult};
-use charon_types::proposal::Protocol;
+use charon_types::kernel_op::{KernelError, KernelResult};
 
 use super::own::{OwnProof, Proving, prepare};
 use super::peer::{self, PeerAuthenticated};
@@ -16,6 +15,7 @@ use crate::env::TrustedKey;
 use crate::exchange::create_child::initiator::Active;
 use crate::exchange::create_child::install::KeySource;
 use crate::exchange::create_child::offer::{ChildOffer, ChildWish, OwnKe};
+use crate::exchange::create_child::spis::OwnSpis;
 use crate::exchange::ike_sa_init::Handshake;
 use crate::exchange::{certreq, config_payload, mobike};
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
@@ -30,7 +30,7 @@ use crate::wire::{Auth, ExchangeType, Id, Message, NotifyType, Payload, PayloadT
 struct Plan {
     handshake: Handshake,
     own: OwnProof,
-    child: Option<(ChildOffer, Option<EspSpi>)>,
+    child: Option<(ChildOffer, Option<OwnSpis>)>,
 }
 
 /// The kernel reserves our SPI of the first child.
@@ -80,7 +80,7 @@ pub(crate) fn begin(
     let child = first_child(sa, cx, &connection, child)?;
     let mut plan = Plan { handshake, own, child: None };
     if let Some(offer) = child {
-        let op = sa.kernel(vec![offer.reserve(sa, cx)]);
+        let op = sa.kernel(offer.reserve(sa, cx));
         plan.child = Some((offer, None));
         return Ok(State::AuthAwaitSpi(Box::new(AwaitSpi { op, plan })));
     }
@@ -125,22 +125,10 @@ impl AwaitSpi {
         cx: Cx<'_>,
         results: &[KernelResult],
     ) -> Result<State, Failure> {
-        if let Some((offer, spi)) = &mut self.plan.child {
-            *spi = Some(reserved(sa, offer.protocol(), results)?);
+        if let Some((offer, spis)) = &mut self.plan.child {
+            *spis = Some(OwnSpis::reserved(sa, &offer.protocols(), results)?);
         }
         self.plan.prove(sa, cx)
-    }
-}
-
-/// The SPI that the kernel reserved.
-pub(crate) fn reserved(sa: &mut Sa, protocol: Protocol, results: &[KernelResult]) -> Result<EspSpi, Failure> {
-    match results {
-        [Ok(KernelReply::Spi(spi))] => {
-            sa.keep_spi(protocol, *spi);
-            Ok(*spi)
-        }
-        [Err(error)] => Err(LocalFault::Kernel(error.clone()).into()),
-        _ => Err(LocalFault::Kernel(KernelError::Unsupported("SPI allocation")).into()),
     }
 }
 
@@ -173,9 +161,9 @@ impl Plan {
         }
         payloads.push(Payload::Auth(auth));
         payloads.extend(config_payload::request(&connection));
-        if let Some((offer, Some(spi))) = &self.child {
+        if let Some((offer, Some(spis))) = &self.child {
             tracing::error!(target: "IKE", "establishing CHILD_SA {}{{{}}}", offer.config.name, offer.unique_id);
-            payloads.extend(offer.payloads(*spi, Vec::new()));
+            payloads.extend(offer.payloads(*spis, Vec::new()));
         }
         payloads.extend(mobike::announce(sa, cx, &connection));
         sa.send_request(cx, ExchangeType::IKE_AUTH, payloads)?;
@@ -284,11 +272,11 @@ impl Plan {
         sa.note_auth_lifetime(cx, answer);
         let token = sa.handshake_token.take();
         let Self { handshake, child, .. } = self;
-        let Some((offer, Some(spi))) = child else {
+        let Some((offer, Some(spis))) = child else {
             sa.done(token, Ok(CommandSuccess::IkeEstablished));
             return Ok(State::established(None));
         };
-        let protocol = offer.protocol();
+        let chosen = offer.chosen(spis, answer);
         let source = KeySource {
             role: Role::Initiator,
             nonce_i: &handshake.nonce_i,
@@ -301,15 +289,15 @@ impl Plan {
                 Err(Failure::Rejected(error.0))
             }
             None => config_payload::check(sa, &connection)
-                .and_then(|()| offer.accept(sa, spi, answer))
+                .and_then(|()| offer.accept(sa, spis, answer))
                 .and_then(|agreed| agreed.install(sa, cx, &source)),
         };
         match installing {
             Ok(installing) => Ok(State::established(Some(Active::Install(Box::new(installing))))),
             Err(failure) => {
-                sa.release_spi(spi);
+                spis.release(sa);
                 tracing::info!(target: "IKE", "failed to establish CHILD_SA, keeping IKE_SA");
-                if !matches!(failure, Failure::Rejected(_)) {
+                if let Some((protocol, spi)) = chosen.filter(|_| !matches!(failure, Failure::Rejected(_))) {
                     sa.queue.push_front(Task::DisownChild(protocol, spi));
                 }
                 sa.done(token, Err(failure.clone()));

@@ -10,7 +10,6 @@ use charon_types::id::{EspSpi, Role};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::KernelResult;
 
-use super::initiator::reserved;
 use super::own::{OwnProof, Proving, prepare};
 use super::peer::{self, PeerAuthenticated};
 use super::{establish, signed_octets};
@@ -18,6 +17,7 @@ use crate::env::TrustedKey;
 use crate::exchange::create_child::answer::ChildChoice;
 use crate::exchange::create_child::install::{Installing, KeySource};
 use crate::exchange::create_child::offer::OwnKe;
+use crate::exchange::create_child::spis::reserved;
 use crate::exchange::ike_sa_init::Handshake;
 use crate::exchange::{certreq, config_payload, mobike};
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal, notify_for};
@@ -299,9 +299,10 @@ impl AwaitSpi {
             nonce_r: &plan.handshake.nonce_r,
             shared: None,
         };
-        let installing = reserved(sa, choice.selected.suite.protocol, results).and_then(|spi| {
+        let protocol = choice.selected.suite.protocol;
+        let installing = reserved(sa, protocol, results).and_then(|spi| {
             let agreed = choice.clone().agree(sa, cx, spi);
-            agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(spi))
+            agreed.install(sa, cx, &source).inspect_err(|_| sa.release_spi(protocol, spi))
         });
         match installing {
             Ok(installing) => {

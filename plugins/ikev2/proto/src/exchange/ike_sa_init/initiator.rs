@@ -4,6 +4,7 @@
 //! times.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use charon_crypto::CryptoError;
 use charon_crypto::kex::KeyInitiator;
@@ -23,10 +24,14 @@ use crate::output::JobId;
 use crate::proposal::{ke_methods, usable_for_ike};
 use crate::sa::{Cx, Sa};
 use crate::state::State;
+use crate::timer::Timer;
 use crate::wire::{Ke, Message, NotifyType, Payload, PayloadType};
 
 /// Most restarts by COOKIE and INVALID_KE_PAYLOAD together.
 const RESTARTS_MAX: u8 = 5;
+
+/// How long a better answer may come after one that is an error: anybody on the way may have sent that (RFC 7296 §2.21.1).
+const BETTER_ANSWER: Duration = Duration::from_secs(1);
 
 /// Octets of a nonce: the recommended length for every PRF that we have (RFC 7296 §2.10).
 pub(crate) const NONCE_LEN: usize = 32;
@@ -56,6 +61,8 @@ pub(crate) struct ExpectInit {
     key: Box<dyn KeyInitiator>,
     nonce: Vec<u8>,
     request: Vec<u8>,
+    /// What an answer said that nobody vouches for.
+    refused: Option<NotifyType>,
 }
 
 /// The shared secret is being computed.
@@ -124,7 +131,7 @@ impl AwaitKeyPair {
         let key = key.map_err(LocalFault::Crypto)?;
         let mut nonce = vec![0; NONCE_LEN];
         cx.env.crypto.random().fill(&mut nonce);
-        let mut expect = ExpectInit { attempt: self.attempt, key, nonce, request: Vec::new() };
+        let mut expect = ExpectInit { attempt: self.attempt, key, nonce, request: Vec::new(), refused: None };
         expect.send(sa, cx);
         Ok(State::InitExpectInit(Box::new(expect)))
     }
@@ -144,6 +151,12 @@ impl ExpectInit {
         payloads.push(Payload::Nonce(self.nonce.clone()));
         announce(sa, cx, &self.attempt.connection, &mut payloads);
         self.request = sa.send_init_request(cx, payloads);
+        self.refused = None;
+    }
+
+    /// The error that was answered, if nothing better came.
+    pub(crate) const fn refused(&self) -> Option<NotifyType> {
+        self.refused
     }
 
     /// Nobody answered.
@@ -153,7 +166,7 @@ impl ExpectInit {
 
     /// An answer. It is not authenticated yet: what makes no sense is ignored, and the wait goes on.
     pub(crate) fn handle(
-        self: Box<Self>,
+        mut self: Box<Self>,
         sa: &mut Sa,
         cx: Cx<'_>,
         answer: &Message,
@@ -166,9 +179,12 @@ impl ExpectInit {
             return self.handle_wanted_method(sa, cx, &wanted.data);
         }
         if let Some(error) = answer.first_error() {
-            sa.answered();
-            tracing::info!(target: "IKE", "received {error} notify error");
-            return Err(Failure::Rejected(error.0));
+            if self.refused.is_none() {
+                tracing::info!(target: "IKE", "received {error} notify error");
+                sa.timers.set(Timer::Retransmit, cx.now.mono + BETTER_ANSWER);
+            }
+            self.refused = Some(error);
+            return Ok(State::InitExpectInit(self));
         }
         let Some(spi) = answer.header.spi_responder else {
             tracing::info!(target: "IKE", "IKE_SA_INIT response without responder SPI ignored");

@@ -43,7 +43,7 @@ pub(crate) fn begin(
         Some(active) if active.lets_ike_be_replaced() => active.replaces_ike() && active.is_out(),
         Some(_) => return Err(Refusal::Temporary.into()),
     };
-    if sa.succeeded || sa.deleting || !children_are_quiet(sa) {
+    if sa.succeeded || sa.deleting || sa.reauthenticating || !children_are_quiet(sa) {
         return Err(Refusal::Temporary.into());
     }
     let connection = sa.connection.clone().ok_or(Refusal::NoConnection)?;

@@ -159,6 +159,7 @@ notify_types! {
     USE_PPK_INT = 16445;
     PPK_IDENTITY_KEY = 16446;
     IKE_SA_INIT_FULL_TRANSCRIPT_AUTH = 16447;
+    USE_BEET_MODE = 40961;
 }
 
 /// The abbreviations of strongSwan's log.
@@ -176,6 +177,7 @@ const SHORT_NAMES: &[(NotifyType, &str)] = &[
     (NotifyType::NAT_DETECTION_SOURCE_IP, "NATD_S_IP"),
     (NotifyType::NAT_DETECTION_DESTINATION_IP, "NATD_D_IP"),
     (NotifyType::USE_TRANSPORT_MODE, "USE_TRANSP"),
+    (NotifyType::USE_BEET_MODE, "BEET_MODE"),
     (NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, "ESP_TFC_PAD_N"),
     (NotifyType::MOBIKE_SUPPORTED, "MOBIKE_SUP"),
     (NotifyType::ADDITIONAL_IP4_ADDRESS, "ADD_4_ADDR"),

@@ -1,0 +1,39 @@
+//! What a killed predecessor left in a kernel.
+
+use tracing::info;
+
+/// SPIs that we reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpiRange {
+    /// `charon.spi_min`
+    pub min: u32,
+    /// `charon.spi_max`
+    pub max: u32,
+}
+
+impl SpiRange {
+    /// Whether we could have reserved it.
+    #[must_use]
+    pub fn contains(&self, spi: u32) -> bool {
+        (self.min..=self.max).contains(&spi)
+    }
+}
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// SAs and reservations.
+    pub sas: usize,
+    /// Policies.
+    pub policies: usize,
+}
+
+impl Removed {
+    /// Says it, if there was something.
+    pub fn report(self) {
+        let Self { sas, policies } = self;
+        if self != Self::default() {
+            info!(target: "KNL", "removed {sas} SAs and {policies} policies that a predecessor left");
+        }
+    }
+}
