@@ -7,9 +7,7 @@ its first line of documentation is its name. It raises AssertionError, or anythi
 
 import argparse
 import sys
-import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -18,24 +16,8 @@ from lab import guest_load, guest_pfkey, guest_qemu, guest_vsock, guest_xfrm  # 
 from lab.binaries import Binaries  # noqa: E402
 
 MODULES = (guest_xfrm, guest_pfkey, guest_load, guest_qemu, guest_vsock)
-
-
 # What measures.
 ALONE = ("case_bench", "case_many")
-
-
-def play(name, case, binaries):
-    """Runs a case and says what came out."""
-    begin, title, said = time.monotonic(), case.__doc__.splitlines()[0], ""
-    try:
-        case(binaries)
-        verdict = "passed"
-    except Exception as error:
-        verdict = "FAILED"
-        reason = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
-        said = "    " + reason.replace("\n", "\n    ") + "\n"
-    print(f"{said}{verdict:8}{title} ({name}, {time.monotonic() - begin:.0f} s)", flush=True)
-    return verdict
 
 
 def main():
@@ -52,13 +34,18 @@ def main():
     prefix = "qemu_" if options.qemu else "case_"
     cases = [(name, case) for module in MODULES for name, case in vars(module).items()
              if name.startswith(prefix) and options.only in name]
+
+    def play(one, again):
+        try:
+            one[1](binaries)
+        except AssertionError:
+            raise
+        except Exception as error:
+            raise AssertionError(traceback.format_exc()) from error
+
     alone = [one for one in cases if one[0] in ALONE]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        verdicts = list(pool.map(lambda one: play(*one, binaries), [one for one in cases if one not in alone]))
-    verdicts += [play(*one, binaries) for one in alone]
-    failed = verdicts.count("FAILED")
-    print(f"{len(cases) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed or not cases else 0
+    title = lambda one: f"{one[1].__doc__.splitlines()[0]} ({one[0]})"  # noqa: E731
+    return plays.closing(plays.play_all(cases, title, play, options.jobs, alone))
 
 
 if __name__ == "__main__":

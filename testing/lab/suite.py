@@ -24,7 +24,7 @@ TAIL_LINES = 60
 ERROR_LINES = 120
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped")
-SHOWN = re.compile(r"^(passed |FAILED |skipped |    |fuzz: )")
+SHOWN = re.compile(r"^(passed |FAILED |again   |skipped |    |fuzz: )")
 PURE = ("ikev2-proto", "esp-proto", "vrrp-proto")
 IMPURE = ("tokio", "socket2", "mio", "neli", "nix", "tun-rs")
 
@@ -38,6 +38,8 @@ class Tally:
     skipped: int = 0
     seconds: float = 0
     failures: list = field(default_factory=list)
+    # What failed among others, see plays.py.
+    again: list = field(default_factory=list)
 
     def add(self, passed, failed, skipped=0):
         """Counts more verdicts."""
@@ -247,6 +249,8 @@ def _close(tallies, seconds, options):
     for stage, tally in tallies.items():
         print(f"{stage:12}{tally.passed:8}{tally.failed:8}{tally.skipped:9}{tally.seconds:9.0f}")
     for stage, tally in tallies.items():
+        for one in tally.again:
+            print(f"again   {stage}: {one}")
         for failure in tally.failures:
             print(f"FAILED  {stage}: {failure}")
     total = Tally()
@@ -289,6 +293,7 @@ def _listed(tally, stage, name, argv):
         return
     tally.add(*map(int, closing[-1].groups()))
     tally.failures += [line.removeprefix("FAILED").strip() for line in done.lines if line.startswith("FAILED")]
+    tally.again += [line.removeprefix("again").strip() for line in done.lines if line.startswith("again   ")]
 
 
 def _built(tally, stage, options, *more):
