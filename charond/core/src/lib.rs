@@ -14,5 +14,7 @@ pub mod log;
 pub mod plugin;
 pub mod policies;
 pub mod pools;
+#[cfg(test)]
+mod samples;
 pub mod service;
 pub mod thread;

@@ -105,21 +105,16 @@ impl Control {
         &self,
         request: &InitiateRequest,
     ) -> Result<(Arc<Connection>, Option<Arc<ChildConfig>>), InitiateError> {
-        let connections = self.connections.all();
-        let named =
-            |connection: &&Arc<Connection>| request.ike.as_deref().is_none_or(|ike| ike == &*connection.name);
         match (&request.child, &request.ike) {
-            (Some(name), _) => connections
-                .iter()
-                .filter(named)
-                .find_map(|connection| {
-                    Some((Arc::clone(connection), Some(Arc::clone(connection.child(name)?))))
-                })
+            (Some(name), ike) => self
+                .connections
+                .child(ike.as_deref(), name)
+                .map(|(connection, child)| (connection, Some(child)))
                 .ok_or_else(|| InitiateError::NotFound(Kind::Child, name.clone())),
-            (None, Some(name)) => connections
-                .iter()
-                .find(named)
-                .map(|connection| (Arc::clone(connection), None))
+            (None, Some(name)) => self
+                .connections
+                .by_name(name)
+                .map(|connection| (connection, None))
                 .ok_or_else(|| InitiateError::NotFound(Kind::Ike, name.clone())),
             (None, None) => Err(InitiateError::MissingName),
         }

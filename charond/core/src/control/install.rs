@@ -1,9 +1,7 @@
 //! Traps and shunts by name.
 
 use std::fmt;
-use std::sync::Arc;
 
-use charon_types::connection::{ChildConfig, Connection};
 use tracing::error;
 
 use super::Control;
@@ -42,7 +40,7 @@ impl Control {
     /// [`PolicyError`]
     pub async fn install(&self, ike: Option<&str>, child: Option<&str>) -> Result<(), PolicyError> {
         let name = child.ok_or(PolicyError::MissingName)?;
-        let (connection, child) = self.configured(ike, name).ok_or(PolicyError::NotFound)?;
+        let (connection, child) = self.connections.child(ike, name).ok_or(PolicyError::NotFound)?;
         self.policies.install(&connection, &child).await.map_err(|why| {
             error!(target: "CFG", "installing policy '{name}' failed: {why}");
             PolicyError::Failed(name.to_owned())
@@ -57,12 +55,5 @@ impl Control {
         let name = child.ok_or(PolicyError::MissingName)?;
         let removed = self.policies.uninstall(ike, name).await;
         if removed { Ok(()) } else { Err(PolicyError::NotInstalled(name.to_owned())) }
-    }
-
-    fn configured(&self, ike: Option<&str>, child: &str) -> Option<(Arc<Connection>, Arc<ChildConfig>)> {
-        let connections = self.connections.all();
-        let mut named =
-            connections.iter().filter(|connection| ike.is_none_or(|ike| *ike == *connection.name));
-        named.find_map(|connection| Some((Arc::clone(connection), Arc::clone(connection.child(child)?))))
     }
 }

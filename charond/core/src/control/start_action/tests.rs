@@ -1,19 +1,17 @@
 use std::net::SocketAddr;
 
-use charon_types::connection::{
-    Action, Childless, Fragmentation, IkeConfig, IkeVersion, SendCert, Toggle, Unique,
-};
+use charon_types::connection::Toggle;
 use charon_types::endpoint::Path;
 use charon_types::id::{Role, UniqueId};
 use charon_types::identity::Identity;
-use charon_types::kernel_op::{Mode, SaOptions};
-use charon_types::lifetime::{ChildLifetime, IkeLifetime};
+use charon_types::kernel_op::Mode;
 use charon_types::snapshot::{ChildSaSnapshot, ChildSaState, IkeSaState, NatConditions};
-use charon_types::tag::{IfIdRule, IfIds, SetMark, TagRules};
+use charon_types::tag::IfIds;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
 use super::*;
+use crate::samples::{child, connection};
 use crate::service::BoxFuture;
 use crate::service::ike_engine::{EngineError, IkeSaCounts, Rekey};
 
@@ -113,63 +111,6 @@ fn ike_sa(children: &[&'static str]) -> IkeSaSnapshot {
     }
 }
 
-fn child(name: &str, start: bool) -> Arc<ChildConfig> {
-    Arc::new(ChildConfig {
-        name: name.into(),
-        proposals: Vec::new(),
-        local_ts: Vec::new(),
-        remote_ts: Vec::new(),
-        mode: Mode::Tunnel,
-        lifetime: ChildLifetime::default(),
-        start_action: Action { trap: false, start },
-        close_action: Action::default(),
-        dpd_action: Action::default(),
-        inactivity: Duration::ZERO,
-        reqid: 0,
-        priority: 0,
-        interface: None,
-        tags: TagRules::default(),
-        mark_in_sa: Toggle::Disabled,
-        replay_window: None,
-        policies: Toggle::Enabled,
-        updown: None,
-        hostaccess: Toggle::Disabled,
-        sa_options: SaOptions::default(),
-        set_mark_in: SetMark::default(),
-        set_mark_out: SetMark::default(),
-        sha256_96: Toggle::Disabled,
-        policies_fwd_out: Toggle::Disabled,
-    })
-}
-
-fn connection(children: Vec<Arc<ChildConfig>>) -> Connection {
-    let ike = IkeConfig {
-        version: IkeVersion::V2,
-        local_addrs: Vec::new(),
-        remote_addrs: Vec::new(),
-        local_port: 500,
-        remote_port: 500,
-        proposals: Vec::new(),
-        encap: Toggle::Disabled,
-        mobike: Toggle::Enabled,
-        dpd_delay: Duration::ZERO,
-        dpd_timeout: Duration::ZERO,
-        fragmentation: Fragmentation::Yes,
-        childless: Childless::Allow,
-        send_certreq: Toggle::Enabled,
-        send_cert: SendCert::IfAsked,
-        keyingtries: 1,
-        unique: Unique::No,
-        dscp: 0,
-        lifetime: IkeLifetime::default(),
-        vips: Vec::new(),
-        pools: Vec::new(),
-        if_id_in: IfIdRule::default(),
-        if_id_out: IfIdRule::default(),
-    };
-    Connection { name: "gw".into(), ike, local: Vec::new(), remote: Vec::new(), children, vrouter: None }
-}
-
 async fn after(
     engine: &Arc<Engine>,
     old: Option<&Connection>,
@@ -185,29 +126,29 @@ async fn after(
 #[tokio::test]
 async fn a_new_connection_starts_the_children_that_say_so() {
     let engine = Engine::with_children(&[]);
-    let new = connection(vec![child("a", true), child("b", false)]);
+    let new = connection("gw", vec![child("a", true), child("b", false)]);
     assert_eq!(after(&engine, None, Some(new), 1).await, ["start a"]);
 }
 
 #[tokio::test]
 async fn an_unloaded_connection_ends_what_it_started_and_nothing_else() {
-    let old = connection(vec![child("a", true), child("b", false)]);
+    let old = connection("gw", vec![child("a", true), child("b", false)]);
     let engine = Engine::with_children(&["a", "b"]);
     assert_eq!(after(&engine, Some(&old), None, 1).await, ["end child 10"]);
-    assert!(Changes::between(Some(&connection(vec![child("b", false)])), None).undo.is_empty());
+    assert!(Changes::between(Some(&connection("gw", vec![child("b", false)])), None).undo.is_empty());
 }
 
 #[tokio::test]
 async fn an_ike_sa_left_without_children_ends_with_them() {
-    let old = connection(vec![child("a", true)]);
+    let old = connection("gw", vec![child("a", true)]);
     let engine = Engine::with_children(&["a"]);
     assert_eq!(after(&engine, Some(&old), None, 1).await, ["end 1"]);
 }
 
 #[tokio::test]
 async fn a_changed_connection_ends_old_children_before_it_starts_new_ones() {
-    let old = connection(vec![child("a", true), child("kept", true)]);
-    let mut new = connection(vec![child("kept", true), child("c", true)]);
+    let old = connection("gw", vec![child("a", true), child("kept", true)]);
+    let mut new = connection("gw", vec![child("kept", true), child("c", true)]);
     let engine = Engine::with_children(&["a", "kept"]);
     assert_eq!(after(&engine, Some(&old), Some(new.clone()), 2).await, ["end child 10", "start c"]);
     // Other IKE settings concern every child.
@@ -218,7 +159,7 @@ async fn a_changed_connection_ends_old_children_before_it_starts_new_ones() {
 
 #[test]
 fn the_same_again_changes_nothing() {
-    let old = connection(vec![child("a", true)]);
+    let old = connection("gw", vec![child("a", true)]);
     let changes = Changes::between(Some(&old), Some(&Arc::new(old.clone())));
     assert!(changes.undo.is_empty() && changes.start.is_empty());
 }
