@@ -10,19 +10,17 @@ use charon_core::service::ike_engine::{
 use charon_types::IkeSpi;
 use charon_types::connection::Connection;
 use charon_types::endpoint::{EndpointPattern, PORT_NAT_T, Path};
-use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
+use charon_types::snapshot::IkeSaSnapshot;
 use ikev2_proto::ike_sa::{ChildUsage, Force};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, error, info};
 
-use crate::kernel_queue;
+use crate::listing::{self, Childless};
 use crate::names;
 use crate::order::{Ask, Order};
 use crate::shard::Input;
 use crate::shared::{Shared, is_here};
 
-/// Snapshots in one chunk of a listing: for so many, packets wait.
-const CHUNK: usize = 64;
 /// Chunks that a listing may be ahead of its reader.
 const CHUNKS_AHEAD: usize = 1;
 
@@ -59,7 +57,13 @@ impl IkeEngine for Engine {
 
     fn list(&self, filter: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
         let (chunks, receiver) = mpsc::channel(CHUNKS_AHEAD);
-        tokio::spawn(list(Arc::clone(&self.shared), filter, chunks));
+        tokio::spawn(listing::list(Arc::clone(&self.shared), filter, Childless::Listed, chunks));
+        receiver
+    }
+
+    fn find(&self, filter: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
+        let (chunks, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        tokio::spawn(listing::list(Arc::clone(&self.shared), filter, Childless::LeftOut, chunks));
         receiver
     }
 
@@ -218,8 +222,8 @@ async fn terminate(shared: Arc<Shared>, request: Terminate) -> Result<(), Engine
 
 /// Has an IKE_SA know its children's counters as they are, for what is logged and told of their end.
 async fn refresh_usage(shared: &Shared, spi: IkeSpi) {
-    let mut held = snapshots(shared, shared.shard_of(spi), vec![spi]).await;
-    add_usage(shared, &mut held).await;
+    let mut held = listing::snapshots(shared, shared.shard_of(spi), vec![spi], None).await;
+    listing::add_usage(shared, &mut held).await;
     let installed = held.iter().flat_map(|sa| &sa.children).filter_map(|child| child.installed.as_ref());
     let usage: Vec<_> = installed
         .map(|child| ChildUsage { spi_in: child.spi_in, inbound: child.usage_in, outbound: child.usage_out })
@@ -227,58 +231,4 @@ async fn refresh_usage(shared: &Shared, spi: IkeSpi) {
     if !usage.is_empty() {
         shared.send(spi, Input::Usage { spi, usage }).await;
     }
-}
-
-/// Sends snapshots of matching IKE_SAs, counters included.
-pub(crate) async fn list(shared: Arc<Shared>, filter: SaFilter, chunks: mpsc::Sender<Vec<IkeSaSnapshot>>) {
-    for shard in 0..shared.shards() {
-        let (reply, spis) = oneshot::channel();
-        shared.send_to(shard, Input::Spis { reply }).await;
-        let Ok(spis) = spis.await else { continue };
-        for chunk in spis.chunks(CHUNK) {
-            // Not made before somebody takes it: who reads slowly must not have many of them kept.
-            let Ok(place) = chunks.reserve().await else { return };
-            let mut snapshots = snapshots(&shared, shard, chunk.to_vec()).await;
-            snapshots.retain(|sa| matches(&filter, sa));
-            for sa in &mut snapshots {
-                sa.children.retain(|child| matches_child(&filter, child));
-            }
-            add_usage(&shared, &mut snapshots).await;
-            if !snapshots.is_empty() {
-                place.send(snapshots);
-            }
-        }
-    }
-}
-
-async fn snapshots(shared: &Shared, shard: usize, spis: Vec<IkeSpi>) -> Vec<IkeSaSnapshot> {
-    let (reply, snapshots) = oneshot::channel();
-    shared.send_to(shard, Input::Snapshots { spis, reply }).await;
-    snapshots.await.unwrap_or_default()
-}
-
-/// Reads the kernel's counters for everything in a chunk at once.
-async fn add_usage(shared: &Shared, snapshots: &mut [IkeSaSnapshot]) {
-    let query: Vec<_> =
-        snapshots.iter().flat_map(|sa| kernel_queue::usage_keys(&sa.path, &sa.children)).collect();
-    if query.is_empty() {
-        return;
-    }
-    let results = shared.kernel.submit(kernel_queue::usage_ops(&query)).await;
-    let installed =
-        snapshots.iter_mut().flat_map(|sa| &mut sa.children).filter_map(|child| child.installed.as_mut());
-    for (installed, (inbound, outbound)) in installed.zip(kernel_queue::usages(&results)) {
-        installed.usage_in = inbound;
-        installed.usage_out = outbound;
-    }
-}
-
-fn matches(filter: &SaFilter, sa: &IkeSaSnapshot) -> bool {
-    filter.ike.as_deref().is_none_or(|name| name == &*sa.name)
-        && filter.ike_id.is_none_or(|id| id == sa.unique_id)
-}
-
-fn matches_child(filter: &SaFilter, child: &ChildSaSnapshot) -> bool {
-    filter.child.as_deref().is_none_or(|name| name == &*child.name)
-        && filter.child_id.is_none_or(|id| id == child.unique_id)
 }

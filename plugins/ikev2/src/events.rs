@@ -37,6 +37,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             shared.peers.insert(Peer {
                 unique_id: sa.unique_id,
                 spi: entry.sa.local_spi(),
+                name: Some(Arc::clone(&connection.name)),
                 connection: Some(Arc::clone(&connection)),
                 identities: Some((sa.local_id.clone(), sa.remote_id.clone())),
                 path: sa.path,

@@ -13,7 +13,7 @@ use ikev2_proto::ike_sa::Force;
 use tokio::sync::mpsc;
 use tracing::info;
 
-use crate::engine;
+use crate::listing::{self, Childless};
 use crate::order::{Ask, Order};
 use crate::shard::Input;
 use crate::shared::Shared;
@@ -49,7 +49,7 @@ struct Held {
 async fn find(shared: &Arc<Shared>, connection: &str, child: UniqueId) -> Option<Held> {
     let filter = SaFilter { ike: Some(connection.to_owned()), ..SaFilter::default() };
     let (chunks, mut listing) = mpsc::channel(1);
-    tokio::spawn(engine::list(Arc::clone(shared), filter, chunks));
+    tokio::spawn(listing::list(Arc::clone(shared), filter, Childless::LeftOut, chunks));
     while let Some(chunk) = listing.recv().await {
         for sa in &chunk {
             let found = sa.children.iter().find(|held| held.unique_id == child);

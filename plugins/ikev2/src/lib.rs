@@ -19,6 +19,7 @@ mod interfaces;
 mod jobs;
 mod kernel_queue;
 mod lane;
+mod listing;
 mod name_servers;
 mod names;
 mod order;

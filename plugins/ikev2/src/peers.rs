@@ -17,7 +17,9 @@ pub(crate) struct Peer {
     pub(crate) unique_id: UniqueId,
     /// Our SPI, which names its shard.
     pub(crate) spi: IkeSpi,
-    /// Its connection as it was when it was established, once known.
+    /// Name of its connection, once one fits.
+    pub(crate) name: Option<Arc<str>>,
+    /// Its connection as it was when it was established, once known; none when another IKE_SA took its place.
     pub(crate) connection: Option<Arc<Connection>>,
     /// The identities, once established.
     pub(crate) identities: Option<(Identity, Identity)>,
@@ -34,7 +36,7 @@ pub(crate) struct Peers {
 #[derive(Debug, Default)]
 struct Inner {
     by_id: HashMap<UniqueId, Peer>,
-    by_connection: HashMap<Arc<str>, BTreeSet<UniqueId>>,
+    by_name: HashMap<Arc<str>, BTreeSet<UniqueId>>,
     by_identities: HashMap<(Identity, Identity), BTreeSet<UniqueId>>,
 }
 
@@ -43,13 +45,24 @@ impl Peers {
     pub(crate) fn insert(&self, peer: Peer) {
         let mut inner = self.inner.write();
         inner.forget(peer.unique_id);
-        if let Some(connection) = &peer.connection {
-            inner.by_connection.entry(Arc::clone(&connection.name)).or_default().insert(peer.unique_id);
+        if let Some(name) = &peer.name {
+            inner.by_name.entry(Arc::clone(name)).or_default().insert(peer.unique_id);
         }
         if let Some(identities) = &peer.identities {
             inner.by_identities.entry(identities.clone()).or_default().insert(peer.unique_id);
         }
         inner.by_id.insert(peer.unique_id, peer);
+    }
+
+    /// An IKE_SA is that of another connection than was thought.
+    pub(crate) fn rename(&self, unique_id: UniqueId, name: &Arc<str>) {
+        let mut inner = self.inner.write();
+        let Inner { by_id, by_name, .. } = &mut *inner;
+        let Some(peer) = by_id.get_mut(&unique_id) else { return };
+        if let Some(old) = peer.name.replace(Arc::clone(name)) {
+            take_out(by_name, &old, unique_id);
+        }
+        by_name.entry(Arc::clone(name)).or_default().insert(unique_id);
     }
 
     /// An IKE_SA goes on at other addresses.
@@ -70,11 +83,22 @@ impl Peers {
         self.inner.read().by_id.get(&unique_id).cloned()
     }
 
+    /// Our SPIs of all IKE_SAs of connections of that name, those that were replaced and those not yet established among them,
+    /// the oldest first.
+    #[must_use]
+    pub(crate) fn spis_of_name(&self, name: &str) -> Vec<IkeSpi> {
+        let inner = self.inner.read();
+        let ids = inner.by_name.get(name).into_iter().flatten();
+        ids.filter_map(|id| inner.by_id.get(id)).map(|peer| peer.spi).collect()
+    }
+
     /// IKE_SAs of that connection, the oldest first.
     #[must_use]
     pub(crate) fn of_connection(&self, name: &str) -> Vec<Peer> {
         let inner = self.inner.read();
-        inner.by_connection.get(name).map_or_else(Vec::new, |ids| inner.peers(ids))
+        let mut peers = inner.by_name.get(name).map_or_else(Vec::new, |ids| inner.peers(ids));
+        peers.retain(|peer| peer.connection.is_some());
+        peers
     }
 
     /// The oldest IKE_SA of that connection as it is now. One that was made, or is being made, before the connection changed
@@ -82,7 +106,7 @@ impl Peers {
     #[must_use]
     pub(crate) fn oldest_of_connection(&self, connection: &Connection) -> Option<Peer> {
         let inner = self.inner.read();
-        let ids = inner.by_connection.get(&connection.name)?;
+        let ids = inner.by_name.get(&connection.name)?;
         let mut peers = ids.iter().filter_map(|id| inner.by_id.get(id));
         peers.find(|peer| peer.connection.as_deref().is_some_and(|its| is_same(its, connection))).cloned()
     }
@@ -118,8 +142,8 @@ impl Inner {
 
     fn forget(&mut self, unique_id: UniqueId) {
         let Some(peer) = self.by_id.remove(&unique_id) else { return };
-        if let Some(connection) = peer.connection {
-            take_out(&mut self.by_connection, &connection.name, unique_id);
+        if let Some(name) = peer.name {
+            take_out(&mut self.by_name, &name, unique_id);
         }
         if let Some(identities) = peer.identities {
             take_out(&mut self.by_identities, &identities, unique_id);
@@ -153,10 +177,15 @@ mod tests {
         Peer {
             unique_id: UniqueId(number),
             spi: IkeSpi::from_be_bytes([1; 8]).unwrap(),
+            name: None,
             connection: None,
             identities,
             path: Path { local: remote, remote },
         }
+    }
+
+    fn of(connection: &Arc<Connection>, peer: Peer) -> Peer {
+        Peer { name: Some(Arc::clone(&connection.name)), connection: Some(Arc::clone(connection)), ..peer }
     }
 
     fn connection(remote: &str) -> Arc<Connection> {
@@ -192,7 +221,7 @@ mod tests {
     fn those_of_a_connection_are_told_the_oldest_first_and_leave_one_by_one() {
         let (peers, connection) = (Peers::default(), connection("192.0.2.1"));
         for number in [3, 1, 2] {
-            peers.insert(Peer { connection: Some(Arc::clone(&connection)), ..peer(number, "192.0.2.1") });
+            peers.insert(of(&connection, peer(number, "192.0.2.1")));
         }
         let known =
             || peers.of_connection("roadwarriors").iter().map(|peer| peer.unique_id.0).collect::<Vec<_>>();
@@ -201,15 +230,37 @@ mod tests {
         assert_eq!(known(), [1, 3]);
         peers.remove(UniqueId(1));
         peers.remove(UniqueId(3));
-        assert!(known().is_empty() && peers.inner.read().by_connection.is_empty());
+        assert!(known().is_empty() && peers.inner.read().by_name.is_empty());
+    }
+
+    #[test]
+    fn by_name_those_are_found_that_were_replaced_and_that_are_not_yet_established() {
+        let (peers, connection) = (Peers::default(), connection("192.0.2.1"));
+        let name = &connection.name;
+        let with_spi = |number| {
+            let spi = IkeSpi::from_be_bytes(u64::from(number).to_be_bytes()).unwrap();
+            Peer { spi, ..peer(number, "192.0.2.1") }
+        };
+        let found = |name: &str| peers.spis_of_name(name).iter().map(|spi| spi.0.get()).collect::<Vec<_>>();
+        peers.insert(of(&connection, with_spi(3)));
+        peers.insert(Peer { name: Some(Arc::clone(name)), ..with_spi(1) });
+        peers.insert(with_spi(2));
+        assert_eq!(found(name), [1, 3]);
+        assert_eq!(peers.of_connection(name).len(), 1, "none joins it");
+        assert_eq!(peers.oldest_of_connection(&connection).map(|peer| peer.unique_id.0), Some(3));
+        peers.rename(UniqueId(2), name);
+        peers.rename(UniqueId(1), &"others".into());
+        assert_eq!((found(name), found("others")), (vec![2, 3], vec![1]));
+        (1..=3).for_each(|number| peers.remove(UniqueId(number)));
+        assert!(peers.inner.read().by_name.is_empty());
     }
 
     #[test]
     fn whoever_begins_after_a_reload_does_not_join_what_the_former_connection_made() {
         let (peers, former, now) = (Peers::default(), connection("192.0.2.1"), connection("192.0.2.2"));
-        peers.insert(Peer { connection: Some(Arc::clone(&former)), ..peer(1, "192.0.2.1") });
+        peers.insert(of(&former, peer(1, "192.0.2.1")));
         assert!(peers.oldest_of_connection(&now).is_none(), "it may never be answered");
-        peers.insert(Peer { connection: Some(Arc::clone(&now)), ..peer(2, "192.0.2.2") });
+        peers.insert(of(&now, peer(2, "192.0.2.2")));
         let found = |connection| peers.oldest_of_connection(connection).map(|peer| peer.unique_id.0);
         assert_eq!((found(&now), found(&former)), (Some(2), Some(1)));
         // Loaded again as it was, or with other children.

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use charon_core::counters::Counter;
 use charon_core::log::ike_sa_span;
-use charon_core::service::ike_engine::EngineError;
+use charon_core::service::ike_engine::{ChildFilter, EngineError};
 use charon_types::IkeSpi;
 use charon_types::connection::{ChildConfig, Connection};
 use charon_types::endpoint::Path;
@@ -84,8 +84,8 @@ pub(crate) enum Input {
     KernelEvent(SaKey, KernelEvent),
     /// Which IKE_SAs are here?
     Spis { reply: oneshot::Sender<Vec<IkeSpi>> },
-    /// How do these look?
-    Snapshots { spis: Vec<IkeSpi>, reply: oneshot::Sender<Vec<IkeSaSnapshot>> },
+    /// How do these look? Those with such a child, if children are meant.
+    Snapshots { spis: Vec<IkeSpi>, child: Option<ChildFilter>, reply: oneshot::Sender<Vec<IkeSaSnapshot>> },
     /// Delete all, then end.
     Stop,
 }
@@ -94,6 +94,8 @@ pub(crate) enum Input {
 pub(crate) struct Entry {
     pub(crate) sa: IkeSa,
     pub(crate) half_open: Option<HalfOpenGuard>,
+    /// The name by which it can be found.
+    name: Option<Arc<str>>,
     init_digest: Option<u64>,
     /// The IKE_SA that replaced it, to which commands go that were given before that was known.
     heir: Option<IkeSpi>,
@@ -206,10 +208,13 @@ impl Shard {
             }
             // Whoever asked and has gone needs no answer.
             Input::Spis { reply } => drop(reply.send(self.sas.keys().copied().collect())),
-            Input::Snapshots { spis, reply } => {
+            Input::Snapshots { spis, child, reply } => {
                 let now = Instant::now();
-                let snapshots =
-                    spis.iter().filter_map(|spi| Some(self.sas.get(spi)?.sa.snapshot(now))).collect();
+                let sas = spis.iter().filter_map(|spi| Some(&self.sas.get(spi)?.sa));
+                let meant = sas.filter(|sa| {
+                    child.as_ref().is_none_or(|child| sa.has_child(|name, id| child.matches(name, id)))
+                });
+                let snapshots = meant.map(|sa| sa.snapshot(now)).collect();
                 drop(reply.send(snapshots));
             }
             Input::Stop => {}
@@ -291,7 +296,8 @@ impl Shard {
         let request = Initiate { unique_id, spi, connection, child, packet, path, token: Some(token) };
         let sa = span.in_scope(|| IkeSa::initiate(now(), env, request));
         let orders = vec![(token, order)];
-        let entry = Entry { sa, half_open: None, init_digest: None, heir: None, orders };
+        let name = sa.connection().map(|connection| Arc::clone(&connection.name));
+        let entry = Entry { sa, half_open: None, name, init_digest: None, heir: None, orders };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi, &span);
     }
@@ -323,7 +329,9 @@ impl Shard {
         let sa = span.in_scope(|| IkeSa::respond(now(), env, Respond { unique_id, spi, path }, request));
         let half_open = Some(self.shared.half_open.enter(path.remote.ip()));
         self.inits.insert(digest, spi);
-        let entry = Entry { sa, half_open, init_digest: Some(digest), heir: None, orders: Vec::new() };
+        // Found by its name at the end of the turn.
+        let (name, orders) = (None, Vec::new());
+        let entry = Entry { sa, half_open, name, init_digest: Some(digest), heir: None, orders };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi, &span);
     }

@@ -167,8 +167,8 @@ impl Shared {
         connection: Option<&Arc<Connection>>,
         path: Path,
     ) {
-        let connection = connection.cloned();
-        self.peers.insert(Peer { unique_id, spi, connection, identities: None, path });
+        let (name, connection) = (connection.map(|its| Arc::clone(&its.name)), connection.cloned());
+        self.peers.insert(Peer { unique_id, spi, name, connection, identities: None, path });
     }
 }
 

@@ -134,7 +134,7 @@ async fn is_gone(
 /// The SAs that a filter means: children if it names any, else whole IKE_SAs.
 pub(super) async fn targets(engine: &dyn IkeEngine, filter: SaFilter) -> Vec<Target> {
     let names_children = filter.names_children();
-    let mut listing = engine.list(filter);
+    let mut listing = engine.find(filter);
     let mut targets = Vec::new();
     while let Some(chunk) = listing.recv().await {
         for sa in chunk {

@@ -43,6 +43,29 @@ impl SaFilter {
     pub const fn names_children(&self) -> bool {
         self.child.is_some() || self.child_id.is_some()
     }
+
+    /// What it says about children.
+    #[must_use]
+    pub fn of_children(&self) -> ChildFilter {
+        ChildFilter { name: self.child.clone(), id: self.child_id }
+    }
+}
+
+/// Which children. Every criterion given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChildFilter {
+    /// Name of the child.
+    pub name: Option<String>,
+    /// Number of the CHILD_SA.
+    pub id: Option<UniqueId>,
+}
+
+impl ChildFilter {
+    /// Whether a child of that name and number is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str, id: UniqueId) -> bool {
+        self.name.as_deref().is_none_or(|wanted| wanted == name) && self.id.is_none_or(|wanted| wanted == id)
+    }
 }
 
 /// What to terminate: one IKE_SA, or one of its children.
@@ -122,6 +145,11 @@ pub trait IkeEngine: Send + Sync {
     /// Snapshots of matching IKE_SAs in chunks, counters included. With a child filter, `children` holds matching ones only,
     /// but IKE_SAs without any are listed, too. Bounded: a slow reader slows its own listing only.
     fn list(&self, filter: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>>;
+
+    /// As [`list`](Self::list), but with a child filter IKE_SAs without such a child may be left out.
+    fn find(&self, filter: SaFilter) -> mpsc::Receiver<Vec<IkeSaSnapshot>> {
+        self.list(filter)
+    }
 
     /// Numbers for `stats`.
     fn counts(&self) -> IkeSaCounts;

@@ -285,6 +285,12 @@ impl IkeSa {
         self.sa.connection.as_ref()
     }
 
+    /// Whether it has a child of which that is true, by name and number.
+    #[must_use]
+    pub fn has_child(&self, is_meant: impl Fn(&str, UniqueId) -> bool) -> bool {
+        self.sa.children.iter().any(|child| is_meant(&child.config.name, child.unique_id))
+    }
+
     /// Our role.
     #[must_use]
     pub fn role(&self) -> Role {

@@ -1,5 +1,6 @@
 //! What an IKE_SA wants done after a turn, and who comes after it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use charon_core::counters::Counter;
@@ -40,8 +41,18 @@ impl Shard {
                 order.finish(Err(EngineError::Failed));
             }
         } else {
+            self.name(&mut entry);
             self.timers.arm(spi, entry.sa.poll_timeout().map(|deadline| deadline.at));
             self.sas.insert(spi, entry);
+        }
+    }
+
+    /// Has it found by the name of its connection: as a responder it may learn late which that is.
+    fn name(&self, entry: &mut Entry) {
+        let Some(connection) = entry.sa.connection() else { return };
+        if entry.name.as_ref().is_none_or(|known| *known != connection.name) {
+            self.shared.peers.rename(entry.sa.unique_id(), &connection.name);
+            entry.name = Some(Arc::clone(&connection.name));
         }
     }
 
@@ -140,6 +151,7 @@ impl Shard {
         let known = |unique_id, spi, connection, identities| Peer {
             unique_id,
             spi,
+            name: Some(Arc::clone(&snapshot.name)),
             connection,
             identities,
             path: snapshot.path,
@@ -162,7 +174,8 @@ impl Shard {
             }
             Standing::Redundant => self.shared.peers.insert(known(unique_id, spi, None, None)),
         }
-        let entry = Entry { sa, half_open: None, init_digest: None, heir: None, orders };
+        let name = Some(Arc::clone(&snapshot.name));
+        let entry = Entry { sa, half_open: None, name, init_digest: None, heir: None, orders };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi, &span);
     }
