@@ -57,8 +57,23 @@ impl std::error::Error for CryptoError {}
 /// How long an operation holds a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
-    /// Tens of microseconds: done in the same turn.
+    /// Some hundred microseconds at most: done in the same turn.
     Cheap,
-    /// More: done by the pool.
+    /// More: done by the pool. To go there and come back takes two wake-ups.
     Dear,
 }
+
+impl Cost {
+    /// What it takes to sign with a key of that kind. A peer has proved who it is before it gets a signature of ours, or we began
+    /// ourselves: strangers cannot ask for any.
+    #[must_use]
+    pub const fn of_signing(kind: signature::KeyKind, bits: u32) -> Self {
+        match kind {
+            signature::KeyKind::Rsa if bits > RSA_CHEAP_BITS_MAX => Self::Dear,
+            _ => Self::Cheap,
+        }
+    }
+}
+
+/// A signature by such a modulus takes about as long as a key exchange by P-384; one by twice the bits takes six times as long.
+const RSA_CHEAP_BITS_MAX: u32 = 2048;

@@ -87,7 +87,7 @@ impl PrivateKey for Key {
     }
 
     fn cost(&self) -> Cost {
-        if self.kind == KeyKind::Rsa { Cost::Dear } else { Cost::Cheap }
+        Cost::of_signing(self.kind, self.bits)
     }
 
     fn sign(&self, scheme: SignatureScheme, data: &[u8]) -> Result<Vec<u8>, CryptoError> {
