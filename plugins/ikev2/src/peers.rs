@@ -1,7 +1,9 @@
 //! Who is connected, across shards: by number, by connection, by pair of identities. Touched when IKE_SAs are created, established
 //! and closed, never on a packet's path.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,11 +35,14 @@ pub(crate) struct Peers {
     inner: RwLock<Inner>,
 }
 
+/// Trees throughout: a table that grows would hold everybody up for milliseconds beside 100,000 IKE_SAs.
 #[derive(Debug, Default)]
 struct Inner {
-    by_id: HashMap<UniqueId, Peer>,
-    by_name: HashMap<Arc<str>, BTreeSet<UniqueId>>,
-    by_identities: HashMap<(Identity, Identity), BTreeSet<UniqueId>>,
+    by_id: BTreeMap<UniqueId, Box<Peer>>,
+    by_name: BTreeSet<(Arc<str>, UniqueId)>,
+    /// By a hash of the identities, which few others share.
+    by_identities: BTreeSet<(u64, UniqueId)>,
+    hasher: RandomState,
 }
 
 impl Peers {
@@ -46,12 +51,13 @@ impl Peers {
         let mut inner = self.inner.write();
         inner.forget(peer.unique_id);
         if let Some(name) = &peer.name {
-            inner.by_name.entry(Arc::clone(name)).or_default().insert(peer.unique_id);
+            inner.by_name.insert((Arc::clone(name), peer.unique_id));
         }
-        if let Some(identities) = &peer.identities {
-            inner.by_identities.entry(identities.clone()).or_default().insert(peer.unique_id);
+        if let Some((local, remote)) = &peer.identities {
+            let hash = inner.hash(local, remote);
+            inner.by_identities.insert((hash, peer.unique_id));
         }
-        inner.by_id.insert(peer.unique_id, peer);
+        inner.by_id.insert(peer.unique_id, Box::new(peer));
     }
 
     /// An IKE_SA is that of another connection than was thought.
@@ -60,9 +66,9 @@ impl Peers {
         let Inner { by_id, by_name, .. } = &mut *inner;
         let Some(peer) = by_id.get_mut(&unique_id) else { return };
         if let Some(old) = peer.name.replace(Arc::clone(name)) {
-            take_out(by_name, &old, unique_id);
+            by_name.remove(&(old, unique_id));
         }
-        by_name.entry(Arc::clone(name)).or_default().insert(unique_id);
+        by_name.insert((Arc::clone(name), unique_id));
     }
 
     /// An IKE_SA goes on at other addresses.
@@ -80,7 +86,7 @@ impl Peers {
     /// The IKE_SA of that number.
     #[must_use]
     pub(crate) fn by_id(&self, unique_id: UniqueId) -> Option<Peer> {
-        self.inner.read().by_id.get(&unique_id).cloned()
+        self.inner.read().by_id.get(&unique_id).map(|peer| Peer::clone(peer))
     }
 
     /// Our SPIs of all IKE_SAs of connections of that name, those that were replaced and those not yet established among them,
@@ -88,17 +94,14 @@ impl Peers {
     #[must_use]
     pub(crate) fn spis_of_name(&self, name: &str) -> Vec<IkeSpi> {
         let inner = self.inner.read();
-        let ids = inner.by_name.get(name).into_iter().flatten();
-        ids.filter_map(|id| inner.by_id.get(id)).map(|peer| peer.spi).collect()
+        inner.named(&name.into()).map(|peer| peer.spi).collect()
     }
 
     /// IKE_SAs of that connection, the oldest first.
     #[must_use]
     pub(crate) fn of_connection(&self, name: &str) -> Vec<Peer> {
         let inner = self.inner.read();
-        let mut peers = inner.by_name.get(name).map_or_else(Vec::new, |ids| inner.peers(ids));
-        peers.retain(|peer| peer.connection.is_some());
-        peers
+        inner.named(&name.into()).filter(|peer| peer.connection.is_some()).cloned().collect()
     }
 
     /// The oldest IKE_SA of that connection as it is now. One that was made, or is being made, before the connection changed
@@ -106,8 +109,7 @@ impl Peers {
     #[must_use]
     pub(crate) fn oldest_of_connection(&self, connection: &Connection) -> Option<Peer> {
         let inner = self.inner.read();
-        let ids = inner.by_name.get(&connection.name)?;
-        let mut peers = ids.iter().filter_map(|id| inner.by_id.get(id));
+        let mut peers = inner.named(&connection.name);
         peers.find(|peer| peer.connection.as_deref().is_some_and(|its| is_same(its, connection))).cloned()
     }
 
@@ -116,10 +118,8 @@ impl Peers {
     #[must_use]
     pub(crate) fn between(&self, local: &Identity, remote: &Identity, peer: IpAddr) -> Vec<Peer> {
         let inner = self.inner.read();
-        let ids = inner.by_identities.get(&(local.clone(), remote.clone()));
-        let mut peers = ids.map_or_else(Vec::new, |ids| inner.peers(ids));
-        peers.retain(|other| other.path.remote.is_ipv4() == peer.is_ipv4());
-        peers
+        let others = inner.between(local, remote);
+        others.filter(|other| other.path.remote.is_ipv4() == peer.is_ipv4()).cloned().collect()
     }
 
     /// Number of IKE_SAs.
@@ -136,27 +136,34 @@ fn is_same(one: &Connection, other: &Connection) -> bool {
 }
 
 impl Inner {
-    fn peers(&self, ids: &BTreeSet<UniqueId>) -> Vec<Peer> {
-        ids.iter().filter_map(|id| self.by_id.get(id).cloned()).collect()
+    /// Those of that name, the oldest first.
+    fn named<'a>(&'a self, name: &'a Arc<str>) -> impl Iterator<Item = &'a Peer> {
+        let all = (Arc::clone(name), UniqueId(0))..=(Arc::clone(name), UniqueId(u32::MAX));
+        self.by_name.range(all).filter_map(|(_, id)| self.by_id.get(id)).map(|peer| &**peer)
+    }
+
+    /// Those between these identities, the oldest first.
+    fn between<'a>(&'a self, local: &'a Identity, remote: &'a Identity) -> impl Iterator<Item = &'a Peer> {
+        let hash = self.hash(local, remote);
+        let ids = self.by_identities.range((hash, UniqueId(0))..=(hash, UniqueId(u32::MAX)));
+        let peers = ids.filter_map(|(_, id)| self.by_id.get(id)).map(|peer| &**peer);
+        peers.filter(move |peer| {
+            peer.identities.as_ref().is_some_and(|(ours, theirs)| (ours, theirs) == (local, remote))
+        })
+    }
+
+    fn hash(&self, local: &Identity, remote: &Identity) -> u64 {
+        self.hasher.hash_one((local, remote))
     }
 
     fn forget(&mut self, unique_id: UniqueId) {
         let Some(peer) = self.by_id.remove(&unique_id) else { return };
         if let Some(name) = peer.name {
-            take_out(&mut self.by_name, &name, unique_id);
+            self.by_name.remove(&(name, unique_id));
         }
-        if let Some(identities) = peer.identities {
-            take_out(&mut self.by_identities, &identities, unique_id);
-        }
-    }
-}
-
-/// Removes an id from a set in a map, and the set with its last id.
-fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<UniqueId>>, key: &K, unique_id: UniqueId) {
-    if let Some(ids) = map.get_mut(key) {
-        ids.remove(&unique_id);
-        if ids.is_empty() {
-            map.remove(key);
+        if let Some((local, remote)) = &peer.identities {
+            let hash = self.hash(local, remote);
+            self.by_identities.remove(&(hash, unique_id));
         }
     }
 }
