@@ -185,20 +185,26 @@ impl Sockets {
         let mut metas = vec![RecvMeta::default(); buffers];
         let (mut rounds, mut full_rounds) = (0, 0);
         loop {
+            let mut batch = None;
             let received = {
                 let mut slices: Vec<IoSliceMut<'_>> =
                     memory.chunks_mut(BUFFER_LEN).map(IoSliceMut::new).collect();
                 udp.socket.try_io(Interest::READABLE, || {
-                    udp.state.recv(UdpSockRef::from(&udp.socket), &mut slices, &mut metas)
+                    let count = udp.state.recv(UdpSockRef::from(&udp.socket), &mut slices, &mut metas)?;
+                    batch = Some(count);
+                    // A call that fills less than all buffers has seen the end of the queue: no other is needed to learn that.
+                    if count < buffers { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
                 })
             };
+            if let Some(count) = batch {
+                full_rounds = if count == buffers { full_rounds + 1 } else { 0 };
+                let pressure = udp.lane.pressure(full_rounds);
+                for (buffer, meta) in memory.chunks_mut(BUFFER_LEN).zip(&metas[..count]) {
+                    self.dispatch(udp, meta, &mut buffer[..meta.len], receiver, pressure);
+                }
+            }
             match received {
-                Ok(count) => {
-                    full_rounds = if count == buffers { full_rounds + 1 } else { 0 };
-                    let pressure = udp.lane.pressure(full_rounds);
-                    for (buffer, meta) in memory.chunks_mut(BUFFER_LEN).zip(&metas[..count]) {
-                        self.dispatch(udp, meta, &mut buffer[..meta.len], receiver, pressure);
-                    }
+                Ok(()) => {
                     rounds += 1;
                     if rounds < udp.lane.rounds_max() {
                         continue;
