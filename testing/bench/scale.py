@@ -5,12 +5,14 @@
     testing/bench/scale.py --counts 10000 --responders strongswan
 
 charond is the initiator, with one connection for each pair and without a kernel. The responder has its userspace ESP, so that the
-SAs of ESP are in its memory, where a kernel backend has them in the kernel's. Printed at each count: private memory a pair, processor time a handshake on the way there,
-the time that new handshakes take one after the other, from the first message to the last as `initiate` sees it, and processor
-time of one more CHILD_SA in an IKE_SA that has one.
+SAs of ESP are in its memory, where a kernel backend has them in the kernel's. Printed at each count: private memory a pair,
+processor time a handshake on the way there, the time that new handshakes take one after the other, from the first message to the
+last as `initiate` sees it, what `terminate` takes for each of them by name, and processor time of one more CHILD_SA in an IKE_SA
+that has one.
 """
 
 import argparse
+import gc
 import sys
 import time
 from pathlib import Path
@@ -38,8 +40,15 @@ def initiate(client, name):
 
 
 def terminate(client, name):
-    """Ends it on both sides."""
+    """Ends it on both sides; milliseconds."""
+    begin = time.perf_counter_ns()
     succeeded(client, frame(vici.REQUEST, "terminate", {"ike": name, "timeout": "5000", "loglevel": "-1"}))
+    return (time.perf_counter_ns() - begin) / 1e6
+
+
+def spread(times):
+    """Median, p90, p99 and the longest."""
+    return [*(percentile(times, share) for share in (0.5, 0.9, 0.99)), max(times)]
 
 
 def further_child(number):
@@ -81,15 +90,18 @@ def measure(kind, options, binaries):
             time.sleep(1)
             kib = (load.memory_kib(responder.process) - idle_kib) / max(have, 1)
             newcomers = names[options.counts[-1]:][:options.newcomers]
-            times = []
-            for name in newcomers:
-                times.append(initiate(control, name))
-            for name in newcomers:
-                terminate(control, name)
+            # Whatever of this program would take time in between is not to be measured.
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+            times = [initiate(control, name) for name in newcomers]
+            ends = [terminate(control, name) for name in newcomers]
+            gc.enable()
             last = count == options.counts[-1]
             child_us = further_children(control, responder, names[:min(CHILDREN, count)]) if last else ""
-            print(f"| {kind} | {have} | {busy:.0f} | {kib:.2f} | {percentile(times, 0.5):.2f} | {percentile(times, 0.99):.2f} "
-                  f"| {max(times):.2f} | {child_us} |", flush=True)
+            shown = " / ".join(f"{value:.2f}" for value in spread(times))
+            ended = " / ".join(f"{value:.2f}" for value in spread(ends))
+            print(f"| {kind} | {have} | {busy:.0f} | {kib:.2f} | {shown} | {ended} | {child_us} |", flush=True)
             if have < count:
                 break
             begun = count
@@ -115,8 +127,9 @@ def main():
     options = parser.parse_args()
     options.counts = [int(count) for count in options.counts.split(",")]
     binaries = Binaries(options.profile)
-    print("| responder | pairs | CPU per handshake, µs | KiB per pair | a new handshake, ms (median) | p99, ms | longest, ms "
-          "| CPU of a further child, µs |\n" + "|---" * 8 + "|")
+    print(f"{options.newcomers} newcomers; milliseconds: median / p90 / p99 / longest\n\n"
+          "| responder | pairs | CPU per handshake, µs | KiB per pair | a new handshake | its end by name "
+          "| CPU of a further child, µs |\n" + "|---" * 7 + "|")
     for kind in options.responders.split(","):
         measure(kind, options, binaries)
 
