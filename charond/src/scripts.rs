@@ -27,7 +27,7 @@ pub(crate) async fn run(settings: &Settings, section: &str) {
 fn commands(settings: &Settings, section: &str) -> Vec<(String, String)> {
     let Some(section) = daemon_section(settings).section(section) else { return Vec::new() };
     let keys = section.keys();
-    keys.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_text()?.to_owned()))).collect()
+    keys.filter_map(|(name, value)| Some((name.to_owned(), value.as_text()?.to_owned()))).collect()
 }
 
 fn report(section: &str, name: &str, output: &Output) {

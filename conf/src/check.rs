@@ -81,10 +81,8 @@ fn contradictions(daemon: &Configured<'_>) -> Vec<Notice> {
     let int = |path| daemon.int::<u32>(path).ok();
     let mut found = Vec::new();
     let mut contradiction = |paths: [&'static str; 2], problem| {
-        let written =
-            |path| daemon.view().find(path).map(|(section, value)| (section.path_of(path), value.location()));
-        if let Some((path, location)) = paths.into_iter().rev().find_map(written) {
-            found.push(Notice::Contradiction { location: location.clone(), path, problem });
+        if let Some((path, value)) = paths.into_iter().rev().find_map(|path| daemon.view().find(path)) {
+            found.push(Notice::Contradiction { location: value.location(), path, problem });
         }
     };
     if int("port").is_some_and(|port| port != 0 && int("port_nat_t") == Some(port)) {
@@ -100,11 +98,14 @@ fn contradictions(daemon: &Configured<'_>) -> Vec<Notice> {
 fn walk<'a>(view: &View<'a>, program: Program, path: &mut Vec<&'a str>, notices: &mut Vec<Notice>) {
     for (key, value) in view.keys() {
         path.push(key);
-        let location = || value.location().clone();
         match options::find(program, path) {
-            None => notices.push(Notice::Unknown { location: location(), path: below(view, key) }),
+            None => notices.push(Notice::Unknown { location: value.location(), path: below(view, key) }),
             Some(Opt { status: Status::NoMeaning(reason), .. }) => {
-                notices.push(Notice::NoMeaning { location: location(), path: below(view, key), reason });
+                notices.push(Notice::NoMeaning {
+                    location: value.location(),
+                    path: below(view, key),
+                    reason,
+                });
             }
             Some(option) => {
                 let fault = view.typed(key, |text| option.kind.check(text)).err();
@@ -121,7 +122,7 @@ fn walk<'a>(view: &View<'a>, program: Program, path: &mut Vec<&'a str>, notices:
             section.location().filter(|_| holds_something(&section, EMPTY_DEPTH_MAX))
         {
             let path = below(view, section.name());
-            notices.push(Notice::Unknown { location: location.clone(), path });
+            notices.push(Notice::Unknown { location, path });
         }
         path.pop();
     }
@@ -129,9 +130,9 @@ fn walk<'a>(view: &View<'a>, program: Program, path: &mut Vec<&'a str>, notices:
 
 /// Packaged files hold empty sections with commented keys, which are nothing to speak of.
 fn holds_something(view: &View<'_>, depth: usize) -> bool {
-    !view.keys().is_empty()
+    view.keys().next().is_some()
         || depth == 0
-        || view.sections().iter().any(|inner| holds_something(inner, depth - 1))
+        || view.sections().any(|inner| holds_something(&inner, depth - 1))
 }
 
 /// How deep a section is looked into for being empty; references in a circle end here.

@@ -3,9 +3,12 @@
 //! What a byte means depends on where it stands (`:` opens a reference list after a name but is an ordinary
 //! character of a value), so the parser asks for what it expects instead of taking a stream of tokens.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use crate::error::{Found, SyntaxErrorKind};
+use crate::text::Text;
 
 /// Longest name of a key or section, in bytes.
 const NAME_BYTES_MAX: usize = 256;
@@ -23,6 +26,16 @@ pub(crate) struct Position {
 pub(crate) struct Fault {
     pub(crate) at: Position,
     pub(crate) kind: SyntaxErrorKind,
+}
+
+/// What was written as the value of a key.
+#[derive(Debug)]
+pub(crate) enum Written {
+    Nothing,
+    /// In the text as it is meant.
+    Here(Range<usize>),
+    /// Tokens joined, escapes resolved.
+    Made(Text),
 }
 
 #[derive(Debug)]
@@ -71,11 +84,11 @@ impl<'t> Lexer<'t> {
 
     /// Skips blanks within a line.
     pub(crate) fn skip_blanks(&mut self) {
-        self.take_while(is_blank);
+        self.take(is_blank);
     }
 
     pub(crate) fn skip_comment(&mut self) {
-        self.take_while(|byte| byte != b'\n');
+        self.take(|byte| byte != b'\n');
     }
 
     /// Whether the keyword `include` stands here, as opposed to a key or section of that name. Takes it if so.
@@ -90,54 +103,83 @@ impl<'t> Lexer<'t> {
         if rest.iter().find(|byte| !is_blank(**byte)) == Some(&b'=') {
             return false;
         }
-        for _ in b"include" {
-            self.advance();
-        }
+        self.at.offset += b"include".len();
         true
     }
 
     /// A key or section name; `None` if none starts here.
-    pub(crate) fn name(&mut self) -> Result<Option<&'t str>, Fault> {
+    pub(crate) fn name(&mut self) -> Result<Option<Range<usize>>, Fault> {
         let start = self.at;
-        self.take_while(is_name_byte);
-        self.text_since(start)
+        self.take(is_name_byte);
+        Ok(self.text_since(start)?.map(|_| start.offset..self.at.offset))
     }
 
     /// A section path of a reference list; `None` if none starts here.
     pub(crate) fn reference(&mut self) -> Result<Option<&'t str>, Fault> {
         let start = self.at;
-        self.take_while(|byte| is_name_byte(byte) || byte == b'.');
+        self.take(|byte| is_name_byte(byte) || byte == b'.');
         self.text_since(start)
     }
 
-    /// The rest of a `key =` line, up to a comment, `}` or the end of the line: `None` if there is nothing.
-    pub(crate) fn value(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-        let mut value: Option<Zeroizing<Vec<u8>>> = None;
-        loop {
-            self.skip_blanks();
-            match self.peek() {
-                None | Some(b'\n' | b'}') => return Ok(value),
-                Some(b'#') => {
-                    self.skip_comment();
-                    return Ok(value);
-                }
-                Some(byte) => {
-                    let into = match &mut value {
-                        Some(before) => {
-                            before.push(b' ');
-                            before
-                        }
-                        none => none.insert(Zeroizing::new(Vec::new())),
-                    };
-                    if byte == b'"' {
-                        self.string(into)?;
-                    } else {
-                        let start = self.at.offset;
-                        self.take_while(is_token_byte);
-                        into.extend_from_slice(self.text.get(start..self.at.offset).unwrap_or_default());
-                    }
-                }
+    /// The rest of a `key =` line, up to a comment, `}` or the end of the line.
+    pub(crate) fn value(&mut self) -> Result<Written, Fault> {
+        self.skip_blanks();
+        let start = self.at;
+        if let Some(range) = self.plain_value() {
+            return Ok(if start == self.at { Written::Nothing } else { Written::Here(range) });
+        }
+        self.at = start;
+        Ok(Written::Made(Text::new(std::mem::take(&mut *self.made_value()?))))
+    }
+
+    /// A value that is meant as it stands in the text, which is one string without escapes or tokens with single blanks between
+    /// them.
+    fn plain_value(&mut self) -> Option<Range<usize>> {
+        let start = self.at.offset;
+        let range = if self.eat(b'"') {
+            self.take(is_plain_in_string);
+            let range = start + 1..self.at.offset;
+            self.eat(b'"').then_some(range)?
+        } else {
+            self.take(is_token_byte);
+            while self.peek() == Some(b' ')
+                && self.text.get(self.at.offset + 1).is_some_and(|byte| is_token_byte(*byte))
+            {
+                self.at.offset += 1;
+                self.take(is_token_byte);
             }
+            start..self.at.offset
+        };
+        self.at_value_end().then_some(range)
+    }
+
+    fn made_value(&mut self) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let mut value = Zeroizing::new(Vec::new());
+        let mut tokens = 0;
+        while !self.at_value_end() {
+            if tokens > 0 {
+                value.push(b' ');
+            }
+            tokens += 1;
+            if self.peek() == Some(b'"') {
+                self.string(&mut value)?;
+            } else {
+                value.extend_from_slice(self.take(is_token_byte));
+            }
+        }
+        Ok(value)
+    }
+
+    /// Whether nothing more belongs to a value. Skips the comment behind it, if so.
+    fn at_value_end(&mut self) -> bool {
+        self.skip_blanks();
+        match self.peek() {
+            None | Some(b'\n' | b'}') => true,
+            Some(b'#') => {
+                self.skip_comment();
+                true
+            }
+            Some(_) => false,
         }
     }
 
@@ -221,10 +263,12 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn take_while(&mut self, accept: impl Fn(u8) -> bool) {
-        while self.peek().is_some_and(&accept) {
-            self.advance();
-        }
+    /// Takes bytes as long as they are of a kind, which no line end is.
+    fn take(&mut self, is_one: impl Fn(u8) -> bool) -> &'t [u8] {
+        let rest = self.text.get(self.at.offset..).unwrap_or_default();
+        let (taken, _) = rest.split_at(rest.iter().position(|byte| !is_one(*byte)).unwrap_or(rest.len()));
+        self.at.offset += taken.len();
+        taken
     }
 
     fn advance(&mut self) {
@@ -241,11 +285,16 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// Whether a byte can be part of a name.
-pub(crate) fn is_name_byte(byte: u8) -> bool {
+fn is_name_byte(byte: u8) -> bool {
     !matches!(byte, b'#' | b'{' | b'}' | b':' | b'.' | b',' | b'=' | b'"' | b'\r' | b'\n' | b'\t' | b' ')
 }
 
 /// Whether a byte can be part of an unquoted value.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     !matches!(byte, b'#' | b'}' | b'"' | b'\r' | b'\n' | b'\t' | b' ')
+}
+
+/// Whether a byte in a quoted string, without a line end, is meant as it stands.
+fn is_plain_in_string(byte: u8) -> bool {
+    !matches!(byte, b'"' | b'\\' | b'\r' | b'\n')
 }

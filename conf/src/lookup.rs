@@ -123,18 +123,13 @@ impl View<'_> {
 
     /// The error for a value that is set.
     fn error(&self, path: &str, problem: Problem) -> ValueError {
-        let (section, value) = self.find(path).expect("only a value that is set can be wrong");
+        let (key, value) = self.find(path).expect("only a value that is set can be wrong");
         let name = path.rsplit('.').next().unwrap_or(path);
-        ValueError {
-            location: value.location().clone(),
-            key: section.path_of(name),
-            value: shown(name, value),
-            problem,
-        }
+        ValueError { location: value.location(), key, value: shown(name, value), problem }
     }
 }
 
 /// What of a value may be shown.
-fn shown(name: &str, value: &Value) -> Option<String> {
+fn shown(name: &str, value: Value<'_>) -> Option<String> {
     value.as_text().filter(|_| !is_secret_key(name)).map(str::to_owned)
 }

@@ -1,15 +1,16 @@
 //! From the text of a file, and of the files that it includes, to the tree as written.
 
 use std::ffi::OsStr;
+use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::error::{LoadError, SyntaxError, SyntaxErrorKind};
 use crate::lexer::{Fault, Lexer, Position};
-use crate::section::{Reference, Section, Value};
+use crate::text::{File, Place, Span, Text};
+use crate::tree::{ROOT, Reference, SectionId, Tree};
 use crate::{Location, Source};
 
 /// Sections within sections. The real world needs six; the limit keeps every walk of the tree shallow.
@@ -20,18 +21,30 @@ const INCLUDE_DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 100_000;
 
 /// Reads a file and all that it includes into a tree.
-pub(crate) fn load(source: &dyn Source, path: &Path) -> Result<Section, LoadError> {
-    let mut parser = Parser { source, files: 0 };
-    let file: Arc<Path> = Arc::from(path);
-    let text = parser.read(path, None)?;
-    let mut root = Section::new(String::new(), Location::new(&file, 1, 1));
-    parser.file(&text, &file, &mut root, Depth { includes: 0, sections: 0 })?;
-    Ok(root)
+pub(crate) fn load(source: &dyn Source, path: &Path) -> Result<Tree, LoadError> {
+    let file = read(source, path, None)?;
+    let mut parser = Parser { source, files: 1, tree: Tree::new(file.clone()) };
+    parser.file(&file, 0, ROOT, Depth { includes: 0, sections: 0 })?;
+    Ok(parser.tree)
+}
+
+fn read(source: &dyn Source, path: &Path, included_from: Option<&Location>) -> Result<File, LoadError> {
+    let text = source.read(path).and_then(|text| match u32::try_from(text.len()) {
+        Ok(_) => Ok(Text::new(text)),
+        Err(_) => Err(io::ErrorKind::FileTooLarge.into()),
+    });
+    let text = text.map_err(|error| LoadError::Read {
+        path: path.to_owned(),
+        error,
+        included_from: included_from.cloned(),
+    })?;
+    Ok(File { path: Arc::from(path), text: Arc::new(text) })
 }
 
 struct Parser<'s> {
     source: &'s dyn Source,
     files: usize,
+    tree: Tree,
 }
 
 #[derive(Clone, Copy)]
@@ -42,33 +55,14 @@ struct Depth {
 
 /// One file at work.
 struct Open<'f> {
-    file: &'f Arc<Path>,
-    text: &'f [u8],
+    file: &'f File,
+    number: u32,
     lexer: Lexer<'f>,
 }
 
 impl Parser<'_> {
-    fn read(
-        &mut self,
-        path: &Path,
-        included_from: Option<&Location>,
-    ) -> Result<Zeroizing<Vec<u8>>, LoadError> {
-        self.files += 1;
-        self.source.read(path).map(Zeroizing::new).map_err(|error| LoadError::Read {
-            path: path.to_owned(),
-            error,
-            included_from: included_from.cloned(),
-        })
-    }
-
-    fn file(
-        &mut self,
-        text: &[u8],
-        file: &Arc<Path>,
-        into: &mut Section,
-        depth: Depth,
-    ) -> Result<(), LoadError> {
-        let mut open = Open { file, text, lexer: Lexer::new(text) };
+    fn file(&mut self, file: &File, number: u32, into: SectionId, depth: Depth) -> Result<(), LoadError> {
+        let mut open = Open { file, number, lexer: Lexer::new(file.text.bytes()) };
         self.statements(&mut open, into, depth)?;
         match open.lexer.peek() {
             None => Ok(()),
@@ -77,7 +71,7 @@ impl Parser<'_> {
     }
 
     /// Statements up to the end of the file or a closing brace, which is left to the caller.
-    fn statements(&mut self, open: &mut Open<'_>, into: &mut Section, depth: Depth) -> Result<(), LoadError> {
+    fn statements(&mut self, open: &mut Open<'_>, into: SectionId, depth: Depth) -> Result<(), LoadError> {
         loop {
             open.lexer.skip_lines();
             let start = open.lexer.position();
@@ -101,16 +95,16 @@ impl Parser<'_> {
         &mut self,
         open: &mut Open<'_>,
         start: Position,
-        name: &str,
-        into: &mut Section,
+        name: Range<usize>,
+        into: SectionId,
         depth: Depth,
     ) -> Result<(), LoadError> {
         open.lexer.skip_blanks();
         if open.lexer.eat(b'=') {
             open.lexer.skip_blanks();
-            let location = open.location(open.lexer.position());
+            let place = open.place(open.lexer.position());
             let value = open.lexer.value().map_err(|fault| open.error(fault))?;
-            into.keys.set(name, value.map(|bytes| Value::new(bytes, location)));
+            self.tree.set(into, Span::new(&name), place, value);
             return Ok(());
         }
         if open.lexer.peek() == Some(b'.') {
@@ -129,8 +123,8 @@ impl Parser<'_> {
         if depth.sections >= NESTING_MAX {
             return Err(open.error(Fault { at: start, kind: SyntaxErrorKind::NestedTooDeeply }));
         }
-        let section = into.open(name, open.location(start));
-        section.references.extend(references);
+        let section = self.tree.open(into, Span::new(&name), open.place(start));
+        self.tree.refer(section, references);
         self.statements(open, section, Depth { sections: depth.sections + 1, ..depth })?;
         if open.lexer.eat(b'}') {
             Ok(())
@@ -143,7 +137,7 @@ impl Parser<'_> {
         &mut self,
         open: &mut Open<'_>,
         start: Position,
-        into: &mut Section,
+        into: SectionId,
         depth: Depth,
     ) -> Result<(), LoadError> {
         let pattern = open.lexer.pattern().map_err(|fault| open.error(fault))?;
@@ -154,7 +148,7 @@ impl Parser<'_> {
         if depth.includes >= INCLUDE_DEPTH_MAX {
             return Err(open.error(Fault { at: start, kind: SyntaxErrorKind::IncludedTooDeeply }));
         }
-        let pattern = beside(open.file, &pattern);
+        let pattern = beside(&open.file.path, &pattern);
         let location = open.location(start);
         let paths = self.source.matches(&pattern).map_err(|error| LoadError::Read {
             path: pattern,
@@ -165,9 +159,10 @@ impl Parser<'_> {
             if self.files >= FILES_MAX {
                 return Err(open.error(Fault { at: start, kind: SyntaxErrorKind::TooManyFiles }));
             }
-            let text = self.read(&path, Some(&location))?;
-            let file: Arc<Path> = Arc::from(path);
-            self.file(&text, &file, into, Depth { includes: depth.includes + 1, ..depth })?;
+            self.files += 1;
+            let file = read(self.source, &path, Some(&location))?;
+            let number = self.tree.add_file(file.clone());
+            self.file(&file, number, into, Depth { includes: depth.includes + 1, ..depth })?;
         }
         Ok(())
     }
@@ -185,8 +180,8 @@ fn references(open: &mut Open<'_>) -> Result<Vec<Reference>, LoadError> {
         if path.split('.').any(str::is_empty) {
             return Err(open.error(Fault { at: start, kind: SyntaxErrorKind::EmptyName }));
         }
-        let location = open.location(start);
-        references.push(Reference { path: path.to_owned(), location });
+        let range = start.offset..open.lexer.position().offset;
+        references.push(Reference::new(Span::new(&range), open.place(start)));
         open.lexer.skip_lines();
         if !open.lexer.eat(b',') {
             return Ok(references);
@@ -201,9 +196,14 @@ fn beside(file: &Path, pattern: &[u8]) -> PathBuf {
 }
 
 impl Open<'_> {
-    fn location(&self, at: Position) -> Location {
+    fn place(&self, at: Position) -> Place {
         let column = u32::try_from(at.offset - at.line_start).unwrap_or(u32::MAX).saturating_add(1);
-        Location::new(self.file, at.line, column)
+        Place { file: self.number, line: at.line, column }
+    }
+
+    fn location(&self, at: Position) -> Location {
+        let Place { line, column, .. } = self.place(at);
+        Location::new(&self.file.path, line, column)
     }
 
     fn here(&self, kind: SyntaxErrorKind) -> LoadError {
@@ -211,7 +211,7 @@ impl Open<'_> {
     }
 
     fn error(&self, fault: Fault) -> LoadError {
-        let rest = self.text.get(fault.at.line_start..).unwrap_or_default();
+        let rest = self.file.text.bytes().get(fault.at.line_start..).unwrap_or_default();
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let before = line.get(..fault.at.offset - fault.at.line_start).unwrap_or(line);
         let indent =

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::section::{Section, Value};
-use crate::{Settings, lexer};
+use crate::tree::{ROOT, SectionId, Tree};
+use crate::{Settings, Value, lexer};
 
 /// The settings as one file, includes merged in. References are printed, not followed. Bytes that are not UTF-8
 /// are kept only by [`Settings::to_bytes`]; here they are replaced.
@@ -17,13 +17,13 @@ impl Settings {
     /// The settings as one file, includes merged in, byte for byte.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        body(&mut out, &self.root, 0);
+        body(&mut out, &self.tree, ROOT, 0);
         out
     }
 }
 
-fn body(out: &mut Vec<u8>, section: &Section, depth: usize) {
-    for (name, value) in section.keys.iter() {
+fn body(out: &mut Vec<u8>, tree: &Tree, section: SectionId, depth: usize) {
+    for (name, value) in tree.keys(section) {
         indent(out, depth);
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b" =");
@@ -33,19 +33,20 @@ fn body(out: &mut Vec<u8>, section: &Section, depth: usize) {
         }
         out.push(b'\n');
     }
-    for (name, child) in section.sections.iter() {
+    for child in tree.sections(section) {
+        let (name, references) = (tree.name(child), tree.references(child));
         indent(out, depth);
         out.extend_from_slice(name.as_bytes());
-        for (at, reference) in child.references.iter().enumerate() {
+        for (at, reference) in references.iter().enumerate() {
             out.extend_from_slice(if at == 0 { b": " } else { b", " });
-            out.extend_from_slice(reference.path.as_bytes());
+            out.extend_from_slice(tree.referenced(reference).as_bytes());
         }
         // A blank after a section called include would make it the keyword.
-        if name != "include" || !child.references.is_empty() {
+        if name != "include" || !references.is_empty() {
             out.push(b' ');
         }
         out.extend_from_slice(b"{\n");
-        body(out, child, depth + 1);
+        body(out, tree, child, depth + 1);
         indent(out, depth);
         out.extend_from_slice(b"}\n");
     }
@@ -55,7 +56,7 @@ fn indent(out: &mut Vec<u8>, depth: usize) {
     out.extend(std::iter::repeat_n(b' ', depth * 4));
 }
 
-fn put_value(out: &mut Vec<u8>, value: &Value) {
+fn put_value(out: &mut Vec<u8>, value: Value<'_>) {
     let bytes = value.as_bytes();
     if !bytes.is_empty() && bytes.iter().all(|byte| lexer::is_token_byte(*byte)) {
         out.extend_from_slice(bytes);

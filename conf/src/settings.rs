@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{LoadError, SyntaxError, SyntaxErrorKind};
-use crate::section::{Section, Value};
 use crate::source::{Memory, Source};
-use crate::{Location, parse};
+use crate::text::{File, Text};
+use crate::tree::{ROOT, SectionId, Tree};
+use crate::{Location, Value, parse};
 
 /// References that lead to references. More than any hand has written; the limit bounds the recursion.
 const REFERENCE_DEPTH_MAX: usize = 64;
@@ -14,7 +16,7 @@ const REFERENCE_DEPTH_MAX: usize = 64;
 /// All settings of a file and of the files that it includes. Equality ignores where things were written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    pub(crate) root: Section,
+    pub(crate) tree: Tree,
 }
 
 impl Settings {
@@ -23,11 +25,11 @@ impl Settings {
     /// # Errors
     /// The first fault, with its place.
     pub fn load(source: &dyn Source, path: &Path) -> Result<Self, LoadError> {
-        let settings = Self { root: parse::load(source, path)? };
-        match settings.too_deep(&settings.root) {
+        let settings = Self { tree: parse::load(source, path)? };
+        match settings.too_deep() {
             None => Ok(settings),
             Some(location) => Err(LoadError::Syntax(Box::new(SyntaxError {
-                location: location.clone(),
+                location,
                 kind: SyntaxErrorKind::ReferencedTooDeeply,
                 line: String::new(),
                 indent: String::new(),
@@ -45,13 +47,13 @@ impl Settings {
 
     /// No settings at all.
     pub fn empty() -> Self {
-        let nowhere = Location::new(&std::sync::Arc::from(Path::new("")), 1, 1);
-        Self { root: Section::new(String::new(), nowhere) }
+        let nowhere = File { path: Arc::from(Path::new("")), text: Arc::new(Text::default()) };
+        Self { tree: Tree::new(nowhere) }
     }
 
     /// The root, which holds the top-level sections.
     pub fn root(&self) -> View<'_> {
-        View { root: &self.root, name: "", layers: vec![&self.root] }
+        View { tree: &self.tree, name: "", own: Some(ROOT), inherited: Vec::new() }
     }
 
     /// A section by its path from the root, names joined by dots.
@@ -64,161 +66,180 @@ impl Settings {
     pub fn fallback(&self, names: &[&str]) -> View<'_> {
         let mut layers = Vec::new();
         for section in names.iter().filter_map(|name| self.section(name)) {
-            add_all(&mut layers, &section.layers);
+            add_all(&mut layers, section.layers());
         }
-        View { root: &self.root, name: "", layers }
+        View::new(&self.tree, "", layers)
     }
 
     /// All references as written, each with its place: the paths of sections from which others inherit.
-    pub fn references(&self) -> Vec<(&str, &Location)> {
-        fn collect<'a>(section: &'a Section, found: &mut Vec<(&'a str, &'a Location)>) {
-            found.extend(section.references.iter().map(|one| (one.path.as_str(), &one.location)));
-            section.sections.iter().for_each(|(_, child)| collect(child, found));
-        }
+    pub fn references(&self) -> Vec<(&str, Location)> {
         let mut found = Vec::new();
-        collect(&self.root, &mut found);
-        found
+        self.tree.all_references(ROOT, &mut found);
+        found.into_iter().map(|one| (self.tree.referenced(one), self.tree.place_of(one))).collect()
     }
 
     /// The first reference whose chain exceeds the limit.
-    fn too_deep<'a>(&'a self, section: &'a Section) -> Option<&'a Location> {
-        for reference in &section.references {
-            let mut resolver = Resolver::new(&self.root);
-            resolver.resolve(&reference.path);
-            if resolver.exceeded {
-                return Some(&reference.location);
-            }
-        }
-        section.sections.iter().find_map(|(_, child)| self.too_deep(child))
+    fn too_deep(&self) -> Option<Location> {
+        let mut references = Vec::new();
+        self.tree.all_references(ROOT, &mut references);
+        let first = references.into_iter().find(|reference| {
+            let mut resolver = Resolver::new(&self.tree);
+            resolver.resolve(self.tree.referenced(reference));
+            resolver.exceeded
+        });
+        first.map(|reference| self.tree.place_of(reference))
     }
 }
 
 /// A section as a reader sees it: its own content first, then that of the sections it refers to.
 #[derive(Debug, Clone)]
 pub struct View<'a> {
-    root: &'a Section,
+    tree: &'a Tree,
     name: &'a str,
-    layers: Vec<&'a Section>,
+    /// The section itself; `None` for a fallback view of nothing.
+    own: Option<SectionId>,
+    inherited: Vec<SectionId>,
 }
 
 impl<'a> View<'a> {
+    fn new(tree: &'a Tree, name: &'a str, layers: Vec<SectionId>) -> Self {
+        let mut inherited = layers;
+        let own = if inherited.is_empty() { None } else { Some(inherited.remove(0)) };
+        Self { tree, name, own, inherited }
+    }
+
     /// The name of the section; empty for the root and for a fallback view.
     pub fn name(&self) -> &'a str {
         self.name
     }
 
     /// The path from the root of the section itself; empty for the root and where nothing exists.
-    pub fn path(&self) -> &'a str {
-        self.layers.first().map_or("", |section| section.path())
+    pub fn path(&self) -> String {
+        self.own.map_or_else(String::new, |section| self.tree.path(section))
     }
 
     /// Where the section starts; `None` for a fallback view of nothing.
-    pub fn location(&self) -> Option<&'a Location> {
-        self.layers.first().map(|section| section.location())
+    pub fn location(&self) -> Option<Location> {
+        self.own.map(|section| self.tree.location(section))
     }
 
     /// Whether there is neither a key nor a section.
     pub fn is_empty(&self) -> bool {
-        self.keys().is_empty() && self.sections().is_empty()
+        self.keys().next().is_none() && self.sections().next().is_none()
     }
 
     /// A value by key, or by the path to it with dots. A `key =` without a value hides what is inherited.
-    pub fn value(&self, path: &str) -> Option<&'a Value> {
-        self.find(path).map(|(_, value)| value)
+    pub fn value(&self, path: &str) -> Option<Value<'a>> {
+        match path.rsplit_once('.') {
+            Some((section, key)) => Some(self.section(section)?.own_value(key)?.1),
+            None => Some(self.own_value(path)?.1),
+        }
     }
 
     /// A sub-section by name, or by the path to it with dots.
     pub fn section(&self, path: &str) -> Option<Self> {
-        let mut view = self.clone();
-        for name in path.split('.') {
+        let mut names = path.split('.');
+        let mut view = self.child(names.next()?)?;
+        for name in names {
             view = view.child(name)?;
         }
         Some(view)
     }
 
     /// All keys that have a value: own ones in the order of the file, then inherited ones.
-    pub fn keys(&self) -> Vec<(&'a str, &'a Value)> {
-        if let [section] = *self.layers {
-            let keys = section.keys.iter();
-            return keys.filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
-        }
-        let mut seen = HashMap::new();
-        let mut keys = Vec::new();
-        for (name, value) in self.layers.iter().flat_map(|section| section.keys.iter()) {
-            if seen.insert(name, ()).is_none() {
-                keys.extend(value.as_ref().map(|value| (name, value)));
-            }
-        }
-        keys
+    pub fn keys(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.layers().enumerate().flat_map(move |(depth, section)| {
+            self.tree.keys(section).filter_map(move |(name, value)| {
+                let hidden = self.layers().take(depth).any(|above| self.tree.key(above, name).is_some());
+                value.filter(|_| !hidden).map(|value| (name, value))
+            })
+        })
     }
 
     /// All sub-sections: own ones in the order of the file, then inherited ones.
-    pub fn sections(&self) -> Vec<Self> {
-        if let [section] = *self.layers {
-            return section.sections.iter().filter_map(|(name, _)| self.child(name)).collect();
-        }
-        let mut seen = HashMap::new();
-        let mut sections = Vec::new();
-        for (name, _) in self.layers.iter().flat_map(|section| section.sections.iter()) {
-            if seen.insert(name, ()).is_none() {
-                sections.extend(self.child(name));
-            }
-        }
-        sections
+    pub fn sections(&self) -> impl Iterator<Item = Self> {
+        self.layers().enumerate().flat_map(move |(depth, section)| {
+            self.tree.sections(section).filter_map(move |child| {
+                let name = self.tree.name(child);
+                let shown = self.layers().take(depth).any(|above| self.tree.section(above, name).is_some());
+                if shown {
+                    None
+                } else if self.inherited.is_empty() && self.tree.references(child).is_empty() {
+                    Some(View { tree: self.tree, name, own: Some(child), inherited: Vec::new() })
+                } else {
+                    self.child(name)
+                }
+            })
+        })
     }
 
-    /// A value, with the section that holds it.
-    pub(crate) fn find(&self, path: &str) -> Option<(&'a Section, &'a Value)> {
-        if let Some((section, key)) = path.rsplit_once('.') {
-            return self.section(section)?.find(key);
-        }
+    /// A value, with the path of its key from the root.
+    pub(crate) fn find(&self, path: &str) -> Option<(String, Value<'a>)> {
+        let (section, value) = match path.rsplit_once('.') {
+            Some((section, key)) => self.section(section)?.own_value(key)?,
+            None => self.own_value(path)?,
+        };
+        let name = path.rsplit('.').next().unwrap_or(path);
+        Some((self.tree.path_of(section, name), value))
+    }
+
+    /// A value by key, with the section that holds it.
+    fn own_value(&self, key: &str) -> Option<(SectionId, Value<'a>)> {
         let (section, value) =
-            self.layers.iter().find_map(|section| section.keys.get(path).map(|value| (*section, value)))?;
-        value.as_ref().map(|value| (section, value))
+            self.layers().find_map(|section| Some((section, self.tree.key(section, key)?)))?;
+        Some((section, value?))
     }
 
     fn child(&self, name: &str) -> Option<Self> {
-        let (layers, own_name) = Resolver::new(self.root).child(&self.layers, name);
-        Some(View { root: self.root, name: own_name?, layers })
+        let (layers, own_name) = Resolver::new(self.tree).child(self.layers(), name);
+        Some(View::new(self.tree, own_name?, layers))
+    }
+
+    fn layers(&self) -> impl Iterator<Item = SectionId> {
+        self.own.into_iter().chain(self.inherited.iter().copied())
     }
 }
 
 /// Follows references. Each path is resolved once; one that is met again while it is being resolved is a loop
 /// and counts for nothing.
 struct Resolver<'a> {
-    root: &'a Section,
-    resolved: HashMap<&'a str, Vec<&'a Section>>,
+    tree: &'a Tree,
+    resolved: HashMap<&'a str, Vec<SectionId>>,
     depth: usize,
     exceeded: bool,
 }
 
 impl<'a> Resolver<'a> {
-    fn new(root: &'a Section) -> Self {
-        Self { root, resolved: HashMap::new(), depth: 0, exceeded: false }
+    fn new(tree: &'a Tree) -> Self {
+        Self { tree, resolved: HashMap::new(), depth: 0, exceeded: false }
     }
 
     /// The layers of a sub-section, and its name as stored if there is any.
-    fn child(&mut self, layers: &[&'a Section], name: &str) -> (Vec<&'a Section>, Option<&'a str>) {
+    fn child(
+        &mut self,
+        layers: impl IntoIterator<Item = SectionId>,
+        name: &str,
+    ) -> (Vec<SectionId>, Option<&'a str>) {
         let mut found = Vec::new();
         let mut own_name = None;
         for section in layers {
-            if let Some((stored, child)) = section.sections.get_entry(name) {
-                own_name = own_name.or(Some(stored));
+            if let Some(child) = self.tree.section(section, name) {
+                own_name = own_name.or_else(|| Some(self.tree.name(child)));
                 self.expand(child, &mut found);
             }
         }
         (found, own_name)
     }
 
-    fn expand(&mut self, section: &'a Section, into: &mut Vec<&'a Section>) {
-        add_all(into, &[section]);
-        for reference in &section.references {
-            let referenced = self.resolve(&reference.path);
-            add_all(into, &referenced);
+    fn expand(&mut self, section: SectionId, into: &mut Vec<SectionId>) {
+        add_all(into, [section]);
+        for reference in self.tree.references(section) {
+            let referenced = self.resolve(self.tree.referenced(reference));
+            add_all(into, referenced);
         }
     }
 
-    fn resolve(&mut self, path: &'a str) -> Vec<&'a Section> {
+    fn resolve(&mut self, path: &'a str) -> Vec<SectionId> {
         if let Some(known) = self.resolved.get(path) {
             return known.clone();
         }
@@ -228,9 +249,9 @@ impl<'a> Resolver<'a> {
         }
         self.resolved.insert(path, Vec::new());
         self.depth += 1;
-        let mut layers = vec![self.root];
+        let mut layers = vec![ROOT];
         for name in path.split('.') {
-            (layers, _) = self.child(&layers, name);
+            (layers, _) = self.child(layers, name);
         }
         self.depth -= 1;
         self.resolved.insert(path, layers.clone());
@@ -238,9 +259,9 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn add_all<'a>(layers: &mut Vec<&'a Section>, more: &[&'a Section]) {
+fn add_all(layers: &mut Vec<SectionId>, more: impl IntoIterator<Item = SectionId>) {
     for section in more {
-        if !layers.iter().any(|known| std::ptr::eq(*known, *section)) {
+        if !layers.contains(&section) {
             layers.push(section);
         }
     }

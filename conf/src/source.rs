@@ -31,8 +31,11 @@ pub struct FileSystem;
 
 impl Source for FileSystem {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
+        let file = File::open(path)?;
+        // A buffer that grows leaves what it held where it was.
+        let expected = usize::try_from(file.metadata()?.len().min(FILE_BYTES_MAX)).unwrap_or_default();
+        let mut text = Vec::with_capacity(expected);
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
         if u64::try_from(text.len()).is_ok_and(|read| read > FILE_BYTES_MAX) {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "file is larger than 64 MiB"));
         }

@@ -20,8 +20,8 @@ fn get(settings: &Settings, path: &str) -> Option<String> {
 
 fn names(view: &View<'_>) -> (Vec<String>, Vec<String>) {
     (
-        view.keys().into_iter().map(|(name, _)| name.to_owned()).collect(),
-        view.sections().into_iter().map(|section| section.name().to_owned()).collect(),
+        view.keys().map(|(name, _)| name.to_owned()).collect(),
+        view.sections().map(|section| section.name().to_owned()).collect(),
     )
 }
 
@@ -62,9 +62,9 @@ fn a_brace_may_stand_on_a_later_line() {
 #[test]
 fn a_repeated_key_keeps_its_place_and_takes_the_last_value() {
     let settings = parse("s { a = 1\n b = 2\n a = 3 }");
-    let keys: Vec<_> = settings.section("s").expect("s was written").keys();
+    let view = settings.section("s").expect("s was written");
     let shown: Vec<_> =
-        keys.iter().map(|(name, value)| (*name, value.as_text(), value.location().line())).collect();
+        view.keys().map(|(name, value)| (name, value.as_text(), value.location().line())).collect();
     assert_eq!(shown, [("a", Some("3"), 3), ("b", Some("2"), 2)]);
 }
 

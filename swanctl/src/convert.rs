@@ -1,6 +1,5 @@
 //! Sections of swanctl.conf as VICI sections.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
@@ -48,27 +47,6 @@ impl Form {
     }
 }
 
-/// The forms of the keys of a kind of section, looked up once for each name.
-pub(crate) struct Forms {
-    of: fn(&str) -> Form,
-    known: RefCell<HashMap<String, Form>>,
-}
-
-impl Forms {
-    pub(crate) fn new(of: fn(&str) -> Form) -> Self {
-        Self { of, known: RefCell::default() }
-    }
-
-    fn form(&self, name: &str) -> Form {
-        if let Some(known) = self.known.borrow().get(name) {
-            return *known;
-        }
-        let form = (self.of)(name);
-        self.known.borrow_mut().insert(name.to_owned(), form);
-        form
-    }
-}
-
 /// What of the file cannot be sent, and where it stands.
 #[derive(Debug)]
 pub(crate) struct Unsendable {
@@ -78,12 +56,8 @@ pub(crate) struct Unsendable {
 }
 
 impl Unsendable {
-    fn new(view: &View<'_>, place: Option<&Location>, name: &str, what: String) -> Self {
-        Self {
-            place: place.or_else(|| view.location()).cloned(),
-            path: format!("{}.{name}", view.path()),
-            what,
-        }
+    fn new(view: &View<'_>, place: Option<Location>, name: &str, what: String) -> Self {
+        Self { place: place.or_else(|| view.location()), path: format!("{}.{name}", view.path()), what }
     }
 }
 
@@ -104,59 +78,77 @@ pub(crate) enum Inner {
     Ignored,
 }
 
-/// A section with all that it inherits. Keys come in the order of the file, before sub-sections.
-pub(crate) fn section(
-    view: &View<'_>,
-    forms: &Forms,
+/// Makes messages of sections of one kind.
+pub(crate) struct Converter<'d> {
+    forms: Forms,
     inner: Inner,
-    directory: &Path,
-) -> Result<Message, Unsendable> {
-    match inner {
-        Inner::Sent => nested(view, forms, directory, 0),
-        Inner::Ignored => keys(view, forms, directory),
+    directory: &'d Path,
+}
+
+/// The forms of the keys of a kind of section, looked up once for each name.
+struct Forms {
+    of: fn(&str) -> Form,
+    known: HashMap<String, Form>,
+}
+
+impl Forms {
+    /// The form of a key, whose name must be one that can be sent.
+    fn form(&mut self, key: &str) -> Result<Form, String> {
+        if let Some(known) = self.known.get(key) {
+            return Ok(*known);
+        }
+        name(key)?;
+        let form = (self.of)(key);
+        self.known.insert(key.to_owned(), form);
+        Ok(form)
     }
 }
 
-fn keys(view: &View<'_>, forms: &Forms, directory: &Path) -> Result<Message, Unsendable> {
-    let unsendable = |place, name: &str, what| Unsendable::new(view, place, name, what);
-    let mut section = Message::new();
-    for (key, value) in view.keys() {
-        let place = Some(value.location());
-        name(key).map_err(|what| unsendable(place, key, what))?;
-        match forms.form(key) {
-            Form::Text => section.push(key, value.as_bytes()),
-            Form::List => {
-                let items = list(value).map_err(|what| unsendable(place, key, what))?;
-                section.push_list(key, items);
-            }
-            Form::File(within) => {
-                let name = value.as_text().ok_or_else(|| NOT_TEXT.to_owned());
-                let content = name
-                    .and_then(|name| file(name, &directory.join(within)))
-                    .map_err(|what| unsendable(place, key, what))?;
-                section.push(key, content);
-            }
+impl<'d> Converter<'d> {
+    /// For sections whose keys have these forms. Names of files are relative to the directory.
+    pub(crate) fn new(of: fn(&str) -> Form, inner: Inner, directory: &'d Path) -> Self {
+        Self { forms: Forms { of, known: HashMap::new() }, inner, directory }
+    }
+
+    /// Adds the content of a section with all that it inherits. Keys come in the order of the file, before sub-sections.
+    pub(crate) fn section(&mut self, view: &View<'_>, into: &mut Message) -> Result<(), Unsendable> {
+        self.nested(view, into, 0)
+    }
+
+    fn nested(&mut self, view: &View<'_>, into: &mut Message, depth: usize) -> Result<(), Unsendable> {
+        for (key, value) in view.keys() {
+            let pushed = self.key(key, value, into);
+            pushed.map_err(|what| Unsendable::new(view, Some(value.location()), key, what))?;
+        }
+        if self.inner == Inner::Ignored {
+            return Ok(());
+        }
+        for inner in view.sections() {
+            let fits = name(inner.name()).and_then(|()| match depth {
+                NESTING_MAX.. => Err("sections are nested too deeply".into()),
+                _ => Ok(()),
+            });
+            fits.map_err(|what| Unsendable::new(view, inner.location(), inner.name(), what))?;
+            let mut filled = Ok(());
+            into.nest(inner.name(), |into| filled = self.nested(&inner, into, depth + 1));
+            filled?;
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, key: &str, value: Value<'_>, into: &mut Message) -> Result<(), String> {
+        match self.forms.form(key)? {
+            Form::Text => into.push(key, value.as_bytes()),
+            Form::List => into.push_list(key, scalar::split_list(text(value)?)),
+            Form::File(within) => into.push(key, file(text(value)?, &self.directory.join(within))?),
             Form::Files(within) => {
-                let contents: Result<Vec<_>, String> = list(value)
-                    .and_then(|items| items.map(|item| content(item, &directory.join(within))).collect());
-                section.push_list(key, contents.map_err(|what| unsendable(place, key, what))?);
+                let directory = self.directory.join(within);
+                let contents = scalar::split_list(text(value)?).map(|item| content(item, &directory));
+                into.push_list(key, contents.collect::<Result<Vec<_>, _>>()?);
             }
         }
+        Ok(())
     }
-    Ok(section)
-}
-
-fn nested(view: &View<'_>, forms: &Forms, directory: &Path, depth: usize) -> Result<Message, Unsendable> {
-    let mut section = keys(view, forms, directory)?;
-    for inner in view.sections() {
-        let unsendable = |what| Unsendable::new(view, inner.location(), inner.name(), what);
-        name(inner.name()).map_err(unsendable)?;
-        if depth >= NESTING_MAX {
-            return Err(unsendable("sections are nested too deeply".into()));
-        }
-        section.push_section(inner.name(), &nested(&inner, forms, directory, depth + 1)?);
-    }
-    Ok(section)
 }
 
 /// Checks that a name can stand in a message: the daemon would drop the message without a word.
@@ -171,8 +163,8 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
     }
 }
 
-fn list(value: &Value) -> Result<impl Iterator<Item = &str>, String> {
-    value.as_text().map(scalar::split_list).ok_or_else(|| NOT_TEXT.into())
+fn text(value: Value<'_>) -> Result<&str, String> {
+    value.as_text().ok_or_else(|| NOT_TEXT.into())
 }
 
 /// The file that an item names, or the bytes that it spells with 0x or 0s.
@@ -206,7 +198,9 @@ mod tests {
     fn converted(text: &str, directory: &Path) -> Result<Message, String> {
         let settings = Settings::parse("t.conf", text.as_bytes()).expect("the test writes valid settings");
         let view = settings.section("c").expect("the test writes a section c");
-        section(&view, &Forms::new(form), Inner::Sent, directory).map_err(|unsendable| unsendable.to_string())
+        let mut message = Message::new();
+        let converted = Converter::new(form, Inner::Sent, directory).section(&view, &mut message);
+        converted.map(|()| message).map_err(|unsendable| unsendable.to_string())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a command works with: the daemon, the place of the configuration, and where output goes.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use vici::blocking::Client;
@@ -57,7 +58,7 @@ impl Session<'_> {
             Err(ClientError::CommandUnknown(_)) => Ok(None),
             Err(error) => Err(Failure::request(command, &error)),
             Ok(reply) => {
-                self.dump(&format!("{command} reply"), &reply)?;
+                self.dump(format_args!("{command} reply"), &reply)?;
                 Ok(Some(reply))
             }
         }
@@ -89,7 +90,7 @@ impl Session<'_> {
     pub(crate) fn attempted(&mut self, command: &str) -> Result<Result<Message, String>, Failure> {
         match of_one(command, self.client.next_reply(command))? {
             Ok(reply) => {
-                self.dump(&format!("{command} reply"), &reply)?;
+                self.dump(format_args!("{command} reply"), &reply)?;
                 Ok(reply.into_success().map_err(|refused| refused.to_string()))
             }
             Err(reason) => Ok(Err(reason)),
@@ -135,7 +136,7 @@ impl Session<'_> {
     pub(crate) fn conclude(&mut self, command: &str, reply: Message) -> Outcome {
         let status = self.conclude_silently(command, reply)?;
         if status == Status::SUCCESS {
-            self.tell(&format!("{command} completed successfully"))?;
+            self.tell(format_args!("{command} completed successfully"))?;
         }
         Ok(status)
     }
@@ -152,12 +153,12 @@ impl Session<'_> {
     }
 
     /// Shows a message unless output is for humans.
-    pub(crate) fn dump(&mut self, label: &str, message: &Message) -> io::Result<()> {
+    pub(crate) fn dump(&mut self, label: impl fmt::Display, message: &Message) -> io::Result<()> {
         raw::dump(self.out, self.format, label, message.root())
     }
 
     /// A line for humans only.
-    pub(crate) fn tell(&mut self, line: &str) -> io::Result<()> {
+    pub(crate) fn tell(&mut self, line: impl fmt::Display) -> io::Result<()> {
         match self.format {
             Format::Human => writeln!(self.out, "{line}"),
             Format::Raw | Format::Pretty | Format::Json => Ok(()),

@@ -6,7 +6,7 @@ use charon_conf::{Location, View};
 use vici::Message;
 
 use crate::config::Config;
-use crate::convert::{self, Form, Forms, Inner};
+use crate::convert::{self, Converter, Form, Inner};
 use crate::failure::{Failure, Outcome, Status};
 use crate::progress::Progress;
 use crate::session::Session;
@@ -30,8 +30,8 @@ pub(crate) struct Stage {
 
 /// As [`run`], but says nothing if the file has no section and the daemon has loaded nothing, or knows nothing of this kind.
 pub(crate) fn run_if_any(session: &mut Session<'_>, config: &Config, stage: &Stage) -> Outcome {
-    let sections = config.settings.section(stage.plural).map(|view| view.sections()).unwrap_or_default();
-    if sections.is_empty() {
+    let section = config.settings.section(stage.plural);
+    if section.is_none_or(|view| view.sections().next().is_none()) {
         match session.ask(stage.get, &Message::new())? {
             None => return Ok(Status::SUCCESS),
             Some(reply) if (stage.names)(&reply).is_empty() => return Ok(Status::SUCCESS),
@@ -43,21 +43,23 @@ pub(crate) fn run_if_any(session: &mut Session<'_>, config: &Config, stage: &Sta
 
 /// Loads all sections, then unloads what the file no longer has.
 pub(crate) fn run(session: &mut Session<'_>, config: &Config, stage: &Stage) -> Outcome {
-    let sections = config.settings.section(stage.plural).map(|view| view.sections()).unwrap_or_default();
+    let section = config.settings.section(stage.plural);
+    let sections: Vec<_> = section.iter().flat_map(View::sections).collect();
     let Some(reply) = session.request_known(stage.get, &Message::new())? else {
         return without(session, stage, &sections);
     };
     let kept: HashSet<&str> = sections.iter().map(View::name).collect();
     let mut loading = Loading {
         stage,
-        forms: Forms::new(stage.form),
+        converter: Converter::new(stage.form, stage.inner, &config.directory),
+        message: Message::new(),
         begun: VecDeque::with_capacity(AHEAD_MAX),
         progress: Progress::new(session.audience, stage.plural, sections.len()),
         done: 0,
         loaded: 0,
     };
     for view in &sections {
-        loading.begin(session, config, view)?;
+        loading.begin(session, view)?;
         if loading.begun.len() == AHEAD_MAX {
             // The daemon works on the rest meanwhile.
             loading.finish(session, AHEAD_MAX / 2)?;
@@ -84,7 +86,9 @@ const AHEAD_MAX: usize = 64;
 /// Sections on their way to the daemon. What is said of them is said in their order.
 struct Loading<'v, 'a> {
     stage: &'v Stage,
-    forms: Forms,
+    converter: Converter<'v>,
+    /// The last one sent; its memory serves the next.
+    message: Message,
     /// Those sent, and those that could not be, with the reason.
     begun: VecDeque<(&'v View<'a>, Result<(), String>)>,
     progress: Progress,
@@ -93,24 +97,22 @@ struct Loading<'v, 'a> {
 }
 
 impl<'v, 'a> Loading<'v, 'a> {
-    fn begin(
-        &mut self,
-        session: &mut Session<'_>,
-        config: &Config,
-        view: &'v View<'a>,
-    ) -> Result<(), Failure> {
-        let Stage { load, inner, .. } = self.stage;
-        let name = view.name();
-        let section = convert::name(name).and_then(|()| {
-            let section = convert::section(view, &self.forms, *inner, &config.directory);
-            section.map_err(|fault| fault.to_string())
-        });
-        let sent = match section {
-            Ok(section) => session.attempt_ahead(load, &Message::new().with_section(name, &section))?,
+    fn begin(&mut self, session: &mut Session<'_>, view: &'v View<'a>) -> Result<(), Failure> {
+        let sent = match self.convert(view) {
+            Ok(()) => session.attempt_ahead(self.stage.load, &self.message)?,
             Err(reason) => Err(reason),
         };
         self.begun.push_back((view, sent));
         Ok(())
+    }
+
+    /// Makes the message of a section.
+    fn convert(&mut self, view: &View<'_>) -> Result<(), String> {
+        convert::name(view.name())?;
+        let mut converted = Ok(());
+        self.message.clear();
+        self.message.nest(view.name(), |section| converted = self.converter.section(view, section));
+        converted.map_err(|fault| fault.to_string())
     }
 
     /// Hears how they ended, until so many are left.
@@ -127,7 +129,7 @@ impl<'v, 'a> Loading<'v, 'a> {
             match ended {
                 Ok(()) => {
                     self.loaded += 1;
-                    session.tell(&format!("loaded {noun} '{name}'"))?;
+                    session.tell(format_args!("loaded {noun} '{name}'"))?;
                 }
                 Err(reason) => {
                     self.progress.erase(session.err)?;
@@ -153,9 +155,9 @@ fn conclude(
 ) -> Outcome {
     let Stage { plural, .. } = stage;
     if found == 0 {
-        session.tell(&format!("no {plural} found, {unloaded} unloaded"))?;
+        session.tell(format_args!("no {plural} found, {unloaded} unloaded"))?;
     } else if loaded == found {
-        session.tell(&format!("successfully loaded {loaded} {plural}, {unloaded} unloaded"))?;
+        session.tell(format_args!("successfully loaded {loaded} {plural}, {unloaded} unloaded"))?;
     } else {
         let failed = found - loaded;
         session.complain(&format!(
@@ -188,14 +190,14 @@ fn blamed(view: &View<'_>, reason: &str) -> Option<(Location, String)> {
         Some(found) => Some(found),
         // What could not be sent names its place itself.
         None if reason.starts_with(&view.location()?.file().display().to_string()) => None,
-        None => Some((view.location()?.clone(), view.path().to_owned())),
+        None => Some((view.location()?, view.path())),
     }
 }
 
 fn find(view: &View<'_>, key: &str, depth: usize) -> Option<(Location, String)> {
     if let Some(value) = view.value(key) {
-        return Some((value.location().clone(), format!("{}.{key}", view.path())));
+        return Some((value.location(), format!("{}.{key}", view.path())));
     }
     let deeper = depth.checked_sub(1)?;
-    view.sections().iter().find_map(|inner| find(inner, key, deeper))
+    view.sections().find_map(|inner| find(&inner, key, deeper))
 }

@@ -44,8 +44,10 @@ impl Port for Wire {
     }
 
     async fn flush(&mut self) -> Result<(), ClientError> {
-        let (stream, unsent) = (self.stream.get_mut(), std::mem::take(&mut self.unsent));
-        Ok(stream.write_all(&unsent).and_then(|()| stream.flush()).map_err(FrameError::Io)?)
+        let stream = self.stream.get_mut();
+        let sent = stream.write_all(&self.unsent).and_then(|()| stream.flush());
+        self.unsent.clear();
+        Ok(sent.map_err(FrameError::Io)?)
     }
 
     async fn receive(&mut self) -> Result<Vec<u8>, ClientError> {

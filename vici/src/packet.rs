@@ -112,14 +112,15 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// How many bytes the packet takes.
+    pub fn encoded_len(&self) -> usize {
+        let (name, message) = self.parts();
+        1 + name.map_or(0, |name| 1 + name.as_bytes().len()) + message.len()
+    }
+
     /// Appends the packet to `buffer`. Fails only for a name that is too long; then nothing is written.
     pub fn emit(&self, buffer: &mut impl BufMut) -> Result<(), EncodeError> {
-        let (name, message): (Option<Name<'_>>, &[u8]) = match *self {
-            Self::Request { name, message } | Self::Event { name, message } => (Some(name), message),
-            Self::Response { message } => (None, message),
-            Self::EventRegister { name } | Self::EventUnregister { name } => (Some(name), &[]),
-            Self::CommandUnknown | Self::EventConfirm | Self::EventUnknown => (None, &[]),
-        };
+        let (name, message) = self.parts();
         let name_len = name.map(|name| name_len(name.as_bytes())).transpose()?;
         buffer.put_u8(self.kind());
         if let (Some(name), Some(len)) = (name, name_len) {
@@ -132,9 +133,18 @@ impl<'a> Packet<'a> {
 
     /// The packet as a buffer of its own.
     pub fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
-        let mut buffer = Vec::new();
+        let mut buffer = Vec::with_capacity(self.encoded_len());
         self.emit(&mut buffer)?;
         Ok(buffer)
+    }
+
+    fn parts(&self) -> (Option<Name<'a>>, &'a [u8]) {
+        match *self {
+            Self::Request { name, message } | Self::Event { name, message } => (Some(name), message),
+            Self::Response { message } => (None, message),
+            Self::EventRegister { name } | Self::EventUnregister { name } => (Some(name), &[]),
+            Self::CommandUnknown | Self::EventConfirm | Self::EventUnknown => (None, &[]),
+        }
     }
 }
 
@@ -166,7 +176,7 @@ mod tests {
             Packet::Event { name, message },
         ] {
             let bytes = packet.to_vec().unwrap();
-            assert_eq!(bytes[0], packet.kind());
+            assert_eq!((bytes[0], bytes.len()), (packet.kind(), packet.encoded_len()));
             assert_eq!(Packet::parse(&bytes), Ok(packet));
         }
     }

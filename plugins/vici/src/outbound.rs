@@ -29,17 +29,7 @@ pub(crate) enum Misfit {
 impl Outbound {
     /// Adds a packet in its frame.
     pub(crate) fn push(&mut self, packet: &Packet<'_>) -> Result<(), Misfit> {
-        let (name, message) = match *packet {
-            Packet::Request { name, message } | Packet::Event { name, message } => {
-                (1 + name.as_bytes().len(), message)
-            }
-            Packet::Response { message } => (0, message),
-            Packet::EventRegister { name } | Packet::EventUnregister { name } => {
-                (1 + name.as_bytes().len(), &[][..])
-            }
-            Packet::CommandUnknown | Packet::EventConfirm | Packet::EventUnknown => (0, &[][..]),
-        };
-        let len = 1 + name + message.len();
+        let len = packet.encoded_len();
         let header = u32::try_from(len).ok().filter(|_| len <= FRAME_LEN_MAX).ok_or(Misfit::TooLong(len))?;
         self.make_room(4 + len);
         self.bytes.extend_from_slice(&header.to_be_bytes());

@@ -64,10 +64,10 @@ impl Checker<'_> {
             self.note(Some(value.location()), key.to_owned(), "belongs in no section".into());
         }
         let references = settings.references();
-        for (path, place) in &references {
+        for (path, place) in references.iter().cloned() {
             if settings.section(path).is_none() {
                 let what = "no such section to inherit from".to_owned();
-                self.note(Some(place), (*path).to_owned(), what);
+                self.note(Some(place), path.to_owned(), what);
             }
         }
         for section in root.sections() {
@@ -106,7 +106,7 @@ impl Checker<'_> {
         }
     }
 
-    fn value(&mut self, view: &View<'_>, name: &str, key: &Key, value: &Value) {
+    fn value(&mut self, view: &View<'_>, name: &str, key: &Key, value: Value<'_>) {
         let faults = match value.as_text() {
             Some(text) => value::faults(key.kind, text, self.directory),
             None => value::faults_of_bytes(key.kind),
@@ -131,13 +131,13 @@ impl Checker<'_> {
             _ => return,
         };
         if !any_of.iter().any(|key| view.value(key).is_some()) {
-            self.note(view.location(), view.path().to_owned(), format!("{} is missing", any_of.join(" or ")));
+            self.note(view.location(), view.path(), format!("{} is missing", any_of.join(" or ")));
         }
     }
 
-    fn note(&mut self, place: Option<&Location>, path: String, what: String) {
-        if place.is_none_or(|place| self.seen.insert((place.clone(), what.clone()))) {
-            self.findings.push(Finding { place: place.cloned(), path, what });
+    fn note(&mut self, place: Option<Location>, path: String, what: String) {
+        if place.as_ref().is_none_or(|place| self.seen.insert((place.clone(), what.clone()))) {
+            self.findings.push(Finding { place, path, what });
         }
     }
 }

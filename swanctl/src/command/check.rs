@@ -30,7 +30,7 @@ fn run(options: &Options, out: &mut dyn Write, err: &mut dyn Write) -> Outcome {
         return Ok(Status::INVALID);
     }
     let counted = SECTIONS.map(|name| {
-        let count = config.settings.section(name).map_or(0, |section| section.sections().len());
+        let count = config.settings.section(name).map_or(0, |section| section.sections().count());
         format!("{count} {name}")
     });
     writeln!(out, "'{}' is valid: {}", config.path.display(), counted.join(", "))?;

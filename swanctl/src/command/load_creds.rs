@@ -6,6 +6,7 @@ mod secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use charon_conf::View;
 use vici::Message;
 
 use super::load_conns::{FILE, listed};
@@ -75,7 +76,7 @@ pub(super) fn load(session: &mut Session<'_>, config: &Config, options: &Options
             obsolete.seen_key(Some(id));
         }
     }
-    for section in config.settings.section("secrets").map(|view| view.sections()).unwrap_or_default() {
+    for section in config.settings.section("secrets").iter().flat_map(View::sections) {
         secrets::secret(session, prompt, &section, &mut obsolete)?;
     }
     unload(session, obsolete)
@@ -138,7 +139,7 @@ fn certificate(
     request.push("data", content);
     let path = path.display();
     match session.attempt("load-cert", &request)? {
-        Ok(_) => session.tell(&format!("loaded certificate from '{path}'"))?,
+        Ok(_) => session.tell(format_args!("loaded certificate from '{path}'"))?,
         Err(reason) => session.complain(&format!("loading '{path}' failed: {reason}"))?,
     }
     Ok(())
@@ -150,7 +151,7 @@ fn unload(session: &mut Session<'_>, obsolete: Obsolete) -> Outcome {
     {
         for id in ids {
             match session.attempt(command, &Message::new().with("id", &id))? {
-                Ok(_) => session.tell(&format!("unloaded {noun} with id '{id}'"))?,
+                Ok(_) => session.tell(format_args!("unloaded {noun} with id '{id}'"))?,
                 Err(reason) => {
                     session.complain(&format!("unloading {noun} with id '{id}' failed: {reason}"))?
                 }

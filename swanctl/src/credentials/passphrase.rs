@@ -13,7 +13,7 @@ pub(crate) enum Prompt {
 /// The passphrases given for a file: those of all sections `secrets.KIND*` that name it.
 pub(crate) fn configured(settings: &Settings, kind: &str, file: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let Some(secrets) = settings.section("secrets") else { return Vec::new() };
-    let sections = secrets.sections();
+    let sections: Vec<_> = secrets.sections().collect();
     let naming = sections.iter().filter(|section| {
         let names = section.value("file").and_then(|value| value.as_text());
         section.name().starts_with(kind) && names.is_some_and(|name| name.eq_ignore_ascii_case(file))

@@ -17,7 +17,12 @@ pub(crate) enum Format {
 }
 
 /// Writes a message under its label; JSON has none.
-pub(crate) fn dump(out: &mut dyn Write, format: Format, label: &str, message: Section<'_>) -> io::Result<()> {
+pub(crate) fn dump(
+    out: &mut dyn Write,
+    format: Format,
+    label: impl fmt::Display,
+    message: Section<'_>,
+) -> io::Result<()> {
     match format {
         Format::Human => Ok(()),
         Format::Raw => {

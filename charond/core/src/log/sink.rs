@@ -70,7 +70,7 @@ impl Sink {
             path => {
                 let file = open(path, toggle("append")?).map_err(|error| {
                     let place = settings.view().section(&logger).and_then(|section| section.location());
-                    let place = place.map(ToString::to_string).unwrap_or_default();
+                    let place = place.map(|place| place.to_string()).unwrap_or_default();
                     format!("{place}: {logger}: cannot open '{path}': {error}")
                 })?;
                 Out::File { file: BufWriter::new(file), flush_line: toggle("flush_line")? }
@@ -146,8 +146,9 @@ fn text(error: ValueError) -> String {
 pub fn sinks_from_settings(settings: &Configured<'_>, stderr_levels: Levels) -> Result<Vec<Sink>, String> {
     let mut sinks = Vec::new();
     let names = |section: &str| {
-        let sections = settings.view().section(section).map(|section| section.sections()).unwrap_or_default();
-        sections.iter().map(|section| section.name().to_owned()).collect::<Vec<_>>()
+        let section = settings.view().section(section);
+        let sections = section.iter().flat_map(|section| section.sections());
+        sections.map(|section| section.name().to_owned()).collect::<Vec<_>>()
     };
     for name in names("filelog") {
         sinks.push(Sink::of_filelog(settings, &name)?);
@@ -165,8 +166,8 @@ pub fn sinks_from_settings(settings: &Configured<'_>, stderr_levels: Levels) -> 
 #[must_use]
 pub fn logger_faults(settings: &Configured<'_>) -> Vec<String> {
     let section = settings.view().section("filelog");
-    let files = section.map(|section| section.sections()).unwrap_or_default();
-    let times = files.iter().map(|file| TimeFormat::of_logger(settings, &format!("filelog.{}", file.name())));
+    let files = section.iter().flat_map(|section| section.sections());
+    let times = files.map(|file| TimeFormat::of_logger(settings, &format!("filelog.{}", file.name())));
     times.filter_map(Result::err).collect()
 }
 

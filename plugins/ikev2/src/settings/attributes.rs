@@ -20,7 +20,7 @@ pub(super) fn read(daemon: &Configured<'_>) -> Result<Vec<ConfigAttribute>, Valu
     }
     let Some(section) = daemon.view().section("plugins.attr") else { return Ok(attributes) };
     // `load` is a key of every plugin's section.
-    for (key, _) in section.keys().into_iter().filter(|(key, _)| *key != "load") {
+    for (key, _) in section.keys().filter(|(key, _)| *key != "load") {
         let values = section.typed(key, |text| encode(key, text))?;
         attributes.extend(values.into_iter().flatten());
     }

@@ -101,7 +101,7 @@ fn load(
     let path = path.display();
     match session.attempt("load-key", request)? {
         Ok(reply) => {
-            session.tell(&format!("loaded {name} key from '{path}'"))?;
+            session.tell(format_args!("loaded {name} key from '{path}'"))?;
             Ok(reply.text("id").map(str::to_owned))
         }
         Err(reason) => {

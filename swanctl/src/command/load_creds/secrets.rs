@@ -51,7 +51,7 @@ fn shared(
             return Ok(session.complain(&told)?);
         }
     };
-    let owners = section.keys().into_iter().filter(|(key, _)| key.starts_with("id"));
+    let owners = section.keys().filter(|(key, _)| key.starts_with("id"));
     let request = Message::new()
         .with("id", name)
         .with("type", kind)
@@ -59,7 +59,7 @@ fn shared(
         .with_list("owners", owners.map(|(_, owner)| owner.as_bytes()));
     match session.attempt("load-shared", &request)? {
         Ok(_) => {
-            session.tell(&format!("loaded {kind} secret '{name}'"))?;
+            session.tell(format_args!("loaded {kind} secret '{name}'"))?;
             obsolete.shared.retain(|id| id != name);
         }
         Err(reason) => session.complain(&format!("loading {kind} secret '{name}' failed: {reason}"))?,
@@ -88,7 +88,8 @@ fn token(
     match session.attempt("load-token", &request)? {
         Ok(reply) => {
             let id = reply.text("id").map(str::to_owned);
-            session.tell(&format!("loaded key {} from token '{name}'", id.as_deref().unwrap_or_default()))?;
+            session
+                .tell(format_args!("loaded key {} from token '{name}'", id.as_deref().unwrap_or_default()))?;
             obsolete.seen_key(id);
         }
         Err(reason) => session.complain(&format!("loading key from token '{name}' failed: {reason}"))?,
