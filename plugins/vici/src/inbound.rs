@@ -1,7 +1,8 @@
 //! What a client has sent and nobody has looked at yet: bounded, and wiped behind the reader, since it may hold keys.
 
 use vici::{FRAME_LEN_MAX, FrameError};
-use zeroize::{Zeroize, Zeroizing};
+
+use crate::wipe::{Wiped, wipe};
 
 /// How much is read ahead of the packet that is being served, in bytes.
 pub(crate) const READ_AHEAD_MAX: usize = 64 * 1024;
@@ -57,12 +58,12 @@ impl Inbound {
     }
 
     /// The next whole frame.
-    pub(crate) fn next_frame(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, FrameError> {
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Wiped>, FrameError> {
         let Some(len) = self.announced()? else { return Ok(None) };
         let Some(frame) = self.waiting().get(HEADER_LEN..HEADER_LEN + len) else { return Ok(None) };
-        let frame = Zeroizing::new(frame.to_vec());
+        let frame = Wiped::new(frame);
         let end = self.taken + HEADER_LEN + len;
-        self.bytes[self.taken..end].zeroize();
+        wipe(&mut self.bytes[self.taken..end]);
         self.taken = end;
         if self.is_empty() {
             self.bytes.clear();
@@ -92,7 +93,7 @@ impl Inbound {
     fn shrink(&mut self) {
         if self.bytes.capacity() > KEPT_MAX && self.waiting().len() <= KEPT_MAX {
             let waiting = self.waiting().to_vec();
-            self.bytes.zeroize();
+            wipe(&mut self.bytes);
             self.bytes = waiting;
             self.taken = 0;
         }
@@ -108,14 +109,14 @@ impl Inbound {
         let needed = waiting + more;
         if needed <= self.bytes.capacity() {
             self.bytes.copy_within(self.taken.., 0);
-            self.bytes[waiting..].zeroize();
+            wipe(&mut self.bytes[waiting..]);
             self.bytes.truncate(waiting);
         } else {
             let announced = self.announced().ok().flatten().map_or(0, |len| HEADER_LEN + len);
             let capacity = needed.max((2 * needed).min(announced.max(READ_AHEAD_MAX)));
             let mut larger = Vec::with_capacity(capacity);
             larger.extend_from_slice(self.waiting());
-            self.bytes.zeroize();
+            wipe(&mut self.bytes);
             self.bytes = larger;
         }
         self.taken = 0;
@@ -124,7 +125,7 @@ impl Inbound {
 
 impl Drop for Inbound {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        wipe(&mut self.bytes);
     }
 }
 

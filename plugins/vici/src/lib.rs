@@ -28,6 +28,7 @@ mod serve;
 mod server;
 mod session;
 mod sys;
+mod wipe;
 
 pub use address::Address;
 pub use event::EventKind;

@@ -25,6 +25,7 @@ use crate::link::Link;
 use crate::request::Request;
 use crate::server::Server;
 use crate::session::{Call, End, Step};
+use crate::wipe::wipe;
 
 /// Number of a session, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             bytes => session.handle_input(bytes),
         }
         // What a client sent may be a secret.
-        zeroize::Zeroize::zeroize(buffer.filled_mut());
+        wipe(buffer.filled_mut());
         Poll::Ready(Ok(()))
     }
 }

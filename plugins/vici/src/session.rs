@@ -15,12 +15,12 @@
 use std::fmt;
 
 use vici::{FrameError, Message, Name, Packet, PacketError};
-use zeroize::Zeroizing;
 
 use crate::event::{EventKind, Registrations};
 use crate::inbound::Inbound;
 use crate::outbound::{Misfit, Outbound};
 use crate::reply;
+use crate::wipe::Wiped;
 
 /// The conversation with one client.
 #[derive(Default)]
@@ -65,7 +65,7 @@ pub enum Step {
 
 /// A request for a command.
 pub struct Call {
-    frame: Zeroizing<Vec<u8>>,
+    frame: Wiped,
     name_len: usize,
 }
 
@@ -252,7 +252,7 @@ impl Session {
     }
 
     /// Serves one packet; `None` if that is done with a reply.
-    fn serve(&mut self, frame: Zeroizing<Vec<u8>>) -> Option<Step> {
+    fn serve(&mut self, frame: Wiped) -> Option<Step> {
         match Packet::parse(&frame) {
             Ok(Packet::Request { name, .. }) => {
                 let name_len = name.as_bytes().len();
