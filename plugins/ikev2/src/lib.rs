@@ -35,6 +35,7 @@ mod socket;
 mod sys;
 mod timer_queue;
 mod udp;
+mod uniqueness;
 mod virtual_ips;
 
 use std::sync::Arc;

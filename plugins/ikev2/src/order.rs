@@ -17,6 +17,8 @@ pub(crate) enum Ask {
     Reauthenticate,
     TerminateChild(UniqueId),
     TerminateIke(ikev2_proto::ike_sa::Force),
+    CheckLiveness,
+    Mute,
 }
 
 /// Who is told how a command ends, and gets the log lines until then.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use charon_types::connection::Connection;
 use charon_types::endpoint::Path;
 use charon_types::{Identity, IkeSpi, UniqueId};
+use ikev2_proto::uniqueness::Origin;
 use parking_lot::RwLock;
 
 /// An IKE_SA as the index knows it.
@@ -25,6 +26,8 @@ pub(crate) struct Peer {
     pub(crate) connection: Option<Arc<Connection>>,
     /// The identities, once established.
     pub(crate) identities: Option<(Identity, Identity)>,
+    /// How it came to be, once established; an heir came as its first ancestor did.
+    pub(crate) origin: Option<Origin>,
     /// Where it talks; as of the last change recorded here.
     pub(crate) path: Path,
 }
@@ -48,16 +51,20 @@ struct Inner {
 impl Peers {
     /// Adds an IKE_SA, or replaces what was known of it.
     pub(crate) fn insert(&self, peer: Peer) {
+        self.inner.write().add(peer);
+    }
+
+    /// An IKE_SA is established. Returns the others between its identities: of two that are established at once, the later one
+    /// learns of the other.
+    #[must_use]
+    pub(crate) fn establish(&self, peer: Peer) -> Vec<Peer> {
         let mut inner = self.inner.write();
-        inner.forget(peer.unique_id);
-        if let Some(name) = &peer.name {
-            inner.by_name.insert((Arc::clone(name), peer.unique_id));
-        }
-        if let Some((local, remote)) = &peer.identities {
-            let hash = inner.hash(local, remote);
-            inner.by_identities.insert((hash, peer.unique_id));
-        }
-        inner.by_id.insert(peer.unique_id, Box::new(peer));
+        let others = match &peer.identities {
+            Some((local, remote)) => inner.near(local, remote, peer.path.remote.ip()),
+            None => Vec::new(),
+        };
+        inner.add(peer);
+        others
     }
 
     /// An IKE_SA is that of another connection than was thought.
@@ -117,9 +124,15 @@ impl Peers {
     /// peer may have one of each.
     #[must_use]
     pub(crate) fn between(&self, local: &Identity, remote: &Identity, peer: IpAddr) -> Vec<Peer> {
+        self.inner.read().near(local, remote, peer)
+    }
+
+    /// What an established IKE_SA is by now: itself, or its heir.
+    #[must_use]
+    pub(crate) fn current(&self, peer: &Peer) -> Option<Peer> {
         let inner = self.inner.read();
-        let others = inner.between(local, remote);
-        others.filter(|other| other.path.remote.is_ipv4() == peer.is_ipv4()).cloned().collect()
+        let (local, remote) = peer.identities.as_ref()?;
+        inner.between(local, remote).find(|known| known.origin == peer.origin).cloned()
     }
 
     /// Number of IKE_SAs.
@@ -156,6 +169,24 @@ impl Inner {
         self.hasher.hash_one((local, remote))
     }
 
+    /// Those of them whose peer has an address of that family.
+    fn near(&self, local: &Identity, remote: &Identity, peer: IpAddr) -> Vec<Peer> {
+        let others = self.between(local, remote);
+        others.filter(|other| other.path.remote.is_ipv4() == peer.is_ipv4()).cloned().collect()
+    }
+
+    fn add(&mut self, peer: Peer) {
+        self.forget(peer.unique_id);
+        if let Some(name) = &peer.name {
+            self.by_name.insert((Arc::clone(name), peer.unique_id));
+        }
+        if let Some((local, remote)) = &peer.identities {
+            let hash = self.hash(local, remote);
+            self.by_identities.insert((hash, peer.unique_id));
+        }
+        self.by_id.insert(peer.unique_id, Box::new(peer));
+    }
+
     fn forget(&mut self, unique_id: UniqueId) {
         let Some(peer) = self.by_id.remove(&unique_id) else { return };
         if let Some(name) = peer.name {
@@ -175,6 +206,8 @@ mod tests {
 
     use charon_types::connection::{IkeConfig, Toggle};
     use charon_types::endpoint::EndpointPattern;
+    use charon_types::id::Role;
+    use ikev2_proto::output::InitialContact;
 
     use super::*;
 
@@ -187,6 +220,7 @@ mod tests {
             name: None,
             connection: None,
             identities,
+            origin: None,
             path: Path { local: remote, remote },
         }
     }
@@ -275,6 +309,32 @@ mod tests {
         assert_eq!(found(&again), Some(2));
         peers.remove(UniqueId(2));
         assert_eq!(found(&now), None);
+    }
+
+    #[test]
+    fn of_two_that_are_established_at_once_the_later_one_learns_of_the_other() {
+        let peers = Peers::default();
+        assert!(peers.establish(peer(1, "192.0.2.1")).is_empty());
+        let found = peers.establish(peer(2, "192.0.2.1"));
+        assert_eq!(found.iter().map(|peer| peer.unique_id.0).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn an_heir_is_found_by_how_its_ancestor_came_to_be() {
+        let peers = Peers::default();
+        let origin = |number| {
+            let (role, initial_contact) = (Role::Initiator, InitialContact::Absent);
+            let (began, horizon) = (UniqueId(number), UniqueId(number + 1));
+            Some(Origin { began, horizon, role, spi_initiator: None, initial_contact })
+        };
+        let (old, other) = (Peer { origin: origin(1), ..peer(1, "192.0.2.1") }, peer(2, "192.0.2.1"));
+        peers.insert(old.clone());
+        peers.insert(Peer { origin: origin(2), ..other });
+        peers.insert(Peer { unique_id: UniqueId(3), ..old.clone() });
+        peers.insert(Peer { identities: None, origin: None, ..old.clone() });
+        assert_eq!(peers.current(&old).map(|peer| peer.unique_id), Some(UniqueId(3)));
+        peers.remove(UniqueId(3));
+        assert!(peers.current(&old).is_none());
     }
 
     #[test]

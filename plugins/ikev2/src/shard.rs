@@ -362,6 +362,8 @@ impl Shard {
             Ask::Reauthenticate => Command::Reauthenticate { token },
             Ask::TerminateChild(child) => Command::TerminateChild { child, token },
             Ask::TerminateIke(force) => Command::TerminateIke { force, token },
+            Ask::CheckLiveness => Command::CheckLiveness { token },
+            Ask::Mute => Command::Mute { token },
         };
         self.step(env, spi, |sa, now| sa.handle_command(now, env, command));
     }

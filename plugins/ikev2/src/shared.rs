@@ -114,6 +114,11 @@ impl Ids {
     pub(crate) fn ike_unique_id(&self) -> UniqueId {
         UniqueId(self.ike.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// The number that the next IKE_SA will have.
+    pub(crate) fn next_ike_unique_id(&self) -> UniqueId {
+        UniqueId(self.ike.load(Ordering::Relaxed))
+    }
 }
 
 impl IdSource for Shared {
@@ -168,7 +173,7 @@ impl Shared {
         path: Path,
     ) {
         let (name, connection) = (connection.map(|its| Arc::clone(&its.name)), connection.cloned());
-        self.peers.insert(Peer { unique_id, spi, name, connection, identities: None, path });
+        self.peers.insert(Peer { unique_id, spi, name, connection, identities: None, origin: None, path });
     }
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use charon_types::connection::{Connection, Toggle};
+use charon_types::connection::{Connection, Toggle, Unique};
 use charon_types::id::UniqueId;
 use charon_types::kernel_op::Mode;
 use charon_types::lifetime::ChildLifetime;
@@ -42,10 +42,12 @@ pub enum Verb {
     DeleteChild,
     /// Delete the IKE_SA.
     DeleteIke,
+    /// Establish an IKE_SA where there is none yet.
+    Initiate,
 }
 
 impl Verb {
-    /// All.
+    /// All that need an IKE_SA.
     pub const ALL: [Self; 5] =
         [Self::RekeyIke, Self::RekeyChild, Self::CreateChild, Self::DeleteChild, Self::DeleteIke];
 
@@ -75,10 +77,15 @@ pub struct Collision {
 }
 
 impl Collision {
+    fn initiates(self) -> bool {
+        self.verbs == [Verb::Initiate; 2]
+    }
+
     /// All of them, each with several seeds.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut all = Vec::new();
+        let initiate = |seed| Self { verbs: [Verb::Initiate; 2], methods: Methods::Agreed, seed };
+        let mut all: Vec<_> = SEEDS_OF_INITIATION.map(initiate).collect();
         for a in Verb::ALL {
             for b in Verb::ALL {
                 for methods in [Methods::Agreed, Methods::Crossed] {
@@ -99,6 +106,9 @@ impl fmt::Display for Collision {
         write!(f, "{a:?} against {b:?}, methods {methods:?}, seed {seed}")
     }
 }
+
+/// With these each side wins some time.
+const SEEDS_OF_INITIATION: std::ops::Range<u64> = 0..4;
 
 /// Seeds played per pair.
 const SEEDS: std::ops::Range<u64> = 0..2;
@@ -219,7 +229,10 @@ impl Search {
     }
 
     fn finish(&self, simulation: &mut Simulation) -> Result<(), Box<Failed>> {
-        let violations = check::settle(simulation);
+        let mut violations = check::settle(simulation);
+        if self.collision.initiates() {
+            violations.extend(not_one(simulation));
+        }
         if violations.is_empty() {
             return Ok(());
         }
@@ -265,6 +278,9 @@ fn take(simulation: &mut Simulation, choice: Choice) {
 
 /// Both have begun.
 fn begin(collision: Collision, setting: &(Scenario, Chance)) -> Simulation {
+    if collision.initiates() {
+        return initiated(setting);
+    }
     let mut simulation = established(setting);
     for ((side, peer), verb) in [(Side::A, Side::B), (Side::B, Side::A)].into_iter().zip(collision.verbs) {
         let (sa, child) = the_only_ones(&simulation, side);
@@ -275,6 +291,7 @@ fn begin(collision: Collision, setting: &(Scenario, Chance)) -> Simulation {
             Verb::CreateChild => Command::InitiateChild { child: second, token },
             Verb::DeleteChild => Command::TerminateChild { child, token },
             Verb::DeleteIke => Command::TerminateIke { force: Force::Polite, token },
+            Verb::Initiate => unreachable!("needs no IKE_SA, and both do it"),
         };
         simulation.with_host(side, |host, now| host.command(now, sa, command));
     }
@@ -313,22 +330,53 @@ fn setting(collision: Collision) -> (Scenario, Chance) {
         };
         for (_, connection) in connections {
             *connection = Arc::new(with_proposal(connection, proposal));
+            if collision.initiates() {
+                Arc::make_mut(connection).ike.unique = Unique::Replace;
+            }
         }
     }
     (scenario, chance)
 }
 
 /// They have one IKE_SA and one child.
-fn established((scenario, chance): &(Scenario, Chance)) -> Simulation {
+fn established(setting: &(Scenario, Chance)) -> Simulation {
+    let mut simulation = strangers(setting);
+    initiate(&mut simulation, Side::A, Side::B);
+    simulation.pass(Duration::from_secs(2));
+    simulation
+}
+
+/// Both have begun an IKE_SA with the same child.
+fn initiated(setting: &(Scenario, Chance)) -> Simulation {
+    let mut simulation = strangers(setting);
+    initiate(&mut simulation, Side::A, Side::B);
+    initiate(&mut simulation, Side::B, Side::A);
+    simulation.work();
+    simulation
+}
+
+fn strangers((scenario, chance): &(Scenario, Chance)) -> Simulation {
     let (scenario, mut chance) = (scenario.clone(), chance.clone());
     let ledger = Arc::new(Ledger::default());
     let providers = (0..2).map(|_| toy::provider(chance.word(), &ledger)).collect();
-    let mut simulation = Simulation::new(scenario, providers, &ledger, chance.fork());
-    let child = Arc::clone(&simulation.host(Side::A).world.connection(Side::B).children[0]);
-    let remote = simulation.host(Side::B).addresses()[0];
-    simulation.with_host(Side::A, |host, now| host.initiate(now, Side::B, remote, Some(child)));
-    simulation.pass(Duration::from_secs(2));
-    simulation
+    Simulation::new(scenario, providers, &ledger, chance.fork())
+}
+
+fn initiate(simulation: &mut Simulation, side: Side, peer: Side) {
+    let child = Arc::clone(&simulation.host(side).world.connection(peer).children[0]);
+    let remote = simulation.host(peer).addresses()[0];
+    simulation.with_host(side, |host, now| host.initiate(now, peer, remote, Some(child)));
+}
+
+/// Who has not exactly one IKE_SA with one child.
+fn not_one(simulation: &Simulation) -> Vec<String> {
+    let now = simulation.now().mono;
+    let children = |side| {
+        let sas = simulation.host(side).sas().iter();
+        sas.map(|sa| sa.snapshot(now).children.len()).collect::<Vec<_>>()
+    };
+    let wrong = Side::BOTH.into_iter().filter(|side| children(*side) != [1]);
+    wrong.map(|side| format!("{side:?} has IKE_SAs with {:?} children", children(side))).collect()
 }
 
 fn with_proposal(connection: &Connection, proposal: &str) -> Connection {

@@ -25,6 +25,7 @@ use ikev2_proto::{Failure, Job, JobResult};
 
 use crate::Side;
 use crate::chance::Chance;
+use crate::crossing::{Crossing, Duplicate};
 use crate::kernel::Kernel;
 use crate::network::{Sent, address};
 use crate::reauth::Anew;
@@ -75,7 +76,9 @@ pub struct Host {
     /// What is being established anew.
     pub(crate) anew: Vec<Anew>,
     /// Duplicates that end then, unless they do by themselves.
-    duplicates: Vec<(Instant, UniqueId)>,
+    pub(crate) duplicates: Vec<Duplicate>,
+    /// IKE_SAs that cross others.
+    pub(crate) crossings: Vec<Crossing>,
     /// SAs of the kernel that belong to no child, and since when.
     orphans: BTreeMap<(IpAddr, u32), Instant>,
     /// IKE_SAs that took a request up and did not answer it yet, and since when.
@@ -98,6 +101,7 @@ impl Host {
             moves: 0,
             anew: Vec::new(),
             duplicates: Vec::new(),
+            crossings: Vec::new(),
             orphans: BTreeMap::new(),
             owing: BTreeMap::new(),
             world,
@@ -197,7 +201,8 @@ impl Host {
     #[must_use]
     pub fn next_timer(&self) -> Option<Instant> {
         let timers = self.sas.iter().filter_map(|sa| sa.poll_timeout().map(|next| next.at));
-        timers.chain(self.duplicates.iter().map(|(at, _)| *at)).min()
+        let duplicates = self.duplicates.iter().map(|duplicate| duplicate.at);
+        timers.chain(duplicates).chain(self.crossings.iter().filter_map(Crossing::next_timer)).min()
     }
 
     /// Everything in memory and in the kernel is gone; the peer hears nothing.
@@ -207,6 +212,7 @@ impl Host {
         self.commands.retain(|_, outcome| outcome.is_some());
         self.anew.clear();
         self.duplicates.clear();
+        self.crossings.clear();
         self.orphans.clear();
         self.owing.clear();
         self.world.clear();
@@ -275,6 +281,11 @@ impl Host {
         if let Some(at) = self.position(old) {
             self.sas[at].handle_reauthentication_failure(now, &self.world.env());
         }
+    }
+
+    /// How a command has ended, if it has.
+    pub(crate) fn outcome(&self, token: CommandToken) -> Option<&Result<CommandSuccess, Failure>> {
+        self.commands.get(&token)?.as_ref()
     }
 
     /// Whether a command has not ended yet.
@@ -398,10 +409,7 @@ impl Host {
                 sa.handle_timeout(now, &self.world.env());
             }
         }
-        let over: Vec<_> = self.duplicates.extract_if(.., |(at, _)| *at <= now.mono).collect();
-        for (_, duplicate) in over {
-            self.order(now, duplicate, |token| Command::TerminateIke { force: Force::Polite, token });
-        }
+        self.end_duplicates(now);
         self.drain(now)
     }
 
@@ -441,13 +449,13 @@ impl Host {
             self.owing.retain(|id, _| self.sas.iter().any(|sa| sa.unique_id() == *id));
             if let Some(older) = replaced.pop() {
                 self.order(now, older, |token| Command::TerminateIke { force: Force::Immediate, token });
-            } else if !self.go_on_anew(now) {
+            } else if !self.go_on_anew(now) && !self.go_on_crossing(now) {
                 return wishes;
             }
         }
     }
 
-    fn position(&self, unique_id: UniqueId) -> Option<usize> {
+    pub(crate) fn position(&self, unique_id: UniqueId) -> Option<usize> {
         self.sas.iter().position(|sa| sa.unique_id() == unique_id)
     }
 

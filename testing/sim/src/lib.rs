@@ -8,7 +8,7 @@
 //! scenario   what the seed stands for      history   what is done to the hosts
 //! network    loses, delays, repeats        simulation   the clock and what is due
 //! host, world, kernel   a shell in memory  check   what must hold, always and at the end
-//! reauth     what a shell does about other IKE_SAs of a peer
+//! reauth, crossing   what a shell does about other IKE_SAs of a peer
 //! toy, ledger   algorithms that notice a repeated IV
 //! ```
 //!
@@ -17,6 +17,7 @@
 
 pub mod chance;
 pub mod check;
+pub mod crossing;
 pub mod exhaust;
 pub mod history;
 pub mod host;

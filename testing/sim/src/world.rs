@@ -23,6 +23,7 @@ use ikev2_proto::env::{
 };
 
 use charon_types::snapshot::IkeSaSnapshot;
+use ikev2_proto::uniqueness::Origin;
 
 use crate::Side;
 use crate::kernel::capabilities;
@@ -56,6 +57,8 @@ pub struct Established {
     pub path: Path,
     /// Its connection.
     pub connection: Arc<str>,
+    /// How it, or the one that it comes from, came to be.
+    pub origin: Origin,
 }
 
 impl World {
@@ -140,6 +143,12 @@ impl World {
     #[must_use]
     pub fn older(&self, new: &IkeSaSnapshot) -> Vec<Established> {
         self.others(&new.remote_id, new.unique_id)
+    }
+
+    /// The number that the next IKE_SA will have.
+    #[must_use]
+    pub fn next_ike_unique_id(&self) -> UniqueId {
+        UniqueId(self.ike_sas.get() + 1)
     }
 
     /// A reboot.

@@ -57,8 +57,8 @@ pub(crate) enum Outbound {
     Installed,
     /// Kept for later.
     Waiting(Box<KernelOp>),
-    /// The kernel did not take it: the child is on its way out.
-    Refused,
+    /// The kernel did not take it, or we gave it up: the child is on its way out.
+    Gone,
 }
 
 /// Whether the world knows of a child: a replacement is announced when it takes over, and what it replaced ends silently.
@@ -203,7 +203,7 @@ impl ChildSa {
         let taken = as_installed.zip(results).filter(|(_, result)| result.is_ok());
         let mut ops: Vec<KernelOp> = taken.map(|(op, _)| op).collect();
         ops.reverse();
-        self.outbound = Outbound::Refused;
+        self.outbound = Outbound::Gone;
         ops
     }
 
@@ -223,13 +223,20 @@ impl ChildSa {
     /// Operations after which we no longer send on it.
     pub(crate) fn remove_outbound_ops(&self) -> Vec<KernelOp> {
         match self.outbound {
-            Outbound::Waiting(_) | Outbound::Refused => Vec::new(),
+            Outbound::Waiting(_) | Outbound::Gone => Vec::new(),
             Outbound::Installed => {
                 let mut ops = self.delete_policies(is_of_sending);
                 ops.push(KernelOp::DeleteSa(self.key_out()));
                 ops
             }
         }
+    }
+
+    /// Operations after which we no longer send on it, while it lives.
+    pub(crate) fn mute_ops(&mut self) -> Vec<KernelOp> {
+        let ops = self.remove_outbound_ops();
+        self.outbound = Outbound::Gone;
+        ops
     }
 
     /// Operations after which we no longer receive on it.
@@ -264,7 +271,7 @@ impl ChildSa {
                     (sa.source, sa.destination) = (path.local, path.remote);
                 }
             }
-            Outbound::Refused => {}
+            Outbound::Gone => {}
         }
         self.path = path;
         if !same_hosts {

@@ -166,6 +166,8 @@ impl IkeSa {
             | Command::Reauthenticate { token }
             | Command::RekeyChild { token, .. }
             | Command::TerminateChild { token, .. }
+            | Command::CheckLiveness { token }
+            | Command::Mute { token }
             | Command::TerminateIke { token, .. }) = command;
             self.sa.done(token, Err(Refusal::Closing.into()));
             return;
@@ -188,6 +190,8 @@ impl IkeSa {
                     self.sa.done(token, Err(Refusal::ChildNotFound.into()));
                 }
             }
+            Command::CheckLiveness { token } => self.sa.queue_task(Task::Liveness(token)),
+            Command::Mute { token } => self.sa.queue_task(Task::Mute(token)),
             Command::TerminateIke { force, token } => self.terminate(cx, force, token),
         }
     }
@@ -325,13 +329,20 @@ impl IkeSa {
             }
             Task::Mobike(step) => mobike::begin(sa, cx, step).map(Active::Mobike),
             // Behind a NAT the answer tells whether it still maps us as before.
-            Task::Liveness if sa.chooses_path() && sa.nat.local => {
+            Task::Liveness(None) if sa.chooses_path() && sa.nat.local => {
                 mobike::begin(sa, cx, Step::CheckMapping).map(Active::Mobike)
             }
-            Task::Liveness => {
+            Task::Liveness(token) => {
                 tracing::info!(target: "IKE", "sending DPD request");
-                sa.send_request(cx, ExchangeType::INFORMATIONAL, Vec::new()).map(|()| Active::Liveness)
+                sa.send_request(cx, ExchangeType::INFORMATIONAL, Vec::new()).map(|()| Active::Liveness(token))
             }
+            Task::Mute(token) => match sa.mute() {
+                Some(op) => Ok(Active::Mute(op, token)),
+                None => {
+                    sa.done(token, Ok(CommandSuccess::IkeEstablished));
+                    return None;
+                }
+            },
         };
         started
             .inspect_err(|failure| {
@@ -465,7 +476,11 @@ impl IkeSa {
                 self.sa.done(token, Ok(CommandSuccess::Terminated));
                 return;
             }
-            Active::DisownChild | Active::Liveness => None,
+            Active::Liveness(token) => {
+                self.sa.done(token, Ok(CommandSuccess::IkeEstablished));
+                None
+            }
+            Active::DisownChild => None,
             Active::Mobike(state) => match state.handle(&mut self.sa, cx, &response) {
                 Answered::Done => None,
                 Answered::Close(reason) => return self.close(cx, &reason),
@@ -473,6 +488,7 @@ impl IkeSa {
             waiting @ (Active::AwaitSpi(_)
             | Active::AwaitKeyPair(_)
             | Active::AwaitSecret(_)
+            | Active::Mute(..)
             | Active::Install(_)) => Some(waiting),
         };
         if let State::Established { active, .. } = &mut self.state {

@@ -77,7 +77,8 @@ impl IkeSa {
                 | Task::RekeyChild(..)
                 | Task::DisownChild(..)
                 | Task::Mobike(_)
-                | Task::Liveness => waiting.extend(task.token()),
+                | Task::Liveness(_)
+                | Task::Mute(_) => waiting.extend(task.token()),
             }
         }
         for token in waiting {

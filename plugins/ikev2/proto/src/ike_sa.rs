@@ -111,6 +111,16 @@ pub enum Command {
         /// Who is told the outcome.
         token: Option<CommandToken>,
     },
+    /// Ask whether the peer lives, after everything that was asked before.
+    CheckLiveness {
+        /// Who is told that it does.
+        token: Option<CommandToken>,
+    },
+    /// Send on no child any more, but receive: another IKE_SA carries the same, and this one is to be deleted.
+    Mute {
+        /// Who is told that the kernel has done so.
+        token: Option<CommandToken>,
+    },
     /// Delete the IKE_SA with all its children.
     TerminateIke {
         /// How.

@@ -35,6 +35,7 @@ mod task;
 mod text;
 pub mod timer;
 mod transmit;
+pub mod uniqueness;
 mod upkeep;
 mod window;
 pub mod wire;

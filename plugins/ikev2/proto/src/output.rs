@@ -119,7 +119,7 @@ pub enum IkeEvent {
         sa: Arc<IkeSaSnapshot>,
         /// Its connection; `connection.ike.unique` is the uniqueness policy.
         connection: Arc<Connection>,
-        /// Whether the peer says that it has no other IKE_SA with us.
+        /// Whether the initiator says that it has no other IKE_SA with the responder; see [`crate::uniqueness`].
         initial_contact: InitialContact,
     },
     /// The IKE_SA is to be established anew. With [`Order::MakeBeforeBreak`] the shell terminates the old one once the new one
@@ -226,12 +226,14 @@ pub enum Standing {
     Redundant,
 }
 
-/// Whether INITIAL_CONTACT was received.
+/// Whether INITIAL_CONTACT was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InitialContact {
-    /// Received: older IKE_SAs of the same pair of identities are dead.
+    /// We said it.
+    Sent,
+    /// The peer did: older IKE_SAs of the same pair of identities are dead.
     Received,
-    /// Not received, or not to be believed.
+    /// Nobody did, or it is not to be believed.
     Absent,
 }
 

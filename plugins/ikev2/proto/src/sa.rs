@@ -356,6 +356,12 @@ impl Sa {
         Some(self.activations.swap_remove(at).1)
     }
 
+    /// We send on no child any more: the kernel is asked.
+    pub(crate) fn mute(&mut self) -> Option<OpId> {
+        let ops: Vec<_> = self.children.iter_mut().flat_map(ChildSa::mute_ops).collect();
+        (!ops.is_empty()).then(|| self.kernel(ops))
+    }
+
     /// A child goes to other addresses: the kernel is asked.
     pub(crate) fn transfer(&mut self, child: UniqueId, ops: Vec<KernelOp>) {
         let op = self.kernel(ops);

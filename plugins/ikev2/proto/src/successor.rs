@@ -66,7 +66,7 @@ impl Sa {
         for task in std::mem::take(&mut self.queue) {
             match task {
                 Task::RekeyIke(token) => self.done(token, Ok(CommandSuccess::IkeRekeyed)),
-                Task::Liveness => {}
+                Task::Liveness(None) => {}
                 task => heir.queue.push_back(task),
             }
         }

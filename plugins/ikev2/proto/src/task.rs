@@ -23,7 +23,9 @@ pub(crate) enum Task {
     /// Delete the IKE_SA.
     DeleteIke(CloseReason, Option<CommandToken>),
     /// Ask whether the peer lives.
-    Liveness,
+    Liveness(Option<CommandToken>),
+    /// Send on no child any more.
+    Mute(Option<CommandToken>),
     /// See [`Step`].
     Mobike(Step),
 }
@@ -36,8 +38,10 @@ impl Task {
             | Self::RekeyIke(token)
             | Self::RekeyChild(_, token)
             | Self::DeleteChild(_, _, token)
-            | Self::DeleteIke(_, token) => *token,
-            Self::DisownChild(..) | Self::Liveness | Self::Mobike(_) => None,
+            | Self::DeleteIke(_, token)
+            | Self::Liveness(token)
+            | Self::Mute(token) => *token,
+            Self::DisownChild(..) | Self::Mobike(_) => None,
         }
     }
 
@@ -49,7 +53,9 @@ impl Task {
             Self::RekeyIke(_) => "IKE_REKEY",
             Self::DeleteChild(..) | Self::DisownChild(..) => "CHILD_DELETE",
             Self::DeleteIke(..) => "IKE_DELETE",
-            Self::Liveness => "IKE_DPD",
+            Self::Liveness(_) => "IKE_DPD",
+            // There is none like it.
+            Self::Mute(_) => "IKE_DELETE",
             Self::Mobike(_) => "IKE_MOBIKE",
         }
     }

@@ -101,8 +101,8 @@ impl Sa {
             self.timers.set(Timer::Dpd, cx.now.mono + connection.ike.dpd_delay);
         }
         // An exchange under way is a liveness check already.
-        if self.outstanding.is_none() && !self.queue.iter().any(|task| matches!(task, Task::Liveness)) {
-            self.queue_task(Task::Liveness);
+        if self.outstanding.is_none() && !self.queue.iter().any(|task| matches!(task, Task::Liveness(_))) {
+            self.queue_task(Task::Liveness(None));
         }
     }
 

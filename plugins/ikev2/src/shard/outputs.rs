@@ -12,7 +12,8 @@ use charon_types::snapshot::{ChildSaSnapshot, IkeSaSnapshot};
 use ikev2_proto::Output;
 use ikev2_proto::env::Env;
 use ikev2_proto::ike_sa::IkeSa;
-use ikev2_proto::output::{IkeEvent, Standing};
+use ikev2_proto::output::{IkeEvent, InitialContact, Standing};
+use ikev2_proto::uniqueness::Origin;
 use tracing::Span;
 
 use super::{Entry, Shard};
@@ -148,13 +149,14 @@ impl Shard {
         let (spi, unique_id) = (sa.local_spi(), sa.unique_id());
         let snapshot = sa.snapshot(Instant::now());
         let span = ike_sa_span(&snapshot.name, unique_id);
-        let known = |unique_id, spi, connection, identities| Peer {
-            unique_id,
-            spi,
-            name: Some(Arc::clone(&snapshot.name)),
-            connection,
-            identities,
-            path: snapshot.path,
+        // A parent that has ended already is not known any more.
+        let parent_origin = self.shared.peers.by_id(parent.sa.unique_id()).and_then(|parent| parent.origin);
+        let origin = parent_origin
+            .unwrap_or_else(|| Origin::new(&snapshot, InitialContact::Absent, snapshot.unique_id));
+        let known = |unique_id, spi, connection, identities: Option<_>| {
+            let origin = identities.as_ref().map(|_| origin);
+            let name = Some(Arc::clone(&snapshot.name));
+            Peer { unique_id, spi, name, connection, identities, origin, path: snapshot.path }
         };
         let mut orders = Vec::new();
         match standing {

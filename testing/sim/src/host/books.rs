@@ -1,20 +1,18 @@
 //! What a host writes down of its IKE_SAs' events, as the engine does.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use charon_types::connection::{Connection, Unique};
-use charon_types::id::{Role, UniqueId};
+use charon_types::connection::Connection;
+use charon_types::id::UniqueId;
 use charon_types::snapshot::IkeSaSnapshot;
 use ikev2_proto::env::Now;
 use ikev2_proto::output::{IkeEvent, InitialContact};
+use ikev2_proto::uniqueness::{Fate, Origin, fate};
 
 use super::Host;
+use crate::crossing::{Crossing, Duplicate};
 use crate::reauth::Anew;
 use crate::world::Established;
-
-/// As long an older IKE_SA from the same address stays when a new one is up.
-const REAUTHENTICATION: Duration = Duration::from_secs(10);
 
 impl Host {
     /// Keeps books; returns IKE_SAs that the new one replaces.
@@ -87,27 +85,26 @@ impl Host {
         connection: &Connection,
     ) -> Vec<UniqueId> {
         let older = self.world.older(sa);
+        let origin = Origin::new(sa, contact, self.world.next_ike_unique_id());
         self.world.established.borrow_mut().push(Established {
             unique_id: sa.unique_id,
             remote: sa.remote_id.clone(),
             path: sa.path,
             connection: Arc::clone(&connection.name),
+            origin,
         });
-        let unique = connection.ike.unique;
-        let replaces = match contact {
-            InitialContact::Received => unique != Unique::Never,
-            InitialContact::Absent => unique == Unique::Replace && sa.role == Role::Responder,
-        };
-        if !replaces {
-            return Vec::new();
+        let mut replaced = Vec::new();
+        for old in older {
+            let (here, there) = (sa.path.remote.ip(), old.path.remote.ip());
+            match fate(connection.ike.unique, (&origin, here), (&old.origin, there)) {
+                Fate::Stays => {}
+                Fate::Goes => replaced.push(old.unique_id),
+                Fate::GoesLater => self.duplicates.push(Duplicate::new(now, old.origin, origin)),
+                Fate::YieldsToNew => self.crossings.push(Crossing::new(now, old.origin, origin)),
+                Fate::NewYields => self.crossings.push(Crossing::new(now, origin, old.origin)),
+            }
         }
-        let spared = |known: &Established| {
-            contact == InitialContact::Absent && known.path.remote.ip() == sa.path.remote.ip()
-        };
-        let (spared, replaced): (Vec<_>, Vec<_>) = older.into_iter().partition(spared);
-        let at = now.mono + REAUTHENTICATION;
-        self.duplicates.extend(spared.iter().map(|known| (at, known.unique_id)));
-        replaced.into_iter().map(|known| known.unique_id).collect()
+        replaced
     }
 
     fn announce(&mut self, child: UniqueId) {

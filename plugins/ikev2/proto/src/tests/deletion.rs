@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charon_types::connection::AuthMethod;
 use charon_types::id::UniqueId;
+use charon_types::kernel_op::{Direction, PolicyDirection};
 use charon_types::snapshot::IkeSaState;
 
 use super::handshake::{SOON, assert_nothing_left, psk_pair};
@@ -61,6 +62,35 @@ fn either_side_may_delete_the_ike_sa() {
         );
         assert_nothing_left(&pair);
     }
+}
+
+#[test]
+fn a_muted_ike_sa_receives_until_it_is_deleted() {
+    let mut pair = established();
+    pair.command(Side::A, Command::Mute { token: Some(CommandToken(2)) });
+    pair.run(SOON);
+    assert_eq!(pair.a.events, [Seen::Done(2, Ok(CommandSuccess::IkeEstablished))]);
+    let directions: Vec<_> = pair.a.kernel.sas.iter().map(|sa| sa.direction).collect();
+    assert_eq!(directions, [Direction::Inbound]);
+    assert!(pair.a.kernel.policies.iter().all(|policy| policy.direction != PolicyDirection::Out));
+    pair.command(Side::A, terminate_ike(3));
+    pair.run(SOON);
+    assert_nothing_left(&pair);
+    assert_eq!(pair.a.kernel.deleted_in_vain, 0);
+}
+
+#[test]
+fn whoever_asks_whether_the_peer_lives_hears_when_it_answers_and_when_it_does_not() {
+    let check = |token| Command::CheckLiveness { token: Some(CommandToken(token)) };
+    let mut pair = established();
+    pair.command(Side::A, check(2));
+    pair.run(SOON);
+    assert_eq!(pair.a.events, [Seen::Done(2, Ok(CommandSuccess::IkeEstablished))]);
+    pair.filter = Box::new(|sent| sent.from == Side::A);
+    pair.command(Side::A, check(3));
+    pair.run(Duration::from_secs(600));
+    assert!(pair.a.events.contains(&Seen::Done(3, Err(Failure::Unreachable))));
+    assert!(pair.a.sas.is_empty());
 }
 
 #[test]

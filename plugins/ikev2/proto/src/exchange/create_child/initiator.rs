@@ -47,7 +47,9 @@ pub(crate) enum Active {
     /// The IKE_SA being deleted.
     DeleteIke(CloseReason, Option<CommandToken>),
     /// A liveness check.
-    Liveness,
+    Liveness(Option<CommandToken>),
+    /// No child is sent on any more, the kernel being told.
+    Mute(OpId, Option<CommandToken>),
     /// Addresses told, or a path checked.
     Mobike(Mobike),
 }
@@ -138,7 +140,9 @@ impl Active {
     /// Whether the peer may replace the IKE_SA meanwhile.
     pub(crate) const fn lets_ike_be_replaced(&self) -> bool {
         match self {
-            Self::RekeyIke(_) | Self::Liveness | Self::Mobike(_) => true,
+            Self::RekeyIke(_) | Self::Mobike(_) => true,
+            // Whoever asked looks for the answer here.
+            Self::Liveness(token) => token.is_none(),
             Self::AwaitSpi(_)
             | Self::AwaitKeyPair(_)
             | Self::ExpectAnswer(_)
@@ -146,6 +150,7 @@ impl Active {
             | Self::Install(_)
             | Self::DeleteChild(..)
             | Self::DisownChild
+            | Self::Mute(..)
             | Self::DeleteIke(..) => false,
         }
     }
@@ -162,7 +167,8 @@ impl Active {
             | Self::DeleteChild(..)
             | Self::DisownChild
             | Self::DeleteIke(..)
-            | Self::Liveness
+            | Self::Liveness(_)
+            | Self::Mute(..)
             | Self::Mobike(_) => None,
         }
     }
@@ -172,6 +178,7 @@ impl Active {
         match self {
             Self::AwaitSpi(state) => Some(state.op),
             Self::Install(state) => Some(state.op),
+            Self::Mute(op, _) => Some(*op),
             Self::AwaitKeyPair(_)
             | Self::ExpectAnswer(_)
             | Self::AwaitSecret(_)
@@ -179,7 +186,7 @@ impl Active {
             | Self::DeleteChild(..)
             | Self::DisownChild
             | Self::DeleteIke(..)
-            | Self::Liveness
+            | Self::Liveness(_)
             | Self::Mobike(_) => None,
         }
     }
@@ -194,8 +201,8 @@ impl Active {
             | Self::Install(_) => "CHILD_CREATE",
             Self::RekeyIke(_) => "IKE_REKEY",
             Self::DeleteChild(..) | Self::DisownChild => "CHILD_DELETE",
-            Self::DeleteIke(..) => "IKE_DELETE",
-            Self::Liveness => "IKE_DPD",
+            Self::DeleteIke(..) | Self::Mute(..) => "IKE_DELETE",
+            Self::Liveness(_) => "IKE_DPD",
             Self::Mobike(_) => "IKE_MOBIKE",
         }
     }
@@ -236,6 +243,10 @@ impl Active {
                 }
                 None
             }
+            Self::Mute(_, token) => {
+                sa.done(token, Ok(CommandSuccess::IkeEstablished));
+                None
+            }
             active => Some(active),
         }
     }
@@ -252,8 +263,11 @@ impl Active {
                 installing.abandon(sa, cx);
                 installing.token()
             }
-            Self::DeleteChild(_, _, token) | Self::DeleteIke(_, token) => token,
-            Self::DisownChild | Self::Liveness | Self::Mobike(_) => None,
+            Self::DeleteChild(_, _, token)
+            | Self::DeleteIke(_, token)
+            | Self::Liveness(token)
+            | Self::Mute(_, token) => token,
+            Self::DisownChild | Self::Mobike(_) => None,
         }
     }
 }

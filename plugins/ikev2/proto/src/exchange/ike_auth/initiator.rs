@@ -31,6 +31,7 @@ struct Plan {
     handshake: Handshake,
     own: OwnProof,
     child: Option<(ChildOffer, Option<OwnSpis>)>,
+    initial_contact: InitialContact,
 }
 
 /// The kernel reserves our SPI of the first child.
@@ -78,7 +79,7 @@ pub(crate) fn begin(
     let (local_id, own) = prepare(sa, cx, &connection, &remote, None)?;
     sa.local_id = local_id;
     let child = first_child(sa, cx, &connection, child)?;
-    let mut plan = Plan { handshake, own, child: None };
+    let mut plan = Plan { handshake, own, child: None, initial_contact: InitialContact::Absent };
     if let Some(offer) = child {
         let op = sa.kernel(offer.reserve(sa, cx));
         plan.child = Some((offer, None));
@@ -145,7 +146,7 @@ impl Plan {
         }
     }
 
-    fn send(self, sa: &mut Sa, cx: Cx<'_>, auth: Auth) -> Result<State, Failure> {
+    fn send(mut self, sa: &mut Sa, cx: Cx<'_>, auth: Auth) -> Result<State, Failure> {
         let connection = connection(sa)?;
         let id = Id::of(&sa.local_id).ok_or(LocalFault::NoPrivateKey)?;
         let mut payloads = vec![Payload::IdI(id)];
@@ -154,6 +155,7 @@ impl Plan {
         let alone = !cx.env.peers.connected(&sa.local_id, &remote, sa.path.remote.ip(), sa.unique_id);
         if connection.ike.unique != Unique::Never && alone {
             payloads.push(Payload::status(NotifyType::INITIAL_CONTACT));
+            self.initial_contact = InitialContact::Sent;
         }
         payloads.extend(certreq::request(cx, &connection));
         if !remote.is_pattern() {
@@ -268,7 +270,7 @@ impl Plan {
     ) -> Result<State, Failure> {
         let connection = connection(sa)?;
         mobike::agree(sa, cx, &connection, answer);
-        establish(sa, cx, proof, InitialContact::Absent);
+        establish(sa, cx, proof, self.initial_contact);
         sa.note_auth_lifetime(cx, answer);
         let token = sa.handshake_token.take();
         let Self { handshake, child, .. } = self;
