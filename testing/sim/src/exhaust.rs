@@ -81,6 +81,11 @@ impl Collision {
         self.verbs == [Verb::Initiate; 2]
     }
 
+    /// One side deletes the child, and the other one begins nothing that would make another.
+    fn ends_the_child(self) -> bool {
+        self.verbs.contains(&Verb::DeleteChild) && !self.verbs.contains(&Verb::CreateChild)
+    }
+
     /// All of them, each with several seeds.
     #[must_use]
     pub fn all() -> Vec<Self> {
@@ -233,6 +238,9 @@ impl Search {
         if self.collision.initiates() {
             violations.extend(not_one(simulation));
         }
+        if self.collision.ends_the_child() {
+            violations.extend(living_on(simulation));
+        }
         if violations.is_empty() {
             return Ok(());
         }
@@ -377,6 +385,18 @@ fn not_one(simulation: &Simulation) -> Vec<String> {
     };
     let wrong = Side::BOTH.into_iter().filter(|side| children(*side) != [1]);
     wrong.map(|side| format!("{side:?} has IKE_SAs with {:?} children", children(side))).collect()
+}
+
+/// Who has a child although one side wanted it gone.
+fn living_on(simulation: &Simulation) -> Vec<String> {
+    let now = simulation.now().mono;
+    let lives =
+        |side: &Side| simulation.host(*side).sas().iter().any(|sa| !sa.snapshot(now).children.is_empty());
+    Side::BOTH
+        .into_iter()
+        .filter(lives)
+        .map(|side| format!("{side:?} has a child that was deleted"))
+        .collect()
 }
 
 fn with_proposal(connection: &Connection, proposal: &str) -> Connection {

@@ -298,6 +298,10 @@ impl IkeSa {
         let quiet = passive.is_none() && !sa.awaits_activation() && rekey_ike::children_are_quiet(sa);
         let may_begin = |task: &Task| match task {
             Task::DeleteIke(..) => true,
+            // The peer is replacing it: that goes, too, once it is there.
+            Task::DeleteChild(child, ..) if passive.as_ref().and_then(Passive::replaces) == Some(*child) => {
+                false
+            }
             Task::RekeyIke(_) => {
                 quiet && !rekey_ike::peer_owes_a_delete(sa) && !sa.succeeded && !sa.reauthenticating
             }
@@ -319,8 +323,11 @@ impl IkeSa {
                 sa.done(token, Ok(CommandSuccess::Terminated));
                 return None;
             }
-            Task::DeleteChild(child, reason, token) => informational::delete_our_child(sa, cx, child)
-                .map(|()| Active::DeleteChild(child, reason, token)),
+            Task::DeleteChild(child, reason, token) => {
+                let token = rekey_child::delete_replacement(sa, child, &reason, token);
+                informational::delete_our_child(sa, cx, child)
+                    .map(|()| Active::DeleteChild(child, reason, token))
+            }
             Task::DisownChild(protocol, spi) => {
                 informational::disown_child(sa, cx, protocol, spi).map(|()| Active::DisownChild)
             }

@@ -8,7 +8,7 @@ use charon_types::connection::ChildConfig;
 use charon_types::id::Role;
 
 use crate::child_sa::Voice;
-use crate::failure::Refusal;
+use crate::failure::{Failure, Refusal};
 use crate::ike_sa::IkeSa;
 use crate::output::{CloseReason, CommandSuccess, CommandToken, IkeEvent, Order, Output};
 use crate::sa::{Cx, Sa};
@@ -70,6 +70,15 @@ impl Sa {
         let seconds = (RETRY - less).as_secs();
         tracing::info!(target: "IKE", "reauthentication failed, trying again in {seconds} seconds");
         self.timers.set(Timer::Reauth, cx.now.mono + (RETRY - less));
+    }
+
+    /// Both ends differ about the IKE_SA: it is deleted, and then established anew, so that the peer hears by INITIAL_CONTACT
+    /// that whatever it has instead is of no use. A peer that has addresses of ours has to come again by itself.
+    pub(crate) fn start_over(&mut self, failure: Failure) {
+        let comes_again = self.origin == Role::Responder && !self.assignment.leases.is_empty();
+        let reason = if comes_again { CloseReason::Failed(failure) } else { CloseReason::Reauthentication };
+        self.reauthenticating = true;
+        self.queue.push_front(Task::DeleteIke(reason, None));
     }
 
     /// Asks the shell for an IKE_SA with the same children.

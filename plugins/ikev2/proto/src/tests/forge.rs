@@ -80,11 +80,12 @@ fn chain(payloads: &[Payload]) -> Plaintext {
 
 fn retell(pair: &mut Pair, sent: &Sent, edit: impl FnOnce(&mut Plaintext)) {
     let (from, to) = (sent.from, sent.from.other());
-    let keys = pair.sa(to).sa.keys.as_ref().unwrap();
+    // The sender may have replaced it already.
+    let keys = pair.host(to).sas[0].sa.keys.as_ref().unwrap();
     let (header, opened) = open(&sent.octets, &keys.inbound).unwrap();
     let Opened::Whole(mut plaintext) = opened else { panic!("not fragmented") };
     edit(&mut plaintext);
-    let sealer = &mut pair.sa(from).sa.keys.as_mut().unwrap().sealer;
+    let sealer = &mut pair.host(from).sas[0].sa.keys.as_mut().unwrap().sealer;
     let octets = sealer.seal_piece(&header, None, plaintext.first, &plaintext.octets, crypto().random());
     pair.deliver(to, seen_path(sent), &octets);
 }

@@ -17,7 +17,7 @@ use super::handshake::{assert_keys_agree, assert_nothing_left, psk_pair};
 use super::pair::{Pair, Seen, Side};
 use crate::failure::{Failure, Incompatibility, Misbehaviour};
 use crate::ike_sa::{Command, Force};
-use crate::output::{CloseReason, CommandToken};
+use crate::output::{CloseReason, CommandToken, Order};
 use crate::wire::payload::{Delete, Notify};
 use crate::wire::{ExchangeType, Message, MessageKind, NotifyType, Payload, PayloadType};
 
@@ -316,6 +316,25 @@ fn an_incomplete_request_for_an_ike_sa_is_refused() {
             }
         };
         assert_eq!(refused(rekey_ike, lie), invalid);
+    }
+}
+
+#[test]
+fn an_answer_of_which_no_ike_sa_can_be_made_makes_both_start_over() {
+    let lies: [fn(&mut Vec<Payload>); 3] = [
+        spoil_ke,
+        |payloads| without(PayloadType::NONCE)(payloads),
+        |payloads| without(PayloadType::SA)(payloads),
+    ];
+    for spoil in lies {
+        let mut pair = established();
+        lie(&mut pair, ANSWER, rekey_ike, spoil);
+        assert!(matches!(outcome(&pair), Failure::PeerMisbehaved(_)));
+        // B goes on with what A does not have; A begins anew, which tells B so.
+        let anew = Seen::Reauthenticate(Order::BreakBeforeMake, 1);
+        assert!(pair.a.events.contains(&anew), "{:?}", pair.a.events);
+        assert!(pair.a.sas.is_empty() && pair.a.kernel.is_empty());
+        assert_eq!(pair.b.sas.iter().filter(|sa| sa.state() == IkeSaState::Rekeyed).count(), 0);
     }
 }
 

@@ -10,7 +10,7 @@ use super::handshake::{SOON, psk_pair};
 use super::pair::{Pair, Seen, Side};
 use crate::failure::Failure;
 use crate::ike_sa::Command;
-use crate::output::{CommandSuccess, CommandToken};
+use crate::output::CommandToken;
 use crate::wire::{ExchangeType, MessageKind, NotifyType};
 
 /// Long enough for a second retransmission.
@@ -21,10 +21,6 @@ fn established() -> Pair {
     pair.initiate();
     pair.run(SOON);
     pair
-}
-
-fn terminate(child: UniqueId, token: u64) -> Command {
-    Command::TerminateChild { child, token: Some(CommandToken(token)) }
 }
 
 fn rekey(child: UniqueId, token: u64) -> Command {
@@ -76,9 +72,8 @@ fn the_replacement_is_used_when_we_delete_what_the_peer_replaced() {
     pair.command(Side::B, rekey(UniqueId(1), 2));
     pair.run(Duration::from_secs(1));
     assert_eq!(pair.snapshot(Side::A).children.len(), 2);
-    pair.command(Side::A, terminate(old, 3));
+    pair.expire(Side::A, old);
     pair.run(A_WHILE);
-    assert!(pair.a.events.contains(&Seen::Done(3, Ok(CommandSuccess::Terminated))));
     for side in [Side::A, Side::B] {
         assert_eq!(pair.snapshot(side).children.len(), 1);
         let directions = pair.host(side).kernel.sas.iter().map(|sa| sa.direction);

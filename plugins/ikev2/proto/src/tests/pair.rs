@@ -289,6 +289,17 @@ impl Pair {
         self.drain(side);
     }
 
+    /// The time of a child is over.
+    pub(super) fn expire(&mut self, side: Side, child: UniqueId) {
+        let now = self.now();
+        let host = self.host(side);
+        let [sa] = &mut host.sas[..] else { panic!("one IKE_SA") };
+        sa.sa.child_mut(child).expect("it lives").dies_at = Some(now.mono);
+        sa.sa.arm_children();
+        sa.handle_timeout(now, &host.world.env());
+        self.drain(side);
+    }
+
     /// Lets things happen until nothing is left to happen, or that much time has passed.
     pub(super) fn run(&mut self, limit: Duration) {
         let end = self.now + limit;

@@ -7,7 +7,7 @@ use charon_types::connection::ChildConfig;
 use charon_types::id::UniqueId;
 use charon_types::kernel_op::{Direction, PolicyAction, PolicyDirection};
 use charon_types::lifetime::{ChildLifetime, Limit};
-use charon_types::snapshot::ChildSaState;
+use charon_types::snapshot::{ChildSaState, IkeSaState};
 
 use super::handshake::{SOON, assert_keys_agree, assert_nothing_left, psk_pair};
 use super::pair::{Host, Pair, Seen, Side};
@@ -253,6 +253,25 @@ fn a_rekeying_that_meets_a_delete_ends_without_the_child() {
 }
 
 #[test]
+fn a_child_that_is_terminated_while_the_peer_replaces_it_does_not_live_on_in_the_other() {
+    let mut pair = established();
+    pair.command(Side::B, rekey(1, 2));
+    // B --> CREATE_CHILD_SA(rekey), answered, and then A --> DELETE <-- B
+    while pair.snapshot(Side::A).children.len() < 2 {
+        pair.run(Duration::from_micros(100));
+    }
+    pair.command(Side::A, Command::TerminateChild { child: UniqueId(1), token: Some(CommandToken(3)) });
+    pair.run(LINGER);
+    assert!(pair.a.events.contains(&Seen::Done(3, Ok(CommandSuccess::Terminated))), "{:?}", pair.a.events);
+    for side in [Side::A, Side::B] {
+        assert!(pair.snapshot(side).children.is_empty(), "{side:?}");
+        assert!(pair.host(side).kernel.is_empty(), "{side:?}");
+        assert_eq!(pair.host(side).world.reqids_in_use(), 0);
+        assert_eq!(pair.snapshot(side).state, IkeSaState::Established);
+    }
+}
+
+#[test]
 fn deleting_the_ike_sa_takes_along_what_lingers() {
     let mut pair = established();
     pair.command(Side::A, rekey(1, 2));
@@ -264,13 +283,13 @@ fn deleting_the_ike_sa_takes_along_what_lingers() {
 
 #[test]
 fn a_child_that_the_peer_replaces_again_is_known_to_have_replaced_its_predecessor() {
-    // A --> CREATE_CHILD_SA, B --> answer (lost), B --> DELETE of the old child, A --> answer (lost); then A rekeys once more.
+    // A --> CREATE_CHILD_SA, B --> answer (lost), B --> DELETE of the old child, whose time is over, A --> answer (lost); then A rekeys once more.
     let mut pair = established();
     pair.filter = Box::new(|sent| sent.from == Side::A && sent.header().kind == MessageKind::Request);
     pair.command(Side::A, rekey(1, 2));
     pair.run(SOON);
     pair.filter = Box::new(|sent| !sent.is(Side::A, ExchangeType::INFORMATIONAL, MessageKind::Response));
-    pair.command(Side::B, Command::TerminateChild { child: UniqueId(1), token: Some(CommandToken(3)) });
+    pair.expire(Side::B, UniqueId(1));
     pair.run(SOON);
     pair.command(Side::A, rekey(2, 4));
     pair.run(SOON);

@@ -17,7 +17,7 @@ use charon_types::snapshot::ChildSaState;
 use super::offer::esp_spi;
 use crate::child_sa::Voice;
 use crate::failure::{Failure, LocalFault, Misbehaviour, Refusal};
-use crate::output::{CloseReason, IkeEvent, Output};
+use crate::output::{CloseReason, CommandToken, IkeEvent, Output};
 use crate::sa::{Collision, Cx, Sa, Verdict};
 use crate::task::Task;
 use crate::wire::{Message, NotifyType};
@@ -152,6 +152,22 @@ pub(crate) fn conclude(sa: &mut Sa, cx: Cx<'_>, old: UniqueId) {
     if let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by.take()) {
         succeed(sa, cx, old, new);
     }
+}
+
+/// `old` is about to be deleted. If that is because nobody wants it any more, what the peer made to replace it goes next, and
+/// whoever waits does so for that. Returns who waits for the end of `old`.
+pub(crate) fn delete_replacement(
+    sa: &mut Sa,
+    old: UniqueId,
+    reason: &CloseReason,
+    token: Option<CommandToken>,
+) -> Option<CommandToken> {
+    let unwanted = matches!(reason, CloseReason::Command | CloseReason::Inactive);
+    let Some(new) = sa.child_mut(old).and_then(|child| child.replaced_by).filter(|_| unwanted) else {
+        return token;
+    };
+    sa.queue.push_front(Task::DeleteChild(new, reason.clone(), token));
+    None
 }
 
 /// The peer replaces `new` in its turn, so it has it: whatever `new` replaces is done with, although its DELETE is not here yet.

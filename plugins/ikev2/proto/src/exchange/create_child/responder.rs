@@ -164,7 +164,7 @@ impl Passive {
     }
 
     /// The child that it replaces.
-    fn replaces(&self) -> Option<UniqueId> {
+    pub(crate) fn replaces(&self) -> Option<UniqueId> {
         match self {
             Self::Spi(state) => state.plan.choice.replaces,
             Self::Secret(state) => state.plan.choice.replaces,

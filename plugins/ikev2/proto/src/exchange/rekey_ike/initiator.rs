@@ -125,7 +125,7 @@ impl RekeyIke {
                 let state = Self::AwaitSecret { job, plan, nonce_i: nonce, nonce_r, remote_spi, suite };
                 Some(Active::RekeyIke(Box::new(state)))
             }
-            Err(failure) => plan.fail(sa, cx, failure),
+            Err(failure) => plan.part(sa, cx, failure),
         }
     }
 
@@ -153,9 +153,9 @@ impl RekeyIke {
         let keys = match derived {
             Ok(keys) => keys,
             Err(CryptoError::InvalidPublicValue) => {
-                return plan.fail(sa, cx, Misbehaviour::InvalidPublicValue.into());
+                return plan.part(sa, cx, Misbehaviour::InvalidPublicValue.into());
             }
-            Err(error) => return plan.fail(sa, cx, LocalFault::Crypto(error).into()),
+            Err(error) => return plan.part(sa, cx, LocalFault::Crypto(error).into()),
         };
         let ours = Unborn {
             role: Role::Initiator,
@@ -232,6 +232,17 @@ impl Plan {
             return Err(Misbehaviour::UnofferedKeMethod(ke.method).into());
         }
         Ok((remote_spi, selected.suite, ke.clone(), nonce.to_vec()))
+    }
+
+    /// The peer has made an IKE_SA that we cannot make, and gave it the children: both can only start over (RFC 7296 §2.21.3).
+    fn part(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
+        if sa.crossing.is_some() {
+            return self.fail(sa, cx, failure);
+        }
+        tracing::info!(target: "IKE", "IKE_SA rekeying failed, starting over: {failure}");
+        sa.done(self.token, Err(failure.clone()));
+        sa.start_over(failure);
+        None
     }
 
     fn fail(self, sa: &mut Sa, cx: Cx<'_>, failure: Failure) -> Option<Active> {
