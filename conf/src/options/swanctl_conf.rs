@@ -254,7 +254,7 @@ pub const KEYS: &[(&str, &[Key])] = &[
         key("sha256_96", BOOL, "no", "whether HMAC-SHA-256 is cut to 96 bits"),
         key("local_ts", Kind::Selectors, "dynamic", "own traffic: net[proto/port]"),
         key("remote_ts", Kind::Selectors, "dynamic", "traffic of the peer"),
-        key("rekey_time", TIME, "1h", "time until the CHILD SA is rekeyed"),
+        key("rekey_time", TIME, "1h", "time until the CHILD SA is rekeyed; by default 10/11 of life_time if that is set"),
         key("life_time", TIME, "rekey_time + 10 %", "time until it is closed"),
         key("rand_time", TIME, "life_time - rekey_time", "random part by which rekeying comes earlier"),
         key("rekey_bytes", SIZE, "0", "traffic until it is rekeyed"),

@@ -202,9 +202,8 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::time::Duration;
 
-    use charon_types::connection::{IkeConfig, Toggle};
+    use charon_types::connection::IkeConfig;
     use charon_types::endpoint::EndpointPattern;
     use charon_types::id::Role;
     use ikev2_proto::output::InitialContact;
@@ -230,32 +229,9 @@ mod tests {
     }
 
     fn connection(remote: &str) -> Arc<Connection> {
-        let ike = IkeConfig {
-            version: Default::default(),
-            local_addrs: Vec::new(),
-            remote_addrs: vec![EndpointPattern::Address(remote.parse().unwrap())],
-            local_port: 500,
-            remote_port: 500,
-            proposals: Vec::new(),
-            encap: Toggle::Disabled,
-            mobike: Toggle::Enabled,
-            dpd_delay: Duration::ZERO,
-            dpd_timeout: Duration::ZERO,
-            fragmentation: Default::default(),
-            childless: Default::default(),
-            send_certreq: Toggle::Enabled,
-            send_cert: Default::default(),
-            keyingtries: 1,
-            unique: Default::default(),
-            dscp: 0,
-            lifetime: Default::default(),
-            vips: Vec::new(),
-            pools: Vec::new(),
-            if_id_in: Default::default(),
-            if_id_out: Default::default(),
-        };
-        let (name, children, vrouter) = ("roadwarriors".into(), Vec::new(), None);
-        Arc::new(Connection { name, ike, local: Vec::new(), remote: Vec::new(), children, vrouter })
+        let remote_addrs = vec![EndpointPattern::Address(remote.parse().unwrap())];
+        let ike = IkeConfig { remote_addrs, ..IkeConfig::default() };
+        Arc::new(Connection { ike, ..Connection::new("roadwarriors") })
     }
 
     #[test]

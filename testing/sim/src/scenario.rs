@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charon_types::connection::{
-    Action, AuthConfig, AuthMethod, ChildConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion,
-    Revocation, RuleOrder, SendCert, Toggle, Unique,
+    AuthConfig, AuthMethod, ChildConfig, Childless, Connection, IkeConfig, IkeVersion, SendCert, Toggle,
+    Unique,
 };
 use charon_types::identity::Identity;
-use charon_types::kernel_op::{Mode, SaOptions};
+use charon_types::kernel_op::Mode;
 use charon_types::lifetime::{ChildLifetime, IkeLifetime, Limit};
 use charon_types::proposal::{Proposal, Protocol};
-use charon_types::tag::{IfIdRule, SetMark, TagRules};
 
 use crate::Side;
 use crate::chance::Chance;
@@ -215,37 +214,25 @@ impl Shared {
             self.ike_proposals
         };
         Connection {
-            vrouter: None,
-            name: format!("to-{peer:?}").into(),
             ike: IkeConfig {
                 version: IkeVersion::V2,
-                local_addrs: Vec::new(),
-                remote_addrs: Vec::new(),
-                local_port: 500,
-                remote_port: 500,
                 proposals: proposals(Protocol::Ike, ike),
                 encap: self.encap,
                 mobike: self.mobike,
                 dpd_delay: Duration::from_secs(15 + chance.below(45)),
-                dpd_timeout: Duration::ZERO,
-                fragmentation: Fragmentation::Yes,
                 childless: if chance.percent(50) { Childless::Allow } else { Childless::Prefer },
                 send_certreq: Toggle::Disabled,
                 send_cert: SendCert::Never,
-                keyingtries: 1,
                 unique: self.unique,
-                dscp: 0,
                 lifetime: self.lifetimes.of_ike(chance),
-                vips: Vec::new(),
-                pools: Vec::new(),
-                if_id_in: IfIdRule::default(),
-                if_id_out: IfIdRule::default(),
+                ..IkeConfig::default()
             },
             local: vec![auth(&name(side))],
             remote: vec![auth(&name(peer))],
             children: (0..CHILDREN)
                 .map(|number| Arc::new(self.child([side, peer], number, self.lifetimes.of_child(chance))))
                 .collect(),
+            ..Connection::new(format!("to-{peer:?}"))
         }
     }
 
@@ -260,30 +247,12 @@ impl Shared {
             _ => (Ok(net(side, peer)), Ok(net(peer, side))),
         };
         ChildConfig {
-            name: format!("net{number}").into(),
             proposals: proposals(Protocol::Esp, self.esp_proposals),
             local_ts: vec![local_ts.expect("a selector")],
             remote_ts: vec![remote_ts.expect("a selector")],
             mode: self.mode,
             lifetime,
-            start_action: Action::default(),
-            close_action: Action::default(),
-            dpd_action: Action::default(),
-            inactivity: Duration::ZERO,
-            reqid: 0,
-            priority: 0,
-            interface: None,
-            tags: TagRules::default(),
-            mark_in_sa: Toggle::Disabled,
-            replay_window: None,
-            policies: Toggle::Enabled,
-            updown: None,
-            hostaccess: Toggle::Disabled,
-            sa_options: SaOptions::default(),
-            set_mark_in: SetMark::default(),
-            set_mark_out: SetMark::default(),
-            sha256_96: Toggle::Disabled,
-            policies_fwd_out: Toggle::Disabled,
+            ..ChildConfig::new(format!("net{number}"))
         }
     }
 }
@@ -295,14 +264,8 @@ pub fn name(side: Side) -> String {
 }
 
 fn auth(name: &str) -> AuthConfig {
-    AuthConfig {
-        method: AuthMethod::Psk,
-        id: Some(Identity::parse(name).expect("a name")),
-        certs: Vec::new(),
-        cacerts: Vec::new(),
-        revocation: Revocation::Relaxed,
-        order: RuleOrder::default(),
-    }
+    let id = Some(Identity::parse(name).expect("a name"));
+    AuthConfig { method: AuthMethod::Psk, id, ..AuthConfig::default() }
 }
 
 fn proposals(protocol: Protocol, texts: &[&str]) -> Vec<Proposal> {

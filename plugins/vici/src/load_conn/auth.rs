@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use charon_types::connection::{AuthConfig, AuthMethod, AuthRule, Revocation, RuleOrder};
+use charon_types::connection::{AuthConfig, AuthRule, Revocation};
 use vici::{List, Section, Value};
 
 use super::Environment;
@@ -27,20 +27,8 @@ impl Round {
 /// Said when missing revocation lists are not tolerated.
 pub(super) const LISTS_NOT_FETCHED: &str = "revocation lists must be loaded: neither CRL nor OCSP is fetched";
 
-/// The round that counts when no section is given: any public key of anybody.
-pub(super) fn unspecified() -> AuthConfig {
-    AuthConfig {
-        method: AuthMethod::Unspecified,
-        id: None,
-        certs: Vec::new(),
-        cacerts: Vec::new(),
-        revocation: Revocation::default(),
-        order: RuleOrder::default(),
-    }
-}
-
 pub(super) fn parse(section: Section<'_>, environment: &Environment<'_>) -> Result<Round, Refusal> {
-    let mut round = Round { number: 0, config: unspecified() };
+    let mut round = Round { number: 0, config: AuthConfig::default() };
     for (name, value) in section {
         let key = name.as_str();
         match value {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use charon_types::connection::{Action, ChildConfig, Toggle};
-use charon_types::kernel_op::{Mode, SaOptions};
-use charon_types::lifetime::{ChildLifetime, Limit};
+use charon_types::connection::{Action, ChildConfig};
+use charon_types::kernel_op::Mode;
+use charon_types::lifetime::GivenChildLifetime;
 use charon_types::proposal::{Protocol, default_proposals};
 use charon_types::selector::SelectorPattern;
-use charon_types::tag::{SetMark, TagRules};
 use vici::{List, Section, Value};
 
 use super::ike::{append, proposals, shrink_proposals, toggle, word};
@@ -34,66 +33,31 @@ pub(super) fn parse(
 /// A child while its keys come in.
 struct Reader {
     child: ChildConfig,
-    time: Given,
-    bytes: Given,
-    packets: Given,
-}
-
-/// A limit as given, before defaults.
-#[derive(Default)]
-struct Given {
-    rekey: Option<u64>,
-    life: Option<u64>,
-    jitter: Option<u64>,
+    lifetime: GivenChildLifetime,
 }
 
 impl Reader {
     fn new(name: &str) -> Self {
         Self {
-            child: ChildConfig {
-                name: name.into(),
-                proposals: Vec::new(),
-                local_ts: Vec::new(),
-                remote_ts: Vec::new(),
-                mode: Mode::Tunnel,
-                lifetime: ChildLifetime::default(),
-                start_action: Action::default(),
-                close_action: Action::default(),
-                dpd_action: Action::default(),
-                inactivity: Duration::ZERO,
-                reqid: 0,
-                priority: 0,
-                interface: None,
-                tags: TagRules::default(),
-                mark_in_sa: Toggle::Disabled,
-                replay_window: None,
-                policies: Toggle::Enabled,
-                updown: None,
-                hostaccess: Toggle::Disabled,
-                sa_options: SaOptions::default(),
-                set_mark_in: SetMark::default(),
-                set_mark_out: SetMark::default(),
-                sha256_96: Toggle::Disabled,
-                policies_fwd_out: Toggle::Disabled,
-            },
-            time: Given::default(),
-            bytes: Given::default(),
-            packets: Given::default(),
+            // Selectors that are given add up; the default ones are no part of them.
+            child: ChildConfig { local_ts: Vec::new(), remote_ts: Vec::new(), ..ChildConfig::new(name) },
+            lifetime: GivenChildLifetime::default(),
         }
     }
 
     fn key(&mut self, key: &str, value: &[u8]) -> Result<(), Refusal> {
         let child = &mut self.child;
+        let GivenChildLifetime { time, bytes, packets } = &mut self.lifetime;
         match key {
-            "rekey_time" => self.time.rekey = Some(required(key, value::seconds(value))?),
-            "life_time" => self.time.life = Some(required(key, value::seconds(value))?),
-            "rand_time" => self.time.jitter = Some(required(key, value::seconds(value))?),
-            "rekey_bytes" => self.bytes.rekey = Some(required(key, value::octets(value))?),
-            "life_bytes" => self.bytes.life = Some(required(key, value::octets(value))?),
-            "rand_bytes" => self.bytes.jitter = Some(required(key, value::octets(value))?),
-            "rekey_packets" => self.packets.rekey = Some(required(key, value::unsigned64(value))?),
-            "life_packets" => self.packets.life = Some(required(key, value::unsigned64(value))?),
-            "rand_packets" => self.packets.jitter = Some(required(key, value::unsigned64(value))?),
+            "rekey_time" => time.rekey = Some(required(key, value::seconds(value))?),
+            "life_time" => time.life = Some(required(key, value::seconds(value))?),
+            "rand_time" => time.jitter = Some(required(key, value::seconds(value))?),
+            "rekey_bytes" => bytes.rekey = Some(required(key, value::octets(value))?),
+            "life_bytes" => bytes.life = Some(required(key, value::octets(value))?),
+            "rand_bytes" => bytes.jitter = Some(required(key, value::octets(value))?),
+            "rekey_packets" => packets.rekey = Some(required(key, value::unsigned64(value))?),
+            "life_packets" => packets.life = Some(required(key, value::unsigned64(value))?),
+            "rand_packets" => packets.jitter = Some(required(key, value::unsigned64(value))?),
             "mode" => child.mode = mode(key, value)?,
             "start_action" => child.start_action = action(key, value)?,
             "close_action" => child.close_action = action(key, value)?,
@@ -137,27 +101,13 @@ impl Reader {
         }
         for selectors in [&mut child.local_ts, &mut child.remote_ts] {
             if selectors.is_empty() {
-                selectors.push(SelectorPattern::Dynamic { protocol: 0, port_start: 0, port_end: u16::MAX });
+                selectors.push(SelectorPattern::DYNAMIC);
             }
             selectors.shrink_to_fit();
         }
         shrink_proposals(&mut child.proposals);
-        child.lifetime = ChildLifetime {
-            time: self.time.complete(REKEY_SECONDS),
-            bytes: self.bytes.complete(0),
-            packets: self.packets.complete(0),
-        };
+        child.lifetime = self.lifetime.complete();
         self.child
-    }
-}
-
-impl Given {
-    /// A hard limit a tenth above the soft one, and as much taken off it at random.
-    fn complete(&self, default: u64) -> Limit {
-        let rekey = self.rekey.unwrap_or(default);
-        let life = self.life.unwrap_or_else(|| rekey.saturating_add(rekey / 10));
-        let jitter = self.jitter.unwrap_or_else(|| life.saturating_sub(rekey)).min(rekey);
-        Limit { rekey, life, jitter }
     }
 }
 
@@ -218,6 +168,3 @@ fn selectors(
     }
     Ok(())
 }
-
-/// Rekeying of a CHILD_SA unless anything is configured, in seconds.
-const REKEY_SECONDS: u64 = 3600;

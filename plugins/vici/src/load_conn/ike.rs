@@ -2,16 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use charon_types::connection::{
     AuthConfig, Childless, Connection, Fragmentation, IkeConfig, IkeVersion, SendCert, Toggle, Unique,
     VrouterBinding, VrouterLoss,
 };
 use charon_types::endpoint::{EndpointPattern, PORT_IKE, PORT_NAT_T};
-use charon_types::lifetime::IkeLifetime;
+use charon_types::lifetime::GivenIkeLifetime;
 use charon_types::proposal::{Proposal, Protocol, TransformType, default_proposals};
-use charon_types::tag::IfIdRule;
 use vici::{List, Section, Value};
 
 use super::auth::{self, Round};
@@ -65,7 +63,7 @@ pub(super) fn shrink_proposals(proposals: &mut Vec<Proposal>) {
 /// A connection while its keys come in.
 struct Reader {
     ike: IkeConfig,
-    times: Times,
+    lifetime: GivenIkeLifetime,
     local: Vec<Round>,
     remote: Vec<Round>,
     children: Vec<Arc<charon_types::connection::ChildConfig>>,
@@ -74,43 +72,11 @@ struct Reader {
     vrouter_loss: VrouterLoss,
 }
 
-/// Lifetimes as given, before defaults.
-#[derive(Default)]
-struct Times {
-    rekey: Option<Duration>,
-    reauth: Option<Duration>,
-    over: Option<Duration>,
-    rand: Option<Duration>,
-}
-
 impl Reader {
     fn new() -> Self {
         Self {
-            ike: IkeConfig {
-                version: IkeVersion::Any,
-                local_addrs: Vec::new(),
-                remote_addrs: Vec::new(),
-                local_port: PORT_IKE,
-                remote_port: PORT_IKE,
-                proposals: Vec::new(),
-                encap: Toggle::Disabled,
-                mobike: Toggle::Enabled,
-                dpd_delay: Duration::ZERO,
-                dpd_timeout: Duration::ZERO,
-                fragmentation: Fragmentation::default(),
-                childless: Childless::default(),
-                send_certreq: Toggle::Enabled,
-                send_cert: SendCert::default(),
-                keyingtries: 1,
-                unique: Unique::default(),
-                dscp: 0,
-                lifetime: IkeLifetime::default(),
-                vips: Vec::new(),
-                pools: Vec::new(),
-                if_id_in: IfIdRule::default(),
-                if_id_out: IfIdRule::default(),
-            },
-            times: Times::default(),
+            ike: IkeConfig::default(),
+            lifetime: GivenIkeLifetime::default(),
             local: Vec::new(),
             remote: Vec::new(),
             children: Vec::new(),
@@ -194,10 +160,10 @@ impl Reader {
                 self.vrouter_loss =
                     word(key, value, &[("close", VrouterLoss::Close), ("keep", VrouterLoss::Keep)])?;
             }
-            "reauth_time" => self.times.reauth = Some(required(key, value::time(value))?),
-            "rekey_time" => self.times.rekey = Some(required(key, value::time(value))?),
-            "over_time" => self.times.over = Some(required(key, value::time(value))?),
-            "rand_time" => self.times.rand = Some(required(key, value::time(value))?),
+            "reauth_time" => self.lifetime.reauth_time = Some(required(key, value::time(value))?),
+            "rekey_time" => self.lifetime.rekey_time = Some(required(key, value::time(value))?),
+            "over_time" => self.lifetime.over_time = Some(required(key, value::time(value))?),
+            "rand_time" => self.lifetime.rand_time = Some(required(key, value::time(value))?),
             "aggressive" => only(key, value::boolean(value), &false, "IKEv1 is not built")?,
             "pull" => only(key, value::boolean(value), &true, "IKEv1 is not built")?,
             "dscp" => only(key, dscp(value), &0, "marking IKE packets is not built")?,
@@ -280,7 +246,7 @@ impl Reader {
         if self.ike.proposals.is_empty() {
             self.ike.proposals = default_proposals(Protocol::Ike, environment.available);
         }
-        self.ike.lifetime = self.times.complete();
+        self.ike.lifetime = self.lifetime.complete();
         self.warnings.dedup();
         let mut connection = Connection {
             name: name.into(),
@@ -295,20 +261,6 @@ impl Reader {
     }
 }
 
-impl Times {
-    fn complete(self) -> IkeLifetime {
-        let default_rekey = if self.reauth.is_some() { Duration::ZERO } else { REKEY_TIME };
-        let rekey_time = self.rekey.unwrap_or(default_rekey);
-        let reauth_time = self.reauth.unwrap_or_default();
-        let over_time = self.over.unwrap_or_else(|| rekey_time.max(reauth_time) / 10);
-        let half =
-            [rekey_time, reauth_time].into_iter().filter(|time| !time.is_zero()).min().unwrap_or_default()
-                / 2;
-        let rand_time = self.rand.unwrap_or(over_time).min(half);
-        IkeLifetime { rekey_time, reauth_time, over_time, rand_time }
-    }
-}
-
 /// Rounds by their numbers; those of equal number stay in their order.
 fn in_rounds(side: &str, mut rounds: Vec<Round>) -> Result<Vec<AuthConfig>, Refusal> {
     rounds.sort_by_key(|round| round.number);
@@ -316,7 +268,7 @@ fn in_rounds(side: &str, mut rounds: Vec<Round>) -> Result<Vec<AuthConfig>, Refu
         return Err(Refusal::unsupported(side, "several rounds of authentication are not built"));
     }
     let configs: Vec<_> = rounds.into_iter().map(|round| round.config).collect();
-    Ok(if configs.is_empty() { vec![auth::unspecified()] } else { configs })
+    Ok(if configs.is_empty() { vec![AuthConfig::default()] } else { configs })
 }
 
 fn version(key: &str, value: &[u8]) -> Result<IkeVersion, Refusal> {
@@ -394,6 +346,3 @@ pub(super) fn word<T: Copy>(key: &str, value: &[u8], words: &[(&str, T)]) -> Res
         words.iter().find(|(word, _)| given.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning);
     required(key, meaning)
 }
-
-/// Rekeying of an IKE_SA unless anything is configured.
-const REKEY_TIME: Duration = Duration::from_secs(4 * 3600);

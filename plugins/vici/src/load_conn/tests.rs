@@ -1,7 +1,11 @@
+use std::mem::take;
+use std::sync::Arc;
 use std::time::Duration;
 
+use charon_conf::options::swanctl_conf;
 use charon_types::algorithm::{EncryptionId, IntegrityId, KeMethod, PrfId};
-use charon_types::connection::{AuthMethod, AuthRule, IkeVersion, Revocation, Toggle};
+use charon_types::connection::{AuthConfig, AuthMethod, AuthRule, Revocation, Toggle};
+use charon_types::endpoint::EndpointPattern;
 use charon_types::id::{IfId, Mark};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::TfcPadding;
@@ -54,17 +58,59 @@ fn child(child: &Message) -> Message {
 }
 
 #[test]
-fn the_empty_connection_has_the_defaults() {
-    let connection = connection(&Message::new());
-    assert_eq!(connection.ike.version, IkeVersion::Any);
-    assert_eq!((connection.local.len(), connection.remote.len()), (1, 1));
-    assert_eq!(connection.local[0].method, AuthMethod::Unspecified);
-    assert_eq!(connection.ike.lifetime.rekey_time, Duration::from_secs(14_400));
-    assert_eq!(connection.ike.lifetime.over_time, Duration::from_secs(1440));
-    assert_eq!(connection.ike.lifetime.rand_time, Duration::from_secs(1440));
-    assert!(connection.ike.proposals.iter().all(|proposal| !proposal.transforms.is_empty()));
-    assert!(!connection.ike.proposals.is_empty());
+fn what_is_not_given_is_as_the_option_table_says() {
+    let bare = connection(&child(&Message::new()));
+    for (section, wrap) in [
+        ("connections.<conn>", (|keys| keys) as fn(Message) -> Message),
+        ("connections.<conn>.children.<child>", |keys| child(&keys)),
+    ] {
+        let (_, keys) = swanctl_conf::KEYS.iter().find(|(name, _)| *name == section).unwrap();
+        // Those that follow from others have tests of their own.
+        for key in keys.iter().filter(|key| !key.default.is_empty() && !FOLLOWING.contains(&key.default)) {
+            for name in key.name.split(", ") {
+                let given = if key.kind.is_list() {
+                    Message::new().with_list(name, [key.default])
+                } else {
+                    Message::new().with(name, key.default)
+                };
+                let mut given = connection(&wrap(given));
+                if section == "connections.<conn>" {
+                    given.children.clone_from(&bare.children);
+                }
+                match name {
+                    "local_addrs" => assert_eq!(take(&mut given.ike.local_addrs), [EndpointPattern::Any]),
+                    "remote_addrs" => assert_eq!(take(&mut given.ike.remote_addrs), [EndpointPattern::Any]),
+                    "reauth_time" => {
+                        assert!(given.ike.lifetime.rekey_time.is_zero(), "given, if only as zero");
+                        given.ike.lifetime = bare.ike.lifetime;
+                    }
+                    "replay_window" => {
+                        let child = Arc::make_mut(&mut given.children[0]);
+                        assert_eq!(child.replay_window.take(), Some(32), "that of the daemon");
+                    }
+                    _ => {}
+                }
+                assert_eq!(given, bare, "{section}.{name} = {}", key.default);
+            }
+        }
+    }
+    assert_eq!(
+        (&bare.local[..], &bare.remote[..]),
+        (&[AuthConfig::default()][..], &[AuthConfig::default()][..])
+    );
 }
+
+/// Defaults that are no values.
+const FOLLOWING: [&str; 8] = [
+    "10 %",
+    "over_time",
+    "rekey_time + 10 %",
+    "life_time - rekey_time",
+    "rekey_bytes + 10 %",
+    "rekey_packets + 10 %",
+    "life_bytes - rekey_bytes",
+    "life_packets - rekey_packets",
+];
 
 #[test]
 fn a_tunnel_with_pre_shared_keys_is_read_as_configured() {
@@ -257,7 +303,7 @@ fn lifetimes_that_are_not_given_follow_from_those_that_are() {
     assert_eq!((lifetime.reauth_time, lifetime.rekey_time), (Duration::from_secs(10_800), Duration::ZERO));
     assert_eq!(lifetime.rand_time, Duration::from_secs(1080));
     let child = &parsed.connection.children[0].lifetime;
-    assert_eq!(child.time, Limit { rekey: 3600, life: 86_400, jitter: 3600 });
+    assert_eq!(child.time, Limit { rekey: 78_545, life: 86_400, jitter: 7855 });
     assert_eq!(child.bytes.rekey, 2_147_483_648);
     assert_eq!(child.packets.rekey, 16);
     let Ok(parsed) = read(&Message::new()) else { panic!("refused") };

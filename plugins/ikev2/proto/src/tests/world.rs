@@ -5,27 +5,24 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use charon_crypto::signature::PrivateKey;
 use charon_crypto::{CryptoProvider, ProviderBuilder};
 use charon_types::Secret;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
 use charon_types::config_attribute::ConfigAttribute;
-use charon_types::connection::{
-    AuthConfig, AuthMethod, ChildConfig, Connection, IkeConfig, Revocation, RuleOrder, Toggle,
-};
+use charon_types::connection::{AuthConfig, AuthMethod, ChildConfig, Connection, IkeConfig};
 use charon_types::endpoint::Path;
 use charon_types::id::{EspSpi, IkeSpi, Reqid, UniqueId};
 use charon_types::identity::Identity;
 use charon_types::kernel_op::{
     AddSa, Direction, EncapSupport, KernelCapabilities, KernelError, KernelOp, KernelReply, KernelResult,
-    Mode, Policy, SaKey, SaOptions, SaUsage,
+    Mode, Policy, SaKey, SaUsage,
 };
 use charon_types::lease::Lease;
-use charon_types::lifetime::{ChildLifetime, IkeLifetime};
+use charon_types::lifetime::ChildLifetime;
 use charon_types::proposal::{Proposal, Protocol};
-use charon_types::tag::{IfIdRule, IfIds, SetMark, TagNumbers, TagRules, Tags, resolve_if_ids};
+use charon_types::tag::{IfIds, TagNumbers, Tags, resolve_if_ids};
 
 use crate::env::{
     Authority, AuthorityKeyId, ConfigView, CredentialView, Env, HostView, IdSource, LeaseRequest,
@@ -424,83 +421,27 @@ pub(super) fn connection(
     remote: AuthConfig,
     nets: (&str, &str),
 ) -> Connection {
+    let offered =
+        proposals(Protocol::Ike, &["aes256-sha256-prfsha256-x25519", "aes128gcm16-prfsha256-ecp256"]);
     Connection {
-        vrouter: None,
-        name: name.into(),
-        ike: IkeConfig {
-            version: Default::default(),
-            local_addrs: Vec::new(),
-            remote_addrs: Vec::new(),
-            local_port: 500,
-            remote_port: 500,
-            proposals: proposals(
-                Protocol::Ike,
-                &["aes256-sha256-prfsha256-x25519", "aes128gcm16-prfsha256-ecp256"],
-            ),
-            encap: Toggle::Disabled,
-            mobike: Toggle::Enabled,
-            dpd_delay: Duration::ZERO,
-            dpd_timeout: Duration::ZERO,
-            fragmentation: Default::default(),
-            childless: Default::default(),
-            send_certreq: Toggle::Enabled,
-            send_cert: Default::default(),
-            keyingtries: 1,
-            unique: Default::default(),
-            dscp: 0,
-            lifetime: IkeLifetime {
-                rekey_time: Duration::from_secs(14400),
-                reauth_time: Duration::ZERO,
-                over_time: Duration::from_secs(1440),
-                rand_time: Duration::from_secs(1440),
-            },
-            vips: Vec::new(),
-            pools: Vec::new(),
-            if_id_in: IfIdRule::default(),
-            if_id_out: IfIdRule::default(),
-        },
+        ike: IkeConfig { proposals: offered, ..IkeConfig::default() },
         local: vec![local],
         remote: vec![remote],
         children: vec![Arc::new(child("net", nets))],
+        ..Connection::new(name)
     }
 }
 
 pub(super) fn child(name: &str, (local, remote): (&str, &str)) -> ChildConfig {
     ChildConfig {
-        name: name.into(),
         proposals: proposals(Protocol::Esp, &["aes256gcm16-x25519"]),
         local_ts: vec![local.parse().unwrap()],
         remote_ts: vec![remote.parse().unwrap()],
-        mode: Mode::Tunnel,
         lifetime: ChildLifetime::default(),
-        start_action: Default::default(),
-        close_action: Default::default(),
-        dpd_action: Default::default(),
-        inactivity: Duration::ZERO,
-        reqid: 0,
-        priority: 0,
-        interface: None,
-        tags: TagRules::default(),
-        mark_in_sa: Toggle::Disabled,
-        replay_window: None,
-        policies: Toggle::Enabled,
-        updown: None,
-        hostaccess: Toggle::Disabled,
-        sa_options: SaOptions::default(),
-        set_mark_in: SetMark::default(),
-        set_mark_out: SetMark::default(),
-        sha256_96: Toggle::Disabled,
-        policies_fwd_out: Toggle::Disabled,
+        ..ChildConfig::new(name)
     }
 }
 
 pub(super) fn auth(method: AuthMethod, name: Option<&str>) -> AuthConfig {
-    AuthConfig {
-        method,
-        id: name.map(id),
-        certs: Vec::new(),
-        cacerts: Vec::new(),
-        revocation: Revocation::Relaxed,
-        order: RuleOrder::default(),
-    }
+    AuthConfig { method, id: name.map(id), ..AuthConfig::default() }
 }
