@@ -1,10 +1,13 @@
 //! What the thread of virtual routers sleeps on: sockets, a deadline, and whoever wants it awake. One system call a turn.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use tracing::warn;
 
 use crate::sys;
@@ -19,13 +22,15 @@ const WAKER: u64 = u64::MAX;
 
 /// Wakes the thread.
 #[derive(Clone)]
-pub(crate) struct Waker(Arc<OwnedFd>);
+pub(crate) struct Waker(Arc<EventFd>);
 
 impl Waker {
     /// The next turn begins at once.
     pub(crate) fn wake(&self) {
-        if let Err(error) = sys::signal_event(&*self.0) {
-            warn!(target: "DMN", "virtual routers cannot be woken: {error}");
+        match self.0.write(1) {
+            // A full counter wakes just as well.
+            Ok(_) | Err(Errno::EAGAIN) => {}
+            Err(error) => warn!(target: "DMN", "virtual routers cannot be woken: {error}"),
         }
     }
 }
@@ -33,7 +38,7 @@ impl Waker {
 /// Puts sockets under watch.
 #[derive(Clone)]
 pub(crate) struct Watch {
-    epoll: Arc<OwnedFd>,
+    epoll: Arc<Epoll>,
     number: u64,
 }
 
@@ -44,8 +49,8 @@ impl Watch {
     }
 
     /// The thread wakes whenever `socket` can be read, until it is closed.
-    pub(crate) fn add(&self, socket: &impl AsRawFd) -> io::Result<()> {
-        sys::add_to_epoll(&*self.epoll, socket, self.number)
+    pub(crate) fn add(&self, socket: &impl AsFd) -> io::Result<()> {
+        Ok(self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, self.number))?)
     }
 }
 
@@ -60,16 +65,17 @@ pub(crate) struct Turn {
 
 /// Where it sleeps.
 pub(crate) struct Poller {
-    epoll: Arc<OwnedFd>,
+    epoll: Arc<Epoll>,
     waker: Waker,
 }
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        let epoll = Arc::new(sys::epoll()?);
-        let waker = Waker(Arc::new(sys::event()?));
-        sys::add_to_epoll(&*epoll, &*waker.0, WAKER)?;
-        Ok(Self { epoll, waker })
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let epoll = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
+        let poller = Self { epoll, waker: Waker(Arc::new(event)) };
+        poller.watch(WAKER).add(&*poller.waker.0)?;
+        Ok(poller)
     }
 
     pub(crate) fn waker(&self) -> Waker {
@@ -94,11 +100,14 @@ impl Poller {
             }
         });
         turn.woken = false;
-        sys::wait_for_epoll(&*self.epoll, timeout, &mut turn.readable)?;
+        sys::wait_for_epoll(&self.epoll, timeout, &mut turn.readable)?;
         if let Some(at) = turn.readable.iter().position(|number| *number == WAKER) {
             turn.readable.swap_remove(at);
             turn.woken = true;
-            sys::clear_event(&*self.waker.0)?;
+            match self.waker.0.read() {
+                Ok(_) | Err(Errno::EAGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

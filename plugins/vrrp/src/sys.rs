@@ -1,5 +1,5 @@
 //! Packet sockets and waiting for them: the system calls that no safe crate offers.
-#![expect(unsafe_code, reason = "AF_PACKET addresses and options, many frames at once, epoll")]
+#![expect(unsafe_code, reason = "AF_PACKET addresses and options, many frames at once, epoll_pwait2")]
 
 mod wait;
 
@@ -12,7 +12,7 @@ use libc::{c_int, c_void, socklen_t};
 
 use crate::frames::Frames;
 
-pub(crate) use wait::{add_to_epoll, clear_event, epoll, event, signal_event, wait_for_epoll};
+pub(crate) use wait::wait_for_epoll;
 
 /// An instruction of a classic BPF program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
