@@ -35,7 +35,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     daemon("plugins.kernel-netlink.timeout", COUNT, "0", Milliseconds, NoMeaning("netlink requests are not lost"), "wait for a netlink answer"),
     daemon("plugins.kernel-netlink.ignore_retransmit_errors", Bool, "no", Unit::None, NoMeaning("netlink requests are not lost"), "whether errors of retransmitted requests are ignored"),
     daemon("plugins.kernel-netlink.xfrm_acq_expires", Time, "165", Seconds, Effective, "life of reserved SPIs"),
-    daemon("plugins.kernel-pfkey.events_buffer_size", Size, "0", Bytes, NoMeaning("not built"), "receive buffer of the event socket"),
+    daemon("plugins.kernel-pfkey.events_buffer_size", Size, "1048576", Bytes, Effective, "room for events of PF_KEY that wait; 0 for what the system gives"),
     daemon("plugins.kernel-pfkey.route_via_internal", Bool, "no", Unit::None, NoMeaning("not built"), "whether routes use the internal interface"),
     daemon("plugins.kernel-libipsec.allow_peer_ts", Bool, "no", Unit::None, Effective, "whether a remote selector may contain the peer's address"),
     daemon("plugins.kernel-libipsec.fwmark", Mark, "", Unit::None, NoMeaning("ESP leaves by the sockets of IKE, with their mark"), "mark of ESP packets without UDP"),

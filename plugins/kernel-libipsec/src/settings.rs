@@ -1,9 +1,10 @@
 //! What strongswan.conf says about userspace ESP.
 
+use charon_conf::ValueError;
 use charon_conf::options::Configured;
-use charon_conf::{ValueError, scalar};
+use charon_core::kernel::rule_mark;
 use charon_core::plugin::{LoadError, daemon_settings};
-use charon_core::service::kernel_net::{FwMark, Inverted};
+use charon_core::service::kernel_net::FwMark;
 
 /// What the backend goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,23 +71,10 @@ impl Settings {
     }
 }
 
-/// The mark of the rule: as configured for it, else "not what our own sockets set".
-fn rule_mark(daemon: &Configured<'_>) -> Result<Option<FwMark>, ValueError> {
-    let inverted = |inverted: bool| if inverted { Inverted::Yes } else { Inverted::No };
-    let rule = |mark: scalar::Mark| FwMark {
-        invert: inverted(mark.inverted),
-        value: mark.value & mark.mask,
-        mask: mark.mask,
-    };
-    if let Some(mark) = daemon.mark("plugins.kernel-netlink.fwmark")? {
-        return Ok(Some(rule(mark)));
-    }
-    let of_sockets = daemon.mark("plugins.socket-default.fwmark")?;
-    Ok(of_sockets.map(|mark| FwMark { invert: Inverted::Yes, ..rule(mark) }))
-}
-
 #[cfg(test)]
 mod tests {
+    use charon_core::service::kernel_net::Inverted;
+
     use super::*;
 
     fn read(text: &str) -> Result<Settings, LoadError> {

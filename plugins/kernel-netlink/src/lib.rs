@@ -89,10 +89,7 @@ impl Plugin for KernelNetlinkPlugin {
                 let settings = context.settings().current();
                 let daemon = daemon_settings(&settings);
                 let setting = |error: ValueError| LoadError::Settings(error.to_string());
-                let spis = SpiRange {
-                    min: daemon.int("spi_min").map_err(setting)?,
-                    max: daemon.int("spi_max").map_err(setting)?,
-                };
+                let spis = SpiRange::read(&daemon).map_err(setting)?;
                 let xfrm = XfrmSettings::read(&daemon).map_err(setting)?;
                 let routes = RouteSettings::read(&daemon).map_err(setting)?;
                 let net = context.require::<dyn KernelNet>()?;

@@ -22,7 +22,7 @@ use tracing::warn;
 
 use crate::algorithm::{ENCRYPTION, INTEGRITY};
 use crate::event::{self, Report};
-use crate::socket::{Exchange, KeySocket};
+use crate::socket::{Exchange, KeySocket, REQUESTS_BUFFER_LEN};
 use crate::wire::{self, KeyWriter, Message, Writer};
 use crate::{leftovers, policy, sa};
 
@@ -64,7 +64,8 @@ struct Seen {
 
 impl PfkeyIpsec {
     /// Asks the kernel what it can, removes leftovers and watches events. Call it within a tokio runtime. Without `routes`,
-    /// others install the routes of tunnels; `spis` is what we reserve.
+    /// others install the routes of tunnels; `spis` is what we reserve, `events_buffer` the room for events that wait in octets,
+    /// 0 for what the system gives.
     ///
     /// # Errors
     /// [`LoadError::Unavailable`] if this kernel has no PF_KEY, or nothing of use behind it.
@@ -72,12 +73,13 @@ impl PfkeyIpsec {
         net: Arc<dyn KernelNet>,
         routes: Option<RouteSettings>,
         spis: SpiRange,
+        events_buffer: usize,
     ) -> Result<Self, LoadError> {
-        let open = || {
-            KeySocket::open()
+        let open = |buffer_len| {
+            KeySocket::open(buffer_len)
                 .map_err(|error| LoadError::Unavailable(format!("the kernel has no PF_KEY: {error}")))
         };
-        let mut exchange = Exchange::new(open()?);
+        let mut exchange = Exchange::new(open(REQUESTS_BUFFER_LEN)?);
         let esp = registered(&mut exchange, wire::SATYPE_ESP)?;
         let ah = registered(&mut exchange, wire::SATYPE_AH);
         let capabilities = capabilities(&esp, ah.is_ok());
@@ -86,17 +88,14 @@ impl PfkeyIpsec {
         }
         leftovers::remove(&mut exchange, spis).report();
         // A socket of its own hears of events, so that requests do not have to wade through them.
-        let mut listening = Exchange::new(open()?);
+        let mut listening = Exchange::new(open(events_buffer)?);
         for kind in [wire::SATYPE_ESP, wire::SATYPE_AH] {
             drop(listening.ask(Writer::message(wire::REGISTER, kind)));
         }
         let socket = listening.into_transport().into_async();
         let socket =
             socket.map_err(|error| LoadError::Os { what: "watch events of PF_KEY".into(), error })?;
-        let routes = match routes {
-            Some(settings) => Some(TunnelRoutes::start(net, settings).await),
-            None => None,
-        };
+        let routes = TunnelRoutes::start(net, routes).await;
         let inner = Inner {
             exchange,
             policies: PolicyTable::default(),
@@ -136,25 +135,8 @@ impl KernelIpsec for PfkeyIpsec {
     }
 
     fn submit(&self, ops: Vec<KernelOp>) -> BoxFuture<'static, Vec<KernelResult>> {
-        let mut inner = self.shared.inner.lock();
-        let mut results = Vec::with_capacity(ops.len());
-        let mut waiting = Vec::new();
-        for op in ops {
-            let result = inner.run(&op);
-            if result.is_ok()
-                && let Some(done) = self.shared.routes.as_ref().and_then(|routes| routes.follow(&op))
-            {
-                waiting.push((results.len(), done));
-            }
-            results.push(result);
-        }
-        drop(inner);
-        if waiting.is_empty() {
-            return Box::pin(std::future::ready(results));
-        }
-        Box::pin(async move {
-            TunnelRoutes::settle(&mut results, waiting).await;
-            results
+        TunnelRoutes::run(self.shared.routes.as_ref(), &self.shared.inner, ops, |inner, ops| {
+            ops.iter().map(|op| inner.run(op)).collect()
         })
     }
 

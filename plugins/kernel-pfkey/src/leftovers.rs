@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU32;
 
-use charon_core::kernel::{Removed, SpiRange};
+use charon_core::kernel::{Removed, SpiRange, Transport};
 use charon_types::id::{EspSpi, IfId, Mark};
 use charon_types::kernel_op::{Policy, PolicyAction, PolicyClass, PolicyDirection, SaKey};
 use charon_types::selector::TrafficSelector;
@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::policy::{self, marked_priority};
 use crate::sa::{self, USE_LIMIT_MARK, protocol_of};
-use crate::socket::{Exchange, Transport};
+use crate::socket::Exchange;
 use crate::wire::{self, KeyReader, Message, Writer};
 
 const ESRCH: i32 = 3;

@@ -18,6 +18,7 @@ pub mod wire;
 use std::sync::Arc;
 
 use charon_conf::ValueError;
+use charon_conf::options::Configured;
 use charon_core::kernel::{RouteSettings, SpiRange};
 use charon_core::plugin::{Component, LoadError, Plugin, Unload, daemon_settings};
 use charon_core::service::{KernelIpsec, KernelNet};
@@ -40,17 +41,41 @@ impl Plugin for KernelPfkeyPlugin {
                 let setting = |error: ValueError| LoadError::Settings(error.to_string());
                 let daemon = daemon_settings(&settings);
                 let routes = RouteSettings::read(&daemon).map_err(setting)?;
-                let spis = SpiRange {
-                    min: daemon.int("spi_min").map_err(setting)?,
-                    max: daemon.int("spi_max").map_err(setting)?,
-                };
+                let spis = SpiRange::read(&daemon).map_err(setting)?;
+                let events_buffer = events_buffer(&daemon).map_err(setting)?;
                 let net = context.require::<dyn KernelNet>()?;
-                let ipsec = Arc::new(PfkeyIpsec::start(net, routes, spis).await?);
+                let ipsec = Arc::new(PfkeyIpsec::start(net, routes, spis, events_buffer).await?);
                 context.provide::<dyn KernelIpsec>(Arc::clone(&ipsec) as Arc<dyn KernelIpsec>)?;
                 let unload: Unload = Box::new(move || Box::pin(async move { ipsec.stop().await }));
                 Ok(unload)
             })
         });
         vec![ipsec.provides::<dyn KernelIpsec>().depends::<dyn KernelNet>()]
+    }
+}
+
+/// Room for events that wait, octets.
+fn events_buffer(daemon: &Configured<'_>) -> Result<usize, ValueError> {
+    let octets = daemon.bytes("plugins.kernel-pfkey.events_buffer_size")?;
+    // What does not fit an int is more than any system gives.
+    Ok(usize::try_from(octets.min(1 << 30)).unwrap_or(1 << 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_for_events_is_a_mebibyte_or_what_is_configured() {
+        let read = |size: &str| {
+            let text = format!("charon {{\n plugins {{\n kernel-pfkey {{\n {size}\n }}\n }}\n}}\n");
+            let settings = charon_conf::Settings::parse("test.conf", text.as_bytes()).unwrap();
+            events_buffer(&daemon_settings(&settings)).ok()
+        };
+        assert_eq!(read(""), Some(1 << 20));
+        assert_eq!(read("events_buffer_size = 0"), Some(0));
+        assert_eq!(read("events_buffer_size = 3M"), Some(3 << 20));
+        assert_eq!(read("events_buffer_size = 9G"), Some(1 << 30));
+        assert_eq!(read("events_buffer_size = much"), None);
     }
 }

@@ -1,39 +1,20 @@
 //! A kernel that says what it was given, for fuzzing: whatever comes, requests end and nothing panics.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 
-use charon_core::kernel::SpiRange;
+use charon_core::kernel::{ScriptedKernel, SpiRange};
 use charon_types::id::EspSpi;
 use charon_types::kernel_op::SaKey;
 use charon_types::proposal::Protocol;
 
-use crate::socket::{Exchange, Transport};
+use crate::socket::Exchange;
 use crate::wire::{self, KeyWriter, Message};
 use crate::{leftovers, policy, sa};
 
-/// Messages in `said`, each behind its length in two octets.
-struct Scripted<'a>(&'a [u8]);
-
-impl Transport for Scripted<'_> {
-    fn send(&mut self, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (len, rest) = self.0.split_first_chunk::<2>().ok_or(io::ErrorKind::WouldBlock)?;
-        let len = usize::from(u16::from_le_bytes(*len)).min(rest.len()).min(buffer.len());
-        let (message, rest) = rest.split_at(len);
-        self.0 = rest;
-        buffer.iter_mut().zip(message).for_each(|(place, octet)| *place = *octet);
-        Ok(len)
-    }
-}
-
 /// Asks about an SA, reads what is said of it, and removes leftovers, on a socket that says this to process 1.
 pub fn listen_to(said: &[u8]) {
-    let mut exchange = Exchange::of_process(Scripted(said), 1);
+    let mut exchange = Exchange::of_process(ScriptedKernel(said), 1);
     let destination = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let key = SaKey { destination, protocol: Protocol::Esp, spi: EspSpi(NonZeroU32::MIN) };
     if let Ok(answer) = exchange.ask(sa::name(wire::GET, key))

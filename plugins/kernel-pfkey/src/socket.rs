@@ -5,6 +5,8 @@
 
 use std::io::{self, Read, Write};
 
+use charon_core::kernel::Transport;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tracing::debug;
@@ -13,8 +15,8 @@ use crate::wire::{KeyWriter, Message, Writer};
 
 const PF_KEY: i32 = 15;
 const PF_KEY_V2: i32 = 2;
-/// Room for what others do meanwhile, octets.
-const BUFFER_LEN: usize = 1 << 20;
+/// Room for what others do while a request is answered, octets.
+pub(crate) const REQUESTS_BUFFER_LEN: usize = 1 << 20;
 const DATAGRAM_LEN_MAX: usize = 64 << 10;
 /// Messages read for one answer: more than fit the socket's buffer.
 const READS_MAX: usize = 65_536;
@@ -23,33 +25,32 @@ const ENOBUFS: i32 = 105;
 const EINVAL: i32 = 22;
 const ENOENT: i32 = 2;
 
-/// What carries messages to the kernel and back.
-pub(crate) trait Transport {
-    /// Writes one message; the answer is there when it returns.
-    fn send(&mut self, message: &[u8]) -> io::Result<()>;
-    /// One message that is there, [`io::ErrorKind::WouldBlock`] if none is.
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-}
-
 /// A socket that does not block.
 #[derive(Debug)]
 pub(crate) struct KeySocket(Socket);
 
 impl KeySocket {
-    pub(crate) fn open() -> io::Result<Self> {
+    /// With room for that many octets that wait; 0 for what the system gives.
+    pub(crate) fn open(buffer_len: usize) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::from(PF_KEY),
             Type::RAW.nonblocking().cloexec(),
             Some(Protocol::from(PF_KEY_V2)),
         )?;
-        // The system's limit must do where it is lower.
-        drop(socket.set_recv_buffer_size(BUFFER_LEN));
+        make_room(&socket, buffer_len);
         Ok(Self(socket))
     }
 
     /// For reading by a task. Tokio's datagram socket asks nothing of its descriptor but that datagrams come from it.
     pub(crate) fn into_async(self) -> io::Result<UdpSocket> {
         UdpSocket::from_std(self.0.into())
+    }
+}
+
+fn make_room(socket: &Socket, buffer_len: usize) {
+    // Without the right to that, the system's limit must do.
+    if buffer_len != 0 && setsockopt(socket, sockopt::RcvBufForce, &buffer_len).is_err() {
+        drop(socket.set_recv_buffer_size(buffer_len));
     }
 }
 

@@ -99,7 +99,7 @@ impl Backend {
                 (Arc::clone(&ipsec) as Arc<dyn KernelIpsec>, Kind::Netlink(ipsec))
             }
             "kernel-pfkey" => {
-                let ipsec = Arc::new(PfkeyIpsec::start(Arc::clone(&net), None, SPIS).await?);
+                let ipsec = Arc::new(PfkeyIpsec::start(Arc::clone(&net), None, SPIS, 0).await?);
                 (Arc::clone(&ipsec) as Arc<dyn KernelIpsec>, Kind::Pfkey(ipsec))
             }
             _ => bail!("no backend {name}; there are {}", NAMES.join(", ")),

@@ -1,5 +1,7 @@
 //! What a killed predecessor left in a kernel.
 
+use charon_conf::ValueError;
+use charon_conf::options::Configured;
 use tracing::info;
 
 /// SPIs that we reserve.
@@ -12,6 +14,14 @@ pub struct SpiRange {
 }
 
 impl SpiRange {
+    /// Reads the daemon's settings.
+    ///
+    /// # Errors
+    /// The value that is none, with file, line and key.
+    pub fn read(daemon: &Configured<'_>) -> Result<Self, ValueError> {
+        Ok(Self { min: daemon.int("spi_min")?, max: daemon.int("spi_max")? })
+    }
+
     /// Whether we could have reserved it.
     #[must_use]
     pub fn contains(&self, spi: u32) -> bool {

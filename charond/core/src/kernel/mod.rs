@@ -7,6 +7,7 @@ mod policies;
 mod refusal;
 mod reqid;
 mod routes;
+mod transport;
 
 pub use leftovers::{Removed, SpiRange};
 pub use local_source::{LocalSources, forget_route};
@@ -14,4 +15,5 @@ pub use octets::{OctetReader, OctetWriter};
 pub use policies::{Change, PolicyTable};
 pub use refusal::{refused, refused_sa};
 pub use reqid::{PolicyKey, Reqids};
-pub use routes::{InterfaceRoutes, RouteDone, RouteSettings, TunnelRoutes};
+pub use routes::{InterfaceRoutes, RouteSettings, TunnelRoutes, rule_mark};
+pub use transport::{ScriptedKernel, Transport};

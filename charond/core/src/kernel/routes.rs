@@ -14,13 +14,14 @@ use charon_types::kernel_op::{
     KernelError, KernelOp, KernelResult, Mode, Policy, PolicyAction, PolicyDirection,
 };
 use charon_types::selector::TrafficSelector;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::local_source::{LocalSources, forget_route};
-use crate::service::KernelNet;
 use crate::service::kernel_net::{Family, FwMark, Inverted, NetEvent, Route, Rule, RulePackets};
+use crate::service::{BoxFuture, KernelNet};
 
 /// Requests that may wait for the task; more are answered with [`KernelError::Gone`].
 const DEPTH: usize = 8192;
@@ -70,8 +71,11 @@ impl RouteSettings {
     }
 }
 
-/// The mark of the rule: as configured for it, else "not what our own sockets set".
-fn rule_mark(daemon: &Configured<'_>) -> Result<Option<FwMark>, ValueError> {
+/// The mark of the rule that leads to our table: as configured for it, else "not what our own sockets set".
+///
+/// # Errors
+/// The value that is none, with file, line and key.
+pub fn rule_mark(daemon: &Configured<'_>) -> Result<Option<FwMark>, ValueError> {
     let inverted = |inverted: bool| if inverted { Inverted::Yes } else { Inverted::No };
     let rule = |mark: scalar::Mark| FwMark {
         invert: inverted(mark.inverted),
@@ -93,13 +97,16 @@ pub struct TunnelRoutes {
     _task: JoinSet<()>,
 }
 
-/// The outcome of a request, once the task has come to it.
-pub type RouteDone = oneshot::Receiver<Result<(), KernelError>>;
+/// Where the outcome of a request goes, once the task has come to it.
+type Done = oneshot::Sender<Result<(), KernelError>>;
+
+/// [`Request::Add`] or [`Request::Remove`].
+type Change = fn(Wanted, Done) -> Request;
 
 #[derive(Debug)]
 enum Request {
-    Add(Wanted, oneshot::Sender<Result<(), KernelError>>),
-    Remove(Wanted, oneshot::Sender<Result<(), KernelError>>),
+    Add(Wanted, Done),
+    Remove(Wanted, Done),
     RemoveAll(oneshot::Sender<()>),
 }
 
@@ -115,8 +122,9 @@ struct Wanted {
 
 impl TunnelRoutes {
     /// Removes what a killed predecessor left in the table, adds the rules and starts the task. It ends with the value; routes
-    /// are removed by [`Self::stop`] only.
-    pub async fn start(net: Arc<dyn KernelNet>, settings: RouteSettings) -> Self {
+    /// are removed by [`Self::stop`] only. Without settings others install the routes.
+    pub async fn start(net: Arc<dyn KernelNet>, settings: Option<RouteSettings>) -> Option<Self> {
+        let settings = settings?;
         if let Err(error) = net.flush_table(settings.table).await {
             warn!(target: "KNL", "flushing routing table {} failed: {error}", settings.table);
         }
@@ -131,42 +139,49 @@ impl TunnelRoutes {
         let mut task = JoinSet::new();
         let sources = LocalSources::new(Arc::clone(&net));
         task.spawn(Keeper { net, settings, sources, routes: HashMap::new() }.run(receiver));
-        Self { requests, interfaces: settings.interfaces, _task: task }
+        Some(Self { requests, interfaces: settings.interfaces, _task: task })
     }
 
-    /// Asks for what an operation that succeeded means for routes; `None` if it means nothing.
-    pub fn follow(&self, op: &KernelOp) -> Option<RouteDone> {
-        match op {
-            KernelOp::AddPolicy(policy) => self.add(policy),
-            KernelOp::DeletePolicy(policy) => self.remove(policy),
-            KernelOp::AllocSpi { .. }
-            | KernelOp::AddSa(_)
-            | KernelOp::UpdateSa { .. }
-            | KernelOp::DeleteSa(_)
-            | KernelOp::QuerySa(_) => None,
-        }
-    }
-
-    /// Waits for the routes of the operations at these places of a batch. A policy works without its route for everybody but the host
-    /// itself, so that a failed route is no failed policy.
-    pub async fn settle(results: &mut [KernelResult], waiting: Vec<(usize, RouteDone)>) {
-        for (at, done) in waiting {
-            match (done.await, results.get_mut(at)) {
-                (Err(_), Some(result)) => *result = Err(KernelError::Gone),
-                (Ok(Err(error)), _) => debug!(target: "KNL", "the route of a policy failed: {error}"),
-                (Ok(Ok(())), _) | (Err(_), None) => {}
+    /// Has a backend run a batch, and the routes follow what succeeded, in the order in which the backend came to it. The
+    /// results come once the routes are settled. A policy works without its route for everybody but the host itself, so that a
+    /// failed route is no failed policy.
+    pub fn run<Backend>(
+        routes: Option<&Self>,
+        backend: &Mutex<Backend>,
+        ops: Vec<KernelOp>,
+        run: impl FnOnce(&mut Backend, Vec<KernelOp>) -> Vec<KernelResult>,
+    ) -> BoxFuture<'static, Vec<KernelResult>> {
+        let asked: Vec<_> = match routes {
+            Some(routes) => ops.iter().map(|op| routes.asked(op)).collect(),
+            None => Vec::new(),
+        };
+        let mut backend = backend.lock();
+        let mut results = run(&mut backend, ops);
+        let mut waiting = Vec::new();
+        if let Some(routes) = routes {
+            for (at, (asked, result)) in asked.into_iter().zip(&results).enumerate() {
+                if let (Some((change, wanted)), Ok(_)) = (asked, result) {
+                    let (done, answer) = oneshot::channel();
+                    // Full or gone: the answer's sender is dropped, which is noticed as such.
+                    let _ = routes.requests.try_send(change(wanted, done));
+                    waiting.push((at, answer));
+                }
             }
         }
-    }
-
-    /// Asks for the route of a policy that was installed; `None` if it needs none.
-    fn add(&self, policy: &Policy) -> Option<RouteDone> {
-        self.request(self.wanted(policy)?, Request::Add)
-    }
-
-    /// Asks for its removal.
-    fn remove(&self, policy: &Policy) -> Option<RouteDone> {
-        self.request(self.wanted(policy)?, Request::Remove)
+        drop(backend);
+        if waiting.is_empty() {
+            return Box::pin(std::future::ready(results));
+        }
+        Box::pin(async move {
+            for (at, answer) in waiting {
+                match (answer.await, results.get_mut(at)) {
+                    (Err(_), Some(result)) => *result = Err(KernelError::Gone),
+                    (Ok(Err(error)), _) => debug!(target: "KNL", "the route of a policy failed: {error}"),
+                    (Ok(Ok(())), _) | (Err(_), None) => {}
+                }
+            }
+            results
+        })
     }
 
     /// Removes routes and rules.
@@ -178,19 +193,19 @@ impl TunnelRoutes {
         }
     }
 
-    fn wanted(&self, policy: &Policy) -> Option<Wanted> {
-        Wanted::of(policy).filter(|wanted| wanted.if_id.0 == 0 || self.interfaces == InterfaceRoutes::Ours)
-    }
-
-    fn request(
-        &self,
-        wanted: Wanted,
-        kind: fn(Wanted, oneshot::Sender<Result<(), KernelError>>) -> Request,
-    ) -> Option<RouteDone> {
-        let (done, answer) = oneshot::channel();
-        // Full or gone: the answer's sender is dropped, which is noticed as such.
-        let _ = self.requests.try_send(kind(wanted, done));
-        Some(answer)
+    /// What an operation that succeeds asks for; `None` if it needs no route.
+    fn asked(&self, op: &KernelOp) -> Option<(Change, Wanted)> {
+        let (change, policy): (Change, _) = match op {
+            KernelOp::AddPolicy(policy) => (Request::Add, policy),
+            KernelOp::DeletePolicy(policy) => (Request::Remove, policy),
+            KernelOp::AllocSpi { .. }
+            | KernelOp::AddSa(_)
+            | KernelOp::UpdateSa { .. }
+            | KernelOp::DeleteSa(_)
+            | KernelOp::QuerySa(_) => return None,
+        };
+        let wanted = Wanted::of(policy)?;
+        (wanted.if_id.0 == 0 || self.interfaces == InterfaceRoutes::Ours).then_some((change, wanted))
     }
 }
 

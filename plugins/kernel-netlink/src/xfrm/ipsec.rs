@@ -112,10 +112,7 @@ impl XfrmIpsec {
         let (sender, events) = mpsc::channel(event::DEPTH);
         let mut tasks = JoinSet::new();
         tasks.spawn(event::run(socket, sender));
-        let routes = match routes {
-            Some(settings) => Some(TunnelRoutes::start(net, settings).await),
-            None => None,
-        };
+        let routes = TunnelRoutes::start(net, routes).await;
         let inner = Inner {
             pipeline,
             policies: PolicyTable::default(),
@@ -168,22 +165,8 @@ impl KernelIpsec for XfrmIpsec {
     }
 
     fn submit(&self, ops: Vec<KernelOp>) -> BoxFuture<'static, Vec<KernelResult>> {
-        let Some(routes) = &self.shared.routes else {
-            return Box::pin(std::future::ready(self.shared.inner.lock().run(ops)));
-        };
-        let policies: Vec<_> = ops.iter().map(of_policy).collect();
-        let mut results = self.shared.inner.lock().run(ops);
-        let succeeded =
-            policies.into_iter().zip(&results).enumerate().filter(|(_, (_, result))| result.is_ok());
-        let waiting: Vec<_> =
-            succeeded.filter_map(|(at, (op, _))| routes.follow(&op?).map(|done| (at, done))).collect();
-        if waiting.is_empty() {
-            return Box::pin(std::future::ready(results));
-        }
-        Box::pin(async move {
-            TunnelRoutes::settle(&mut results, waiting).await;
-            results
-        })
+        let Shared { inner, routes, .. } = &*self.shared;
+        TunnelRoutes::run(routes.as_ref(), inner, ops, Inner::run)
     }
 
     fn take_events(&self) -> Option<mpsc::Receiver<KernelEvent>> {
@@ -197,11 +180,6 @@ enum Stay {
     No,
     /// A later operation of the batch adds it again.
     UntilAdded,
-}
-
-/// What routes are to follow.
-fn of_policy(op: &KernelOp) -> Option<KernelOp> {
-    matches!(op, KernelOp::AddPolicy(_) | KernelOp::DeletePolicy(_)).then(|| op.clone())
 }
 
 impl Inner {

@@ -4,13 +4,13 @@
 //! index that its maker may choose. Ours have the same highest octet in both. An SPI that was reserved and not used carries no such
 //! mark, but is of our range and without keys.
 
-use charon_core::kernel::{Removed, SpiRange};
+use charon_core::kernel::{Removed, SpiRange, Transport};
 use charon_types::id::{EspSpi, Mark};
 use charon_types::kernel_op::SaKey;
 use std::num::NonZeroU32;
 use tracing::warn;
 
-use super::pipeline::{ENOENT, ESRCH, Pipeline, Transport};
+use super::pipeline::{ENOENT, ESRCH, Pipeline};
 use super::state::{self, protocol_of};
 use super::wire::{self, Attributes, Reader, Writer, XfrmReader, XfrmWriter};
 

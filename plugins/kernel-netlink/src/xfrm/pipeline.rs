@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 
+use charon_core::kernel::Transport;
 use tracing::{debug, warn};
 
 use super::wire::{self, Messages, Reader, Writer, XfrmWriter};
@@ -28,14 +29,6 @@ pub(crate) const EINVAL: i32 = 22;
 pub(crate) const ENOBUFS: i32 = 105;
 pub(crate) const EPROTONOSUPPORT: i32 = 93;
 pub(crate) const EOPNOTSUPP: i32 = 95;
-
-/// What carries datagrams to the kernel and back.
-pub(crate) trait Transport {
-    /// Sends one datagram; the answers are there when it returns.
-    fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
-    /// One datagram that is there, [`io::ErrorKind::WouldBlock`] if none is.
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-}
 
 /// What the kernel said to a request: the payload of its answer (empty if it only agreed), or errno.
 pub(crate) type Answer = Result<Vec<u8>, i32>;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use charon_core::kernel::Transport;
 use charon_types::Secret;
 use charon_types::algorithm::{EncryptionId, Esn, IntegrityId};
 use charon_types::id::{EspSpi, IfId, Mark, Reqid};
@@ -13,7 +14,7 @@ use charon_types::kernel_op::{
 use charon_types::proposal::Protocol;
 
 use super::algorithm::{ENCRYPTION, INTEGRITY};
-use super::pipeline::{EINVAL, ENOSYS, EOPNOTSUPP, EPROTONOSUPPORT, Pipeline, Transport};
+use super::pipeline::{EINVAL, ENOSYS, EOPNOTSUPP, EPROTONOSUPPORT, Pipeline};
 use super::{state, wire};
 
 /// SPI of the SAs that are tried: of the range that is assigned but never negotiated by us.

@@ -1,41 +1,22 @@
 //! A kernel that says what it was given, for fuzzing: whatever comes, requests end and nothing panics.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
-use charon_core::kernel::SpiRange;
+use charon_core::kernel::{ScriptedKernel, SpiRange};
 use charon_types::id::{EspSpi, Mark};
 use charon_types::kernel_op::{Encap, SaKey};
 use charon_types::proposal::Protocol;
 
 use super::migrate::Resident;
-use super::pipeline::{Pipeline, Transport};
+use super::pipeline::Pipeline;
 use super::wire::XfrmWriter;
 use super::{leftovers, state, wire};
 
-/// Datagrams in `said`, each behind its length in two octets.
-struct Scripted<'a>(&'a [u8]);
-
-impl Transport for Scripted<'_> {
-    fn send(&mut self, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (len, rest) = self.0.split_first_chunk::<2>().ok_or(io::ErrorKind::WouldBlock)?;
-        let len = usize::from(u16::from_le_bytes(*len)).min(rest.len()).min(buffer.len());
-        let (datagram, rest) = rest.split_at(len);
-        self.0 = rest;
-        buffer.iter_mut().zip(datagram).for_each(|(place, octet)| *place = *octet);
-        Ok(len)
-    }
-}
-
 /// Asks about SAs, reads what is said of them, and removes leftovers, on a socket that says this.
 pub fn listen_to(said: &[u8]) {
-    let mut pipeline = Pipeline::new(Scripted(said));
+    let mut pipeline = Pipeline::new(ScriptedKernel(said));
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let spi = EspSpi(NonZeroU32::MIN);
     let question = || {

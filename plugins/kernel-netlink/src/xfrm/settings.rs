@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use charon_conf::ValueError;
 use charon_conf::options::Configured;
-use charon_core::kernel::refused;
+use charon_core::kernel::{Transport, refused};
 use charon_types::connection::Toggle;
 use charon_types::kernel_op::KernelError;
 
-use super::pipeline::{Pipeline, Transport};
+use super::pipeline::Pipeline;
 use super::wire::{self, Writer, XfrmWriter};
 
 /// `plugins.kernel-netlink.*`, as far as XFRM is concerned.

@@ -3,12 +3,11 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 
+use charon_core::kernel::Transport;
 use nix::libc::{AF_NETLINK, NETLINK_XFRM};
 use nix::sys::socket::{NetlinkAddr, bind, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
-
-use super::pipeline::Transport;
 
 /// Room for the answers to a chunk of requests, octets.
 const BUFFER_LEN: usize = 2 << 20;

@@ -86,3 +86,14 @@ fn a_list_that_breaks_off_is_asked_for_again_and_then_an_error() {
     refusal[2] = 1;
     assert_eq!(dump(vec![Ok(refusal)]), Err(1));
 }
+
+#[test]
+fn room_is_made_if_any_is_asked_for() {
+    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None).unwrap();
+    let given = socket.recv_buffer_size().unwrap();
+    make_room(&socket, 0);
+    assert_eq!(socket.recv_buffer_size().unwrap(), given);
+    // The kernel doubles it, for its own bookkeeping.
+    make_room(&socket, 16 << 10);
+    assert_eq!(socket.recv_buffer_size().unwrap(), 32 << 10);
+}
