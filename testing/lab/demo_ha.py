@@ -2,58 +2,26 @@
 
 import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from . import daemon, namespace, swanctl
+from . import daemon, swanctl
 from .binaries import STRONGSWAN, Binaries
 from .demo import _build, say, step
 from .namespace import Namespace
-from .shell import CommandFailed, run
+from .shared_address import IMPATIENT, NO_PATH_FILTER, PERSISTENT, SHARED, of_gateway, of_peer, role
+from .shell import CommandFailed
+from .stage import Stage, written
 from .topology import wait_until
 
 PINGER = Path(__file__).resolve().parents[1] / "vrrp" / "pinger.py"
 OUTER = {"moon": "192.0.2.11", "sun": "192.0.2.12", "peer": "192.0.2.2"}
-SHARED = "192.0.2.1"
 INNER = {"moon": "10.1.0.1", "sun": "10.1.0.1", "peer": "10.2.0.1"}
 PRIORITY = {"moon": 150, "sun": 100}
 BACK_WITHIN_S = 30
-# The peer notices quickly that nobody answers; how quickly is its own choice.
-PEER_SETTINGS = {"retransmit_tries": "2", "retransmit_timeout": "0.3", "retransmit_base": "1.2"}
-CONNECTION = """connections {{
-  site {{
-    version = 2
-    local_addrs = {local}
-    remote_addrs = {remote}
-    {more}
-    local {{
-      auth = psk
-      id = {own_id}
-    }}
-    remote {{
-      auth = psk
-      id = {other_id}
-    }}
-    children {{
-      net {{
-        local_ts = {local_ts}/32
-        remote_ts = {remote_ts}/32
-        {child}
-      }}
-    }}
-  }}
-}}
-secrets {{
-  ike-1 {{
-    secret = "correct horse battery"
-  }}
-}}
-"""
 VROUTER = """vrouters {{
   gw {{
     interface = outer
@@ -96,49 +64,20 @@ def main():
     return 0
 
 
-class _Site:
-    """Three namespaces on a bridge in a fourth."""
-
-    kept = False
+class _Site(Stage):
+    """Three nodes on a wire."""
 
     def __init__(self):
-        self.prefix = f"charon-{os.getpid()}-ha"
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
-        self.nodes = {}
-        self._owned = []
+        super().__init__(f"charon-{os.getpid()}-ha")
 
-    def __enter__(self):
-        try:
-            namespace.sweep()
-            wire = self.nodes["wire"] = Namespace(self.prefix, "wire")
-            wire.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
-            wire.ip("link", "set", "br0", "up")
-            for name, address in OUTER.items():
-                node = self.nodes[name] = Namespace(self.prefix, name)
-                run(["ip", "link", "add", "outer", "netns", node.name, "type", "veth", "peer", "name", f"to-{name}",
-                     "netns", wire.name])
-                wire.ip("link", "set", f"to-{name}", "master", "br0", "up")
-                node.ip("link", "set", "outer", "up")
-                node.ip("address", "add", f"{address}/24", "dev", "outer")
-                node.ip("address", "add", f"{INNER[name]}/32", "dev", "lo")
-                for setting in ("all", "default"):
-                    node.run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{setting}/rp_filter"])
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        for closable in reversed(self._owned):
-            closable.close()
-        for node in self.nodes.values():
-            node.delete()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def own(self, closable):
-        """Has it closed before the namespaces go."""
-        self._owned.append(closable)
-        return closable
+    def _build(self):
+        self.nodes["wire"] = Namespace(self.prefix, "wire")
+        self.bridge("wire")
+        for name, address in OUTER.items():
+            node = self.nodes[name] = Namespace(self.prefix, name)
+            node.sh(written(*NO_PATH_FILTER))
+            self.plug(name, "outer", f"to-{name}", [f"{address}/24"])
+            node.ip("address", "add", f"{INNER[name]}/32", "dev", "lo")
 
 
 def _show(site, binaries, kind):
@@ -148,7 +87,7 @@ def _show(site, binaries, kind):
     commands = {}
     for name in ("moon", "sun", "peer"):
         one = daemon.make("charond" if name != "peer" else kind, site, name, binaries,
-                          settings=PEER_SETTINGS if name == "peer" else None)
+                          settings=IMPATIENT if name == "peer" else None)
         text = _configuration(name)
         (one.swanctl_dir / "swanctl.conf").write_text(text)
         commands[name] = swanctl.make(one.kind, one, binaries)
@@ -157,7 +96,7 @@ def _show(site, binaries, kind):
     moon, sun, peer = (commands[name].daemon for name in ("moon", "sun", "peer"))
 
     step("The gateways elect: --list-vrouters on moon and sun")
-    wait_until(lambda: _state(moon) == "active" and _state(sun) == "backup", 10, "moon active, sun backup")
+    wait_until(lambda: role(moon) == "active" and role(sun) == "backup", 10, "moon active, sun backup")
     for name in ("moon", "sun"):
         for line in commands[name]("--list-vrouters").stdout.splitlines()[:2]:
             say(f"{name}: {line}")
@@ -178,7 +117,7 @@ def _show(site, binaries, kind):
         died = time.monotonic()
         moon.kill()
         site.nodes["wire"].ip("link", "set", "to-moon", "down")
-        wait_until(lambda: _state(sun) == "active", 10, "sun active")
+        wait_until(lambda: role(sun) == "active", 10, "sun active")
         wait_until(lambda: [at for at in _times(log) if at > died + 0.5], BACK_WITHIN_S, "the tunnel back through sun")
         time.sleep(0.5)
     finally:
@@ -197,19 +136,8 @@ def _show(site, binaries, kind):
 
 def _configuration(name):
     if name == "peer":
-        return CONNECTION.format(local=OUTER["peer"], remote=SHARED, own_id="peer.lab", other_id="gw.lab",
-                                 local_ts=INNER["peer"], remote_ts=INNER["moon"],
-                                 more="dpd_delay = 1s\n    keyingtries = 0",
-                                 child="dpd_action = restart\n        close_action = start")
-    connection = CONNECTION.format(local=SHARED, remote=OUTER["peer"], own_id="gw.lab", other_id="peer.lab",
-                                   local_ts=INNER[name], remote_ts=INNER["peer"], more="vrouter = gw", child="")
-    return connection + VROUTER.format(address=SHARED, priority=PRIORITY[name])
-
-
-def _state(one):
-    with one.vici() as client:
-        events, _ = client.stream("list-vrouters", "list-vrouter")
-    return next((router["state"] for event in events for router in event.values()), None)
+        return of_peer(OUTER["peer"], INNER["peer"], INNER["moon"], child=PERSISTENT)
+    return of_gateway(OUTER["peer"], INNER[name], INNER["peer"]) + VROUTER.format(address=SHARED, priority=PRIORITY[name])
 
 
 def _times(log):

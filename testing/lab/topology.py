@@ -3,14 +3,13 @@
 import itertools
 import os
 import re
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from .namespace import Namespace, sweep
+from .namespace import Namespace
 from .shell import CommandFailed, run
+from .stage import Stage, addressed, written
 
 GATEWAYS = ("moon", "sun")
 # A third machine on the wire, with nothing behind it, in scenarios that have a swanctl.conf for it.
@@ -39,48 +38,13 @@ KERNEL_ESP = "CHARON_GUEST" in os.environ
 _runs = itertools.count(1)
 
 
-class Lab:
-    """The namespaces and the scratch directory; a context manager that removes both."""
+class Lab(Stage):
+    """Gateways on a wire, and the hosts behind them."""
 
     def __init__(self, *, kept=False, guests=()):
-        # A kept lab stays when its maker ends: its name says that no sweep may take it.
-        self.prefix = f"charon-kept-{os.getpid()}" if kept else f"charon-{os.getpid()}-{next(_runs)}"
-        self.kept = kept
         self.gateways = (*GATEWAYS, *guests)
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
-        self.nodes = {}
-        self._owned = []
-        try:
-            sweep()
-            self._build()
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if not self.kept or kind is not None:
-            self.close()
-
-    def own(self, closable):
-        """Has `closable` closed before the namespaces go."""
-        self._owned.append(closable)
-        return closable
-
-    def close(self):
-        """Ends daemons and captures, removes namespaces and the scratch directory."""
-        for closable in reversed(self._owned):
-            try:
-                closable.close()
-            except Exception as error:  # the rest must go nevertheless
-                print(f"lab: closing {closable}: {error}")
-        self._owned.clear()
-        for node in self.nodes.values():
-            node.delete()
-        self.nodes.clear()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        # A kept lab stays when its maker ends: its name says that no sweep may take it.
+        super().__init__(f"charon-kept-{os.getpid()}" if kept else f"charon-{os.getpid()}-{next(_runs)}", kept=kept)
 
     def ping(self, source, target, *, family=4, count=20, interval=0.02, wait_s=1):
         """Pings from host to host; returns how many answers came."""
@@ -97,45 +61,25 @@ class Lab:
         for name in (*HOSTS, *self.gateways, "wire"):
             self.nodes[name] = Namespace(self.prefix, name)
             # Else link-local addresses are of no use for a second or two, and neighbours are not found.
-            self.nodes[name].sh(_written(("ipv6/conf/default/dad_transmits", 0), ("ipv6/conf/default/accept_dad", 0)))
+            self.nodes[name].sh(written(("ipv6/conf/default/dad_transmits", 0), ("ipv6/conf/default/accept_dad", 0)))
         # The wire says nothing of its own.
-        self.nodes["wire"].sh("ip link add br0 type bridge mcast_snooping 0; "
-                              + _written(("ipv6/conf/all/disable_ipv6", 1)) + "; ip link set br0 up")
+        self.nodes["wire"].sh(written(("ipv6/conf/all/disable_ipv6", 1)))
+        self.bridge("wire")
         for name in self.gateways:
             self._gateway(name)
 
     def _gateway(self, name):
         gateway, own = self.nodes[name], ADDRESSES[name]
-        gateway.sh(_written(*SETTINGS))
+        gateway.sh(written(*SETTINGS))
         self.plug(name, "outer", f"to-{name}", [own["outer4"] + "/24", own["outer6"] + "/64"])
         if name not in BEHIND:
             return
         host, behind = self.nodes[BEHIND[name]], ADDRESSES[BEHIND[name]]
         run(["ip", "link", "add", "inner", "netns", gateway.name, "type", "veth",
              "peer", "name", "inner", "netns", host.name])
-        gateway.batch(_addressed("inner", [own["inner4"] + "/16", own["inner6"] + "/64"]))
-        host.batch([*_addressed("inner", [behind["inner4"] + "/16", behind["inner6"] + "/64"]),
+        gateway.batch(addressed("inner", [own["inner4"] + "/16", own["inner6"] + "/64"]))
+        host.batch([*addressed("inner", [behind["inner4"] + "/16", behind["inner6"] + "/64"]),
                     f"route add 0.0.0.0/0 via {own['inner4']}", f"route add ::/0 via {own['inner6']}"])
-
-    def plug(self, name, device, far, addresses):
-        """Gives a gateway a device with these addresses, whose far end is on the wire under that name."""
-        wire = self.nodes["wire"]
-        run(["ip", "link", "add", device, "netns", self.nodes[name].name, "type", "veth",
-             "peer", "name", far, "netns", wire.name])
-        wire.ip("link", "set", far, "master", "br0", "up")
-        self.nodes[name].batch(_addressed(device, addresses))
-
-
-def _addressed(device, addresses):
-    """Lines for `ip` that bring a device up with these addresses."""
-    # Without nodad an address could not be used in its first second.
-    return [f"link set {device} up",
-            *(f"address add {address} dev {device}{' nodad' if ':' in address else ''}" for address in addresses)]
-
-
-def _written(*settings):
-    """A script that writes these below /proc/sys/net."""
-    return "; ".join(f"echo {value} > /proc/sys/net/{name}" for name, value in settings)
 
 
 def wait_until(condition, within_s, what):

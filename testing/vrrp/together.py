@@ -3,44 +3,14 @@
 import time
 
 from lab import daemon, swanctl
+from lab.shared_address import IMPATIENT, NO_PATH_FILTER, PERSISTENT, SHARED, of_gateway, of_peer, role
+from lab.stage import written
 from lab.topology import wait_until
 
 from .conformance import Case
-from .wire import Pinger, Wire
+from .wire import HOST, Pinger
 
-SHARED, PEER = "192.0.2.1", "192.0.2.100"
 INNER = {"a": "10.1.0.1", "b": "10.1.0.1", "host": "10.2.0.1"}
-# The peer notices quickly that nobody answers.
-PATIENCE = {"retransmit_tries": "2", "retransmit_timeout": "0.3", "retransmit_base": "1.2"}
-CONNECTION = """connections {{
-  site {{
-    version = 2
-    local_addrs = {local}
-    remote_addrs = {remote}
-    {more}
-    local {{
-      auth = psk
-      id = {own_id}
-    }}
-    remote {{
-      auth = psk
-      id = {other_id}
-    }}
-    children {{
-      net {{
-        local_ts = {local_ts}/32
-        remote_ts = {remote_ts}/32
-        {child}
-      }}
-    }}
-  }}
-}}
-secrets {{
-  ike-1 {{
-    secret = "correct horse battery"
-  }}
-}}
-"""
 CASES = []
 
 
@@ -60,16 +30,12 @@ class Site:
         self.one, self.ctl = {}, {}
         for name in ("a", "b", "host"):
             wire.nodes[name].ip("address", "add", f"{INNER[name]}/32", "dev", "lo")
-            for setting in ("all", "default"):
-                wire.nodes[name].run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{setting}/rp_filter"])
-            kind = "strongswan" if name == "host" else "charond"
-            one = daemon.make(kind, wire, name, binaries, settings=PATIENCE)
+            wire.nodes[name].sh(written(*NO_PATH_FILTER))
+            one = daemon.make("strongswan" if name == "host" else "charond", wire, name, binaries, settings=IMPATIENT)
             if name == "host":
-                text = CONNECTION.format(local=PEER, remote=SHARED, own_id="peer.lab", other_id="gw.lab", local_ts=INNER["host"],
-                                         remote_ts=INNER["a"], more="dpd_delay = 1s\n    keyingtries = 0", child=peer_child)
+                text = of_peer(HOST, INNER["host"], INNER["a"], child=peer_child)
             else:
-                text = CONNECTION.format(local=local, remote=PEER, own_id="gw.lab", other_id="peer.lab", local_ts=INNER[name],
-                                         remote_ts=INNER["host"], more=f"vrouter = gw\n    {gateway_keys}", child="")
+                text = of_gateway(HOST, INNER[name], INNER["host"], local=local, more=gateway_keys)
             (one.swanctl_dir / "swanctl.conf").write_text(text)
             one.start()
             self.one[name], self.ctl[name] = one, swanctl.make(one.kind, one, binaries)
@@ -86,15 +52,9 @@ class Site:
                     "advert_interval": "100ms"}})
             assert reply["success"] == "yes", reply
 
-    def state(self, name):
-        """Role of a gateway."""
-        with self.one[name].vici() as client:
-            events, _ = client.stream("list-vrouters", "list-vrouter")
-        return events[0]["gw"]["state"]
-
     def wait(self, **states):
         """Until the gateways have these roles."""
-        wait_until(lambda: all(self.state(name) == state for name, state in states.items()), 10, f"{states}")
+        wait_until(lambda: all(role(self.one[name]) == state for name, state in states.items()), 10, f"{states}")
 
     def initiate(self, name, **options):
         """Brings the tunnel up."""
@@ -118,7 +78,7 @@ class Site:
 @case
 def sas_are_closed_when_their_virtual_router_is_lost(wire, binaries):
     """`vrouter_loss = close`, the default: the new Active router gets the tunnel, the old one has nothing left of it."""
-    site = Site(wire, binaries, "", peer_child="dpd_action = restart\n        close_action = start")
+    site = Site(wire, binaries, "", peer_child=PERSISTENT)
     site.initiate("host")
     wait_until(lambda: site.up("a"), 5, "the SA on a")
     assert site.ping(), "no ping through the tunnel to a"

@@ -3,18 +3,16 @@
 import ctypes
 import itertools
 import os
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from lab.namespace import RUNTIME, Namespace, sweep
-from lab.shell import run
+from lab.namespace import RUNTIME, Namespace
+from lab.stage import Stage, addressed, written
 
 SNIFF = Path(__file__).resolve().parents[1] / "lab" / "sniff.py"
 ROUTERS = ("a", "b")
@@ -26,63 +24,27 @@ ETH_ALL = 3
 _counter = itertools.count(1)
 
 
-class Wire:
-    """Namespaces a, b and the host with the bridge; a context manager that removes them."""
-
-    kept = False
+class Wire(Stage):
+    """Namespaces a, b and the host with the bridge."""
 
     def __init__(self):
-        sweep()
-        self.prefix = f"charon-{os.getpid()}-vrrp{next(_counter)}"
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{self.prefix}-"))
-        self.nodes = {}
-        self._owned = []
-
-    def __enter__(self):
-        try:
-            self._build()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        for owned in reversed(self._owned):
-            owned.close()
-        for node in self.nodes.values():
-            node.delete()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def own(self, closable):
-        """Has it closed before the namespaces go."""
-        self._owned.append(closable)
-        return closable
+        super().__init__(f"charon-{os.getpid()}-vrrp{next(_counter)}")
 
     def _build(self):
         for name in (*ROUTERS, "host"):
             node = self.nodes[name] = Namespace(self.prefix, name)
-            for setting in ("accept_dad", "dad_transmits"):
-                node.run(["sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/default/{setting}"])
+            node.sh(written(("ipv6/conf/default/accept_dad", 0), ("ipv6/conf/default/dad_transmits", 0)))
             if name != "host":
                 # Only the addresses that we give, so that the order of adverts' sources is known.
-                node.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/addr_gen_mode"])
-        host = self.nodes["host"]
-        host.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
-        host.ip("link", "set", "br0", "up")
-        host.ip("addr", "add", f"{HOST}/24", "dev", "br0")
-        host.ip("addr", "add", f"{HOST6}/64", "dev", "br0", "nodad")
+                node.sh(written(("ipv6/conf/default/addr_gen_mode", 1)))
+        self.bridge("host")
+        self.nodes["host"].batch(addressed("br0", [f"{HOST}/24", f"{HOST6}/64"]))
         for name in ROUTERS:
             self.attach(name)
 
     def attach(self, name):
         """Gives a router its interface e0, which hangs on the bridge."""
-        node, host = self.nodes[name], self.nodes["host"]
-        run(["ip", "link", "add", "e0", "netns", node.name, "type", "veth", "peer", "name", f"to-{name}",
-             "netns", host.name])
-        host.ip("link", "set", f"to-{name}", "master", "br0", "up")
-        node.ip("link", "set", "e0", "up")
-        node.ip("addr", "add", f"{PRIMARY[name]}/24", "dev", "e0")
-        node.ip("addr", "add", f"{PRIMARY6[name]}/64", "dev", "e0", "nodad")
+        self.plug(name, "e0", f"to-{name}", [f"{PRIMARY[name]}/24", f"{PRIMARY6[name]}/64"], hub="host")
 
     def cut(self, name):
         """Takes the link of a router down, at the side of the wire: the router sees its carrier go."""
