@@ -1,13 +1,20 @@
-"""Checks of the repository itself: licences and sources of dependencies, links between documents."""
+"""Checks of the repository itself: licences and sources of dependencies, and that documents speak of what is there."""
 
 import json
 import re
 import subprocess
 import tomllib
 from collections import defaultdict
+from pathlib import Path
 
 from .binaries import ROOT
 
+DOCUMENTS = ("docs/*.md", "README.md", "testing/README.md")
+CRATES = re.compile(r"^\| (`[^|]+`) \| `([^`]+)` \|", re.M)
+# What is shown: between backticks, or indented as a block.
+SHOWN = re.compile(r"`([^`\n]+)`|^    (.+)$", re.M)
+PATH = re.compile(r"(?<![\w/.-])[A-Za-z][\w.-]*/[\w./*-]+")
+OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]+)")
 FILE = re.compile(r"`([\w./-]+\.(?:rs|py))`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -21,13 +28,16 @@ def checks():
     if done.returncode != 0:
         yield "dependencies are known", done.stderr
         return
-    packages = json.loads(done.stdout)["packages"]
+    metadata = json.loads(done.stdout)
+    packages = metadata["packages"]
     outside = [package for package in packages if package["source"] is not None]
     yield "licences of all dependencies are allowed", _licences(outside, deny)
     yield "dependencies come from the registry alone", _sources(outside)
     yield "no dependency is banned", _bans(outside, deny)
     yield "links between documents lead somewhere", _links()
     yield "files that documents name are there", _files()
+    yield "paths and options that documents show are there", _shown()
+    yield "the table of crates is that of the workspace", _crates(metadata)
 
 
 def _licences(packages, deny):
@@ -101,11 +111,44 @@ def _files():
     """A document may name a file by the end of its path."""
     ends = {"/" + name for name in _tracked()}
     wrong = []
-    for document in _tracked("docs/*.md", "README.md", "testing/README.md"):
+    for document in _tracked(*DOCUMENTS):
         for name in FILE.findall((ROOT / document).read_text()):
             if not any(end.endswith("/" + name) for end in ends):
                 wrong.append(f"{document}: {name}")
     return "\n".join(wrong) or None
+
+
+def _shown():
+    tracked = _tracked()
+    places = {name.split("/")[0] for name in tracked if "/" in name}
+    programs = "\n".join((ROOT / name).read_text(errors="replace") for name in tracked
+                         if name.endswith((".rs", ".py")) or "." not in name.rsplit("/")[-1])
+    wrong = []
+    for document in _tracked(*DOCUMENTS):
+        shown = "\n".join("".join(parts) for parts in SHOWN.findall((ROOT / document).read_text()))
+        for path in PATH.findall(shown):
+            if path.split("/")[0] in places and not any(ROOT.glob(path.rstrip("/"))) and not _ignored(path):
+                wrong.append(f"{document}: {path}")
+        for option in OPTION.findall(shown):
+            # One of ours is a string or the name of a field; those of other people's commands are called somewhere.
+            if option not in programs and option.replace("-", "_") not in programs:
+                wrong.append(f"{document}: --{option}")
+    return "\n".join(wrong) or None
+
+
+def _ignored(path):
+    """Whether it comes and goes."""
+    return subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode == 0
+
+
+def _crates(metadata):
+    text = (ROOT / "docs/architecture.md").read_text()
+    table = {(path.strip("`"), name) for paths, name in CRATES.findall(text) for path in paths.split(", ")}
+    members = {(str(Path(package["manifest_path"]).parent.relative_to(ROOT)), package["name"])
+               for package in metadata["packages"] if package["id"] in metadata["workspace_members"]}
+    wrong = [f"not in the workspace: {path}, {name}" for path, name in table - members]
+    wrong += [f"not in the table: {path}, {name}" for path, name in members - table]
+    return "\n".join(sorted(wrong)) or None
 
 
 def _links():

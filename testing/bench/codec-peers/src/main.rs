@@ -1,4 +1,5 @@
 //! Our VICI codec against rustici and serde_vici (the codec of rsvici), over recorded messages.
+#![forbid(unsafe_code)]
 
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};

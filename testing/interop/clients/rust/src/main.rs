@@ -1,4 +1,5 @@
 //! `client-executors rustici|rsvici|vici SOCKET [--listen EVENTS]`. See ../README.md.
+#![forbid(unsafe_code)]
 
 mod ours;
 mod with_rsvici;
