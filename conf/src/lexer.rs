@@ -40,13 +40,14 @@ pub(crate) enum Written {
 
 #[derive(Debug)]
 pub(crate) struct Lexer<'t> {
+    whole: &'t Text,
     text: &'t [u8],
     at: Position,
 }
 
 impl<'t> Lexer<'t> {
-    pub(crate) fn new(text: &'t [u8]) -> Self {
-        Self { text, at: Position { offset: 0, line: 1, line_start: 0 } }
+    pub(crate) fn new(whole: &'t Text) -> Self {
+        Self { whole, text: whole.bytes(), at: Position { offset: 0, line: 1, line_start: 0 } }
     }
 
     pub(crate) fn position(&self) -> Position {
@@ -250,16 +251,15 @@ impl<'t> Lexer<'t> {
     }
 
     fn text_since(&self, start: Position) -> Result<Option<&'t str>, Fault> {
-        let bytes = self.text.get(start.offset..self.at.offset).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        if bytes.len() > NAME_BYTES_MAX {
-            return Err(Fault { at: start, kind: SyntaxErrorKind::NameTooLong });
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(Fault { at: start, kind: SyntaxErrorKind::NameNotText }),
+        let range = start.offset..self.at.offset;
+        let fault = |kind| Err(Fault { at: start, kind });
+        match range.len() {
+            0 => Ok(None),
+            1..=NAME_BYTES_MAX => match self.whole.part(range) {
+                Some(text) => Ok(Some(text)),
+                None => fault(SyntaxErrorKind::NameNotText),
+            },
+            _ => fault(SyntaxErrorKind::NameTooLong),
         }
     }
 
@@ -286,15 +286,28 @@ fn is_blank(byte: u8) -> bool {
 
 /// Whether a byte can be part of a name.
 fn is_name_byte(byte: u8) -> bool {
-    !matches!(byte, b'#' | b'{' | b'}' | b':' | b'.' | b',' | b'=' | b'"' | b'\r' | b'\n' | b'\t' | b' ')
+    NAME_BYTES[usize::from(byte)]
 }
 
 /// Whether a byte can be part of an unquoted value.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    !matches!(byte, b'#' | b'}' | b'"' | b'\r' | b'\n' | b'\t' | b' ')
+    TOKEN_BYTES[usize::from(byte)]
 }
 
 /// Whether a byte in a quoted string, without a line end, is meant as it stands.
 fn is_plain_in_string(byte: u8) -> bool {
     !matches!(byte, b'"' | b'\\' | b'\r' | b'\n')
+}
+
+const NAME_BYTES: [bool; 256] = all_but(b"#{}:.,=\"\r\n\t ");
+const TOKEN_BYTES: [bool; 256] = all_but(b"#}\"\r\n\t ");
+
+/// A table, since looking up is faster than comparing with each.
+const fn all_but(mut others: &[u8]) -> [bool; 256] {
+    let mut bytes = [true; 256];
+    while let [byte, rest @ ..] = others {
+        bytes[*byte as usize] = false;
+        others = rest;
+    }
+    bytes
 }

@@ -44,11 +44,11 @@ impl<T> Entry<T> {
     }
 
     pub(crate) fn name<'a>(&self, files: &'a Files) -> &'a str {
-        files.text(self.place.file, self.name)
+        files.name(self.place.file, self.name)
     }
 
     fn bytes<'a>(&self, files: &'a Files) -> &'a [u8] {
-        files.bytes(self.place.file, self.name)
+        self.name.bytes(files.text(self.place.file))
     }
 }
 

@@ -62,7 +62,7 @@ struct Open<'f> {
 
 impl Parser<'_> {
     fn file(&mut self, file: &File, number: u32, into: SectionId, depth: Depth) -> Result<(), LoadError> {
-        let mut open = Open { file, number, lexer: Lexer::new(file.text.bytes()) };
+        let mut open = Open { file, number, lexer: Lexer::new(&file.text) };
         self.statements(&mut open, into, depth)?;
         match open.lexer.peek() {
             None => Ok(()),

@@ -47,7 +47,7 @@ impl Settings {
 
     /// No settings at all.
     pub fn empty() -> Self {
-        let nowhere = File { path: Arc::from(Path::new("")), text: Arc::new(Text::default()) };
+        let nowhere = File { path: Arc::from(Path::new("")), text: Arc::new(Text::new(Vec::new())) };
         Self { tree: Tree::new(nowhere) }
     }
 

@@ -9,31 +9,51 @@ use zeroize::optimization_barrier;
 
 use crate::Location;
 
-/// Bytes that may hold secrets: wiped when dropped, not shown.
-#[derive(Default)]
-pub(crate) struct Text(Box<[u8]>);
+/// Bytes that may hold secrets: wiped when dropped, not shown. Whether they are UTF-8 is found out once for all.
+pub(crate) enum Text {
+    Utf8(Box<str>),
+    Other(Box<[u8]>),
+}
 
 impl Text {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::Utf8(text.into()),
+            Err(error) => Self::Other(error.into_bytes().into()),
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        match self {
+            Self::Utf8(text) => text.as_bytes(),
+            Self::Other(bytes) => bytes,
+        }
+    }
+
+    /// A part of it, if that is UTF-8.
+    pub(crate) fn part(&self, range: Range<usize>) -> Option<&str> {
+        match self {
+            Self::Utf8(text) => text.get(range),
+            Self::Other(bytes) => std::str::from_utf8(bytes.get(range)?).ok(),
+        }
     }
 }
 
 impl Drop for Text {
     /// At once: to write each byte by itself takes as long as to read the settings.
     fn drop(&mut self) {
-        self.0.fill(0);
-        optimization_barrier(&*self.0);
+        let mut bytes = match self {
+            Self::Utf8(text) => std::mem::take(text).into_boxed_bytes(),
+            Self::Other(bytes) => std::mem::take(bytes),
+        };
+        bytes.fill(0);
+        optimization_barrier(&*bytes);
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Text({} bytes)", self.0.len())
+        write!(f, "Text({} bytes)", self.bytes().len())
     }
 }
 
@@ -47,7 +67,7 @@ pub(crate) struct File {
 /// A part of the text of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    pub(crate) start: u32,
+    start: u32,
     len: u32,
 }
 
@@ -57,8 +77,19 @@ impl Span {
         Self { start: narrow(range.start), len: narrow(range.len()) }
     }
 
-    pub(crate) fn of(self, text: &[u8]) -> &[u8] {
-        text.get(index(self.start)..).and_then(|rest| rest.get(..index(self.len))).unwrap_or_default()
+    /// The bytes of it.
+    pub(crate) fn bytes(self, text: &Text) -> &[u8] {
+        text.bytes().get(self.range()).unwrap_or_default()
+    }
+
+    /// The text of it, if it is UTF-8.
+    pub(crate) fn text(self, text: &Text) -> Option<&str> {
+        text.part(self.range())
+    }
+
+    fn range(self) -> Range<usize> {
+        let start = index(self.start);
+        start..start + index(self.len)
     }
 }
 
@@ -81,13 +112,14 @@ impl Files {
         narrow(self.0.len() - 1)
     }
 
-    pub(crate) fn bytes(&self, file: u32, span: Span) -> &[u8] {
-        self.0.get(index(file)).map(|file| span.of(file.text.bytes())).unwrap_or_default()
+    /// The text of a file.
+    pub(crate) fn text(&self, file: u32) -> &Text {
+        &self.0[index(file)].text
     }
 
     /// A name, which is known to be UTF-8.
-    pub(crate) fn text(&self, file: u32, span: Span) -> &str {
-        std::str::from_utf8(self.bytes(file, span)).unwrap_or_default()
+    pub(crate) fn name(&self, file: u32, span: Span) -> &str {
+        span.text(self.text(file)).unwrap_or_default()
     }
 
     pub(crate) fn location(&self, place: Place) -> Location {

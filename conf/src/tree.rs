@@ -57,7 +57,8 @@ enum Stored {
 /// Values may be secrets: they are wiped with the settings, and `Debug` shows only the place.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
-    bytes: &'a [u8],
+    text: &'a Text,
+    span: Span,
     files: &'a Files,
     place: Place,
 }
@@ -92,7 +93,7 @@ impl Tree {
 
     /// The own section of that name, made if it is new.
     pub(crate) fn open(&mut self, parent: SectionId, name: Span, place: Place) -> SectionId {
-        let written = self.files.bytes(place.file, name);
+        let written = name.bytes(self.files.text(place.file));
         if let Some(number) = self.sections.find(&self.files, parent.0, written) {
             return SectionId(number + 1);
         }
@@ -165,7 +166,7 @@ impl Tree {
 
     /// The path that a reference names.
     pub(crate) fn referenced(&self, reference: &Reference) -> &str {
-        self.files.text(reference.place.file, reference.path)
+        self.files.name(reference.place.file, reference.path)
     }
 
     /// Where a reference was written.
@@ -178,12 +179,15 @@ impl Tree {
     }
 
     fn value(&self, entry: &Entry<Stored>) -> Option<Value<'_>> {
-        let bytes = match entry.item {
+        let (text, span) = match entry.item {
             Stored::Nothing => return None,
-            Stored::Here(span) => self.files.bytes(entry.place.file, span),
-            Stored::Made(number) => self.made.get(index(number))?.bytes(),
+            Stored::Here(span) => (self.files.text(entry.place.file), span),
+            Stored::Made(number) => {
+                let text = self.made.get(index(number))?;
+                (&**text, Span::new(&(0..text.bytes().len())))
+            }
         };
-        Some(Value { bytes, files: &self.files, place: entry.place })
+        Some(Value { text, span, files: &self.files, place: entry.place })
     }
 
     /// Makes the lists of the next section.
@@ -225,12 +229,12 @@ impl Reference {
 impl<'a> Value<'a> {
     /// The value, escapes resolved.
     pub fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.span.bytes(self.text)
     }
 
     /// The value as text, if it is UTF-8.
     pub fn as_text(&self) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes).ok()
+        self.span.text(self.text)
     }
 
     /// Where the value was written.
@@ -241,7 +245,7 @@ impl<'a> Value<'a> {
 
 impl PartialEq for Value<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        self.as_bytes() == other.as_bytes()
     }
 }
 

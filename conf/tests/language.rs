@@ -281,3 +281,29 @@ fn files_on_disk_are_found_by_pattern() {
     assert_eq!(get(&settings, "k").as_deref(), Some("2"));
     assert_eq!(get(&settings, "x").as_deref(), Some("a"));
 }
+
+#[test]
+fn of_very_many_names_each_is_found_and_keeps_its_place() {
+    let numbers = || 0..100;
+    let mut text: String = numbers().map(|at| format!("k{at} = {at}\ns{at} {{ x = {at} }}\n")).collect();
+    text += "k50 = again\ns50 { x = again }\n";
+    let settings = parse(&text);
+    for at in numbers() {
+        let expected = if at == 50 { "again".to_owned() } else { at.to_string() };
+        assert_eq!(get(&settings, &format!("k{at}")).as_ref(), Some(&expected));
+        assert_eq!(get(&settings, &format!("s{at}.x")).as_ref(), Some(&expected));
+    }
+    let all = |start: &str| numbers().map(|at| format!("{start}{at}")).collect::<Vec<_>>();
+    assert_eq!(names(&settings.root()), (all("k"), all("s")));
+}
+
+#[test]
+fn bytes_that_are_no_text_spoil_only_their_own_value() {
+    let settings =
+        Settings::parse("t.conf", b"a = \xff\n\xc3\xa9 = \xc3\xa9").expect("any bytes are a value");
+    let value = |key| settings.root().value(key).expect("it was written");
+    assert_eq!((value("a").as_bytes(), value("a").as_text()), (b"\xff".as_slice(), None));
+    assert_eq!(value("\u{e9}").as_text(), Some("\u{e9}"));
+    let error = Settings::parse("t.conf", b"a = b\n\xff = c").expect_err("no name");
+    assert_eq!(error.to_string(), "t.conf:2:1: a name must be UTF-8");
+}

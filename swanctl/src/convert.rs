@@ -1,6 +1,5 @@
 //! Sections of swanctl.conf as VICI sections.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -88,26 +87,34 @@ pub(crate) struct Converter<'d> {
 /// The forms of the keys of a kind of section, looked up once for each name.
 struct Forms {
     of: fn(&str) -> Form,
-    known: HashMap<String, Form>,
+    known: Vec<(String, Form)>,
+    /// Where to look first: sections are alike, so the key that comes next is most often the one that came next before.
+    next: usize,
 }
 
 impl Forms {
     /// The form of a key, whose name must be one that can be sent.
     fn form(&mut self, key: &str) -> Result<Form, String> {
-        if let Some(known) = self.known.get(key) {
-            return Ok(*known);
-        }
-        name(key)?;
-        let form = (self.of)(key);
-        self.known.insert(key.to_owned(), form);
-        Ok(form)
+        let (before, behind) = self.known.split_at(self.next);
+        let found = behind.iter().chain(before).position(|(known, _)| known == key);
+        let at = match found {
+            Some(steps) if steps < behind.len() => self.next + steps,
+            Some(steps) => steps - behind.len(),
+            None => {
+                name(key)?;
+                self.known.push((key.to_owned(), (self.of)(key)));
+                self.known.len() - 1
+            }
+        };
+        self.next = at + 1;
+        Ok(self.known[at].1)
     }
 }
 
 impl<'d> Converter<'d> {
     /// For sections whose keys have these forms. Names of files are relative to the directory.
     pub(crate) fn new(of: fn(&str) -> Form, inner: Inner, directory: &'d Path) -> Self {
-        Self { forms: Forms { of, known: HashMap::new() }, inner, directory }
+        Self { forms: Forms { of, known: Vec::new(), next: 0 }, inner, directory }
     }
 
     /// Adds the content of a section with all that it inherits. Keys come in the order of the file, before sub-sections.
