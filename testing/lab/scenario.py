@@ -171,6 +171,10 @@ class Play:
         """Its log holds this text."""
         assert text in self.daemons[on].log(), f"the log of {on} has no {text!r}"
 
+    def do_not_logged(self, on, text):
+        """Its log does not hold this text."""
+        assert text not in self.daemons[on].log(), f"the log of {on} has {text!r}"
+
     # Commands.
 
     def do_initiate(self, on, child="net", timeout_s=30, fails=None):

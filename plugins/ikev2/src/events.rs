@@ -34,7 +34,7 @@ pub(crate) fn on_event(shared: &Arc<Shared>, entry: &mut Entry, event: IkeEvent)
             shared.bus.publish(&Event::ChildUpDown(Change::Up, sa, child))
         }
         IkeEvent::ChildRemoved { sa, child, config, reason } => {
-            restart::after_removal(shared, &sa.name, config, &reason);
+            restart::after_removal(shared, &sa, config, &reason);
             shared.bus.publish(&Event::ChildUpDown(Change::Down, sa, child));
         }
         IkeEvent::ChildRekeyed { sa, old, new } => {

@@ -134,7 +134,7 @@ async fn missing(shared: &Arc<Shared>, loser: &Peer, winner: &Peer) -> Vec<Arc<C
 }
 
 /// Names of its children.
-async fn children(shared: &Arc<Shared>, peer: &Peer) -> Vec<Arc<str>> {
+pub(crate) async fn children(shared: &Arc<Shared>, peer: &Peer) -> Vec<Arc<str>> {
     let (reply, snapshots) = oneshot::channel();
     shared.send(peer.spi, Input::Snapshots { spis: vec![peer.spi], child: None, reply }).await;
     let snapshots = snapshots.await.unwrap_or_default();
