@@ -124,10 +124,12 @@ impl<'t> Lexer<'t> {
 
     /// The rest of a `key =` line, up to a comment, `}` or the end of the line.
     pub(crate) fn value(&mut self) -> Result<Written, Fault> {
-        self.skip_blanks();
+        if self.at_value_end() {
+            return Ok(Written::Nothing);
+        }
         let start = self.at;
         if let Some(range) = self.plain_value() {
-            return Ok(if start == self.at { Written::Nothing } else { Written::Here(range) });
+            return Ok(Written::Here(range));
         }
         self.at = start;
         Ok(Written::Made(Text::new(std::mem::take(&mut *self.made_value()?))))

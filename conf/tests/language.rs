@@ -77,7 +77,7 @@ fn repeated_sections_merge_with_their_sub_sections() {
 
 #[test]
 fn a_key_without_a_value_hides_what_stood_or_is_inherited() {
-    let settings = parse("base { a = 1\n b = 2 }\ns : base { a =\n}\nt { x = 1\n x = }");
+    let settings = parse("base { a = 1\n b = 2 }\ns : base { a = # none\n}\nt { x = 1\n x = }");
     assert_eq!(get(&settings, "s.a"), None);
     assert_eq!(get(&settings, "s.b").as_deref(), Some("2"));
     assert_eq!(names(&settings.section("s").expect("s was written")).0, ["b"]);
