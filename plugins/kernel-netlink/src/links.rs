@@ -10,23 +10,15 @@ use charon_types::vrouter::{VirtualAddress, VirtualRule};
 use futures_util::StreamExt;
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use rtnetlink::MulticastGroup;
 use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::net::NetlinkNet;
+use crate::watch::GROUPS;
 use crate::{address, macvlan, marked, sysctl};
 
 /// Changes that may wait; what comes on top is summed up as one [`LinksChange::Unknown`].
 const DEPTH: usize = 4096;
-
-const GROUPS: &[MulticastGroup] = &[
-    MulticastGroup::Link,
-    MulticastGroup::Ipv4Ifaddr,
-    MulticastGroup::Ipv6Ifaddr,
-    MulticastGroup::Ipv4Route,
-    MulticastGroup::Ipv6Route,
-];
 
 impl KernelLinks for NetlinkNet {
     fn links(&self) -> BoxFuture<'_, Result<Vec<Link>, KernelError>> {

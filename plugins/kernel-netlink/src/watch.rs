@@ -21,7 +21,8 @@ use crate::{address, link};
 /// Events that may wait; what comes on top is summed up as one [`NetEvent::RoutesChanged`].
 const DEPTH: usize = 256;
 
-const GROUPS: &[MulticastGroup] = &[
+/// What addresses, routes and links are told of in.
+pub(crate) const GROUPS: &[MulticastGroup] = &[
     MulticastGroup::Link,
     MulticastGroup::Ipv4Ifaddr,
     MulticastGroup::Ipv6Ifaddr,
