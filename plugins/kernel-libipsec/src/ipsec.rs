@@ -175,6 +175,8 @@ impl KernelIpsec for LibIpsec {
         let now = self.clock.now();
         let mut results = Vec::with_capacity(ops.len());
         let mut pending = Vec::new();
+        // Only those have deadlines.
+        let adds_sas = ops.iter().any(|op| matches!(op, KernelOp::AddSa(_)));
         for op in ops {
             let result = self.engine.apply(now, op.clone());
             if result.is_ok()
@@ -184,7 +186,9 @@ impl KernelIpsec for LibIpsec {
             }
             results.push(result);
         }
-        self.timers_changed.notify_one();
+        if adds_sas {
+            self.timers_changed.notify_one();
+        }
         let engine = Arc::clone(&self.engine);
         Box::pin(async move {
             for (at, Pending { answer, added }) in pending {
