@@ -9,6 +9,8 @@ use super::{ExchangeType, MessageKind, ParseError};
 
 /// Most payloads in one message.
 pub const PAYLOADS_MAX: usize = 256;
+/// Room for so many from the start: messages of a handshake have seven to twelve.
+const PAYLOADS_USUAL: usize = 12;
 /// Octets of a generic payload header (RFC 7296 §3.2).
 pub const GENERIC_LEN: usize = 4;
 const CRITICAL: u8 = 0x80;
@@ -175,7 +177,7 @@ pub fn first_type(payloads: &[Payload]) -> PayloadType {
 /// # Errors
 /// [`ParseError::Syntax`], [`ParseError::UnsupportedCritical`], [`ParseError::TooManyPayloads`]
 pub fn parse_chain(first: PayloadType, mut input: &[u8]) -> Result<Vec<Payload>, ParseError> {
-    let mut payloads = Vec::new();
+    let mut payloads = Vec::with_capacity(PAYLOADS_USUAL);
     let mut kind = first;
     while kind != PayloadType::NONE {
         if payloads.len() == PAYLOADS_MAX {
