@@ -32,6 +32,7 @@ mod settings;
 mod shard;
 mod shared;
 mod socket;
+mod spi_map;
 mod sys;
 mod timer_queue;
 mod udp;

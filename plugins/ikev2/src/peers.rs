@@ -176,25 +176,37 @@ impl Inner {
     }
 
     fn add(&mut self, peer: Peer) {
-        self.forget(peer.unique_id);
-        if let Some(name) = &peer.name {
-            self.by_name.insert((Arc::clone(name), peer.unique_id));
+        let (unique_id, name, hash) = (peer.unique_id, peer.name.clone(), self.hash_of(&peer));
+        let former = match self.by_id.get_mut(&unique_id) {
+            Some(held) => Some(std::mem::replace(&mut **held, peer)),
+            None => {
+                self.by_id.insert(unique_id, Box::new(peer));
+                None
+            }
+        };
+        let former_hash = former.as_ref().and_then(|peer| self.hash_of(peer));
+        let former_name = former.and_then(|peer| peer.name);
+        if former_name != name {
+            former_name.map(|name| self.by_name.remove(&(name, unique_id)));
+            self.by_name.extend(name.map(|name| (name, unique_id)));
         }
-        if let Some((local, remote)) = &peer.identities {
-            let hash = self.hash(local, remote);
-            self.by_identities.insert((hash, peer.unique_id));
+        if former_hash != hash {
+            former_hash.map(|hash| self.by_identities.remove(&(hash, unique_id)));
+            self.by_identities.extend(hash.map(|hash| (hash, unique_id)));
         }
-        self.by_id.insert(peer.unique_id, Box::new(peer));
+    }
+
+    fn hash_of(&self, peer: &Peer) -> Option<u64> {
+        peer.identities.as_ref().map(|(local, remote)| self.hash(local, remote))
     }
 
     fn forget(&mut self, unique_id: UniqueId) {
         let Some(peer) = self.by_id.remove(&unique_id) else { return };
+        if let Some(hash) = self.hash_of(&peer) {
+            self.by_identities.remove(&(hash, unique_id));
+        }
         if let Some(name) = peer.name {
             self.by_name.remove(&(name, unique_id));
-        }
-        if let Some((local, remote)) = &peer.identities {
-            let hash = self.hash(local, remote);
-            self.by_identities.remove(&(hash, unique_id));
         }
     }
 }
@@ -248,6 +260,24 @@ mod tests {
         peers.remove(UniqueId(1));
         peers.remove(UniqueId(3));
         assert!(known().is_empty() && peers.inner.read().by_name.is_empty());
+    }
+
+    #[test]
+    fn whoever_is_told_of_again_is_found_by_what_was_said_last() {
+        let peers = Peers::default();
+        let (moon, sun) = (Identity::parse("moon").unwrap(), Identity::parse("sun").unwrap());
+        let between = |remote: &Identity| peers.between(&moon, remote, [192, 0, 2, 1].into()).len();
+        peers.insert(Peer { identities: None, ..peer(1, "192.0.2.1") });
+        assert_eq!(between(&sun), 0);
+        peers.insert(Peer { name: Some("gw".into()), ..peer(1, "192.0.2.1") });
+        assert_eq!((between(&sun), peers.spis_of_name("gw").len()), (1, 1));
+        let others = Some((moon.clone(), Identity::parse("venus").unwrap()));
+        peers.insert(Peer { name: Some("rw".into()), identities: others, ..peer(1, "192.0.2.1") });
+        assert_eq!((between(&sun), between(&Identity::parse("venus").unwrap())), (0, 1));
+        assert_eq!((peers.spis_of_name("gw").len(), peers.spis_of_name("rw").len(), peers.len()), (0, 1, 1));
+        peers.insert(Peer { identities: None, ..peer(1, "192.0.2.1") });
+        let inner = peers.inner.read();
+        assert!(inner.by_name.is_empty() && inner.by_identities.is_empty());
     }
 
     #[test]

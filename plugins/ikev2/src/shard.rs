@@ -34,6 +34,7 @@ use crate::order::{Ask, Order};
 use crate::route::Destination;
 use crate::settings::Options;
 use crate::shared::{Shared, Views, now};
+use crate::spi_map::SpiMap;
 use crate::timer_queue::TimerQueue;
 
 /// Inputs handled before timers and the other channel have a turn.
@@ -106,7 +107,7 @@ pub(crate) struct Entry {
 pub(crate) struct Shard {
     index: usize,
     shared: Arc<Shared>,
-    sas: HashMap<IkeSpi, Box<Entry>>,
+    sas: SpiMap<Box<Entry>>,
     inits: HashMap<u64, IkeSpi>,
     /// Whose the kernel's SAs are.
     kernel_sas: HashMap<SaKey, IkeSpi>,
@@ -120,7 +121,7 @@ impl Shard {
         Self {
             index,
             shared,
-            sas: HashMap::new(),
+            sas: SpiMap::default(),
             inits: HashMap::new(),
             kernel_sas: HashMap::new(),
             timers: TimerQueue::default(),
@@ -292,7 +293,7 @@ impl Shard {
             tap.attach(unique_id);
         }
         let token = self.token();
-        self.shared.announce(unique_id, spi, Some(&connection), path);
+        self.shared.announce(unique_id, spi, Some(&connection.name), Some(&connection), path);
         let request = Initiate { unique_id, spi, connection, child, packet, path, token: Some(token) };
         let sa = span.in_scope(|| IkeSa::initiate(now(), env, request));
         let orders = vec![(token, order)];
@@ -325,13 +326,12 @@ impl Shard {
         let unique_id = self.shared.ids.ike_unique_id();
         let spi = self.free_spi();
         let span = ike_sa_span("", unique_id);
-        self.shared.announce(unique_id, spi, None, path);
         let sa = span.in_scope(|| IkeSa::respond(now(), env, Respond { unique_id, spi, path }, request));
+        let name = sa.connection().map(|connection| Arc::clone(&connection.name));
+        self.shared.announce(unique_id, spi, name.as_ref(), None, path);
         let half_open = Some(self.shared.half_open.enter(path.remote.ip()));
         self.inits.insert(digest, spi);
-        // Found by its name at the end of the turn.
-        let (name, orders) = (None, Vec::new());
-        let entry = Entry { sa, half_open, name, init_digest: Some(digest), heir: None, orders };
+        let entry = Entry { sa, half_open, name, init_digest: Some(digest), heir: None, orders: Vec::new() };
         self.sas.insert(spi, Box::new(entry));
         self.settle(env, spi, &span);
     }

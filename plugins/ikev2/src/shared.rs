@@ -169,10 +169,11 @@ impl Shared {
         &self,
         unique_id: UniqueId,
         spi: IkeSpi,
+        name: Option<&Arc<str>>,
         connection: Option<&Arc<Connection>>,
         path: Path,
     ) {
-        let (name, connection) = (connection.map(|its| Arc::clone(&its.name)), connection.cloned());
+        let (name, connection) = (name.cloned(), connection.cloned());
         self.peers.insert(Peer { unique_id, spi, name, connection, identities: None, origin: None, path });
     }
 }

@@ -1,15 +1,17 @@
 //! When each IKE_SA wants to be woken: one queue for a shard, one place in it for each.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use charon_types::IkeSpi;
+
+use crate::spi_map::SpiMap;
 
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct TimerQueue {
     places: BTreeSet<(Instant, IkeSpi)>,
-    armed: HashMap<IkeSpi, Armed>,
+    armed: SpiMap<Armed>,
 }
 
 #[derive(Clone, Copy, Debug)]
