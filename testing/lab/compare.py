@@ -145,7 +145,8 @@ class _Session:
                   for _, sa in command.daemon.sas()]
         if states != [("ESTABLISHED", ["INSTALLED"])]:
             initiate = f"after --initiate list-sas shows {states}\n" + initiate.replace("success", "no-success")
-        terminate = self._run(command, "--terminate", "--ike", "gw", *form)
+        # Name or number: there is no such number.
+        terminate = self._run(command, "--terminate", "--ike", "gw", "--ike-id", "999999", *form)
         if command.daemon.sas():
             terminate = "after --terminate list-sas still shows an SA\n" + terminate.replace("success", "no-success")
         return load, initiate, terminate

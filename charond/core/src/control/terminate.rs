@@ -1,5 +1,6 @@
 //! Taking SAs down by name or number.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl fmt::Display for TerminateError {
 impl std::error::Error for TerminateError {}
 
 /// One SA that a command is about.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Target {
     pub(super) ike: UniqueId,
     pub(super) child: Option<UniqueId>,
@@ -132,20 +134,19 @@ async fn is_gone(
 }
 
 /// The SAs that a filter means: children if it names any, else whole IKE_SAs.
-pub(super) async fn targets(engine: &dyn IkeEngine, filter: SaFilter) -> Vec<Target> {
+pub(super) async fn targets(engine: &dyn IkeEngine, filter: SaFilter) -> BTreeSet<Target> {
     let names_children = filter.names_children();
-    let mut listing = engine.find(filter);
-    let mut targets = Vec::new();
-    while let Some(chunk) = listing.recv().await {
-        for sa in chunk {
-            if names_children {
-                targets.extend(
-                    sa.children
-                        .iter()
-                        .map(|child| Target { ike: sa.unique_id, child: Some(child.unique_id) }),
-                );
-            } else {
-                targets.push(Target { ike: sa.unique_id, child: None });
+    let mut targets = BTreeSet::new();
+    for one in filter.alternatives() {
+        let mut listing = engine.find(one);
+        while let Some(chunk) = listing.recv().await {
+            for sa in chunk {
+                let target = |child| Target { ike: sa.unique_id, child };
+                if names_children {
+                    targets.extend(sa.children.iter().map(|child| target(Some(child.unique_id))));
+                } else {
+                    targets.insert(target(None));
+                }
             }
         }
     }

@@ -44,6 +44,15 @@ impl SaFilter {
         self.child.is_some() || self.child_id.is_some()
     }
 
+    /// What a command means that acts on SAs, as strongSwan's do: without a child, a name and a number of IKE_SAs mean either.
+    #[must_use]
+    pub fn alternatives(self) -> Vec<Self> {
+        if self.names_children() || self.ike.is_none() || self.ike_id.is_none() {
+            return vec![self];
+        }
+        vec![Self { ike: None, ..self.clone() }, Self { ike_id: None, ..self }]
+    }
+
     /// What it says about children.
     #[must_use]
     pub fn of_children(&self) -> ChildFilter {
@@ -153,4 +162,20 @@ pub trait IkeEngine: Send + Sync {
 
     /// Numbers for `stats`.
     fn counts(&self) -> IkeSaCounts;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_gives_name_and_number_of_ike_sas_means_either_and_of_children_both() {
+        let both = SaFilter { ike: Some("gw".to_owned()), ike_id: Some(UniqueId(3)), ..SaFilter::default() };
+        let number = SaFilter { ike: None, ..both.clone() };
+        let name = SaFilter { ike_id: None, ..both.clone() };
+        assert_eq!(both.clone().alternatives(), [number.clone(), name.clone()]);
+        assert_eq!((number.clone().alternatives(), name.clone().alternatives()), (vec![number], vec![name]));
+        let of_children = SaFilter { child: Some("net".to_owned()), ..both };
+        assert_eq!(of_children.clone().alternatives(), [of_children]);
+    }
 }
