@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import guest_load, guest_pfkey, guest_qemu, guest_vsock, guest_xfrm  # noqa: E402
+from lab import guest_load, guest_pfkey, guest_qemu, guest_vsock, guest_xfrm, plays  # noqa: E402
 from lab.binaries import Binaries  # noqa: E402
 
 MODULES = (guest_xfrm, guest_pfkey, guest_load, guest_qemu, guest_vsock)
