@@ -54,14 +54,16 @@ impl Peers {
         self.inner.write().add(peer);
     }
 
-    /// An IKE_SA is established. Returns the others between its identities: of two that are established at once, the later one
-    /// learns of the other.
+    /// An IKE_SA is established. If it may end others, returns those between its identities: of two that are established at once,
+    /// the later one learns of the other.
     #[must_use]
-    pub(crate) fn establish(&self, peer: Peer) -> Vec<Peer> {
+    pub(crate) fn establish(&self, peer: Peer, may_end_others: bool) -> Vec<Peer> {
         let mut inner = self.inner.write();
         let others = match &peer.identities {
-            Some((local, remote)) => inner.near(local, remote, peer.path.remote.ip()),
-            None => Vec::new(),
+            Some((local, remote)) if may_end_others => {
+                inner.near(local, remote, peer.path.remote.ip()).cloned().collect()
+            }
+            _ => Vec::new(),
         };
         inner.add(peer);
         others
@@ -124,7 +126,19 @@ impl Peers {
     /// peer may have one of each.
     #[must_use]
     pub(crate) fn between(&self, local: &Identity, remote: &Identity, peer: IpAddr) -> Vec<Peer> {
-        self.inner.read().near(local, remote, peer)
+        self.inner.read().near(local, remote, peer).cloned().collect()
+    }
+
+    /// Whether there is one of these but that of the number given. They may be many: everybody may have the same identity.
+    #[must_use]
+    pub(crate) fn is_connected(
+        &self,
+        local: &Identity,
+        remote: &Identity,
+        peer: IpAddr,
+        but: UniqueId,
+    ) -> bool {
+        self.inner.read().near(local, remote, peer).any(|peer| peer.unique_id != but)
     }
 
     /// What an established IKE_SA is by now: itself, or its heir.
@@ -170,9 +184,13 @@ impl Inner {
     }
 
     /// Those of them whose peer has an address of that family.
-    fn near(&self, local: &Identity, remote: &Identity, peer: IpAddr) -> Vec<Peer> {
-        let others = self.between(local, remote);
-        others.filter(|other| other.path.remote.is_ipv4() == peer.is_ipv4()).cloned().collect()
+    fn near<'a>(
+        &'a self,
+        local: &'a Identity,
+        remote: &'a Identity,
+        peer: IpAddr,
+    ) -> impl Iterator<Item = &'a Peer> {
+        self.between(local, remote).filter(move |other| other.path.remote.is_ipv4() == peer.is_ipv4())
     }
 
     fn add(&mut self, peer: Peer) {
@@ -320,8 +338,8 @@ mod tests {
     #[test]
     fn of_two_that_are_established_at_once_the_later_one_learns_of_the_other() {
         let peers = Peers::default();
-        assert!(peers.establish(peer(1, "192.0.2.1")).is_empty());
-        let found = peers.establish(peer(2, "192.0.2.1"));
+        assert!(peers.establish(peer(1, "192.0.2.1"), true).is_empty());
+        let found = peers.establish(peer(2, "192.0.2.1"), true);
         assert_eq!(found.iter().map(|peer| peer.unique_id.0).collect::<Vec<_>>(), [1]);
     }
 

@@ -222,7 +222,7 @@ impl Shared {
 
 impl PeerView for Shared {
     fn connected(&self, local: &Identity, remote: &Identity, peer: IpAddr, but: UniqueId) -> bool {
-        self.peers.between(local, remote, peer).iter().any(|peer| peer.unique_id != but)
+        self.peers.is_connected(local, remote, peer, but)
     }
 
     /// From the same address it is taken for a reauthentication.

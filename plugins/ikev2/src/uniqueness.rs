@@ -13,7 +13,7 @@ use charon_types::id::Role;
 use charon_types::snapshot::IkeSaSnapshot;
 use ikev2_proto::ike_sa::Force;
 use ikev2_proto::output::InitialContact;
-use ikev2_proto::uniqueness::{Fate, Origin, fate};
+use ikev2_proto::uniqueness::{Fate, Origin, fate, may_end_others};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -46,7 +46,8 @@ pub(crate) fn on_established(
         origin: Some(origin),
         path: sa.path,
     };
-    for old in shared.peers.establish(new.clone()) {
+    let may_end_others = may_end_others(connection.ike.unique, contact);
+    for old in shared.peers.establish(new.clone(), may_end_others) {
         let Some(its) = old.origin.filter(|_| old.unique_id != sa.unique_id) else { continue };
         let (here, there) = (new.path.remote.ip(), old.path.remote.ip());
         match fate(connection.ike.unique, (&origin, here), (&its, there)) {

@@ -74,6 +74,16 @@ pub enum Fate {
     NewYields,
 }
 
+/// Whether an IKE_SA that is established may end others; else nobody needs to look for them, and they may be many.
+#[must_use]
+pub const fn may_end_others(unique: Unique, initial_contact: InitialContact) -> bool {
+    match unique {
+        Unique::Never => false,
+        Unique::No | Unique::Keep => matches!(initial_contact, InitialContact::Received),
+        Unique::Replace => true,
+    }
+}
+
 /// What becomes of `old`, with the peer at `old_peer`, now that `new` is established with the peer at `new_peer`.
 #[must_use]
 pub fn fate(unique: Unique, (new, new_peer): (&Origin, IpAddr), (old, old_peer): (&Origin, IpAddr)) -> Fate {

@@ -85,3 +85,20 @@ fn where_both_knew_of_others_nothing_crosses() {
     assert_eq!(at_home(Unique::Replace, &ours, &theirs), Fate::Stays);
     assert_eq!(at_home(Unique::Replace, &theirs, &ours), Fate::GoesLater);
 }
+
+#[test]
+fn an_ike_sa_of_which_it_is_known_beforehand_ends_no_other() {
+    let origins = [Initiator, Responder].into_iter().flat_map(|role| {
+        let began = [(1, 2, 1), (1, 6, 2), (5, 6, 3)].into_iter();
+        began.flat_map(move |(began, horizon, spi)| {
+            [Sent, Received, Absent].map(|contact| origin(began, horizon, role, spi, contact))
+        })
+    });
+    let origins: Vec<_> = origins.collect();
+    for unique in [Unique::Never, Unique::No, Unique::Keep, Unique::Replace] {
+        for new in &origins {
+            let ends = origins.iter().any(|old| at_home(unique, new, old) != Fate::Stays);
+            assert!(may_end_others(unique, new.initial_contact) || !ends, "{unique:?} {new:?}");
+        }
+    }
+}
