@@ -98,7 +98,14 @@ impl Host {
     }
 
     fn next_of(&mut self, now: Now, mut crossing: Crossing) -> Option<Crossing> {
-        let (loser, winner) = (self.current(crossing.loser)?, self.current(crossing.winner)?);
+        let loser = self.current(crossing.loser)?;
+        let Some(winner) = self.current(crossing.winner) else {
+            // Nothing is sent on it any more: it cannot stay.
+            if matches!(crossing.step, Step::Mute | Step::Refill(_)) {
+                self.order(now, loser, |token| Command::TerminateIke { force: Force::Polite, token });
+            }
+            return None;
+        };
         let failed = crossing.awaits.is_some_and(|token| matches!(self.outcome(token), Some(Err(_))));
         let check = |token| Command::CheckLiveness { token };
         let mute = |token| Command::Mute { token };
