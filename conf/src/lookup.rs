@@ -123,6 +123,7 @@ impl View<'_> {
 
     /// The error for a value that is set.
     fn error(&self, path: &str, problem: Problem) -> ValueError {
+        // `text` has just found it at this path, and settings do not change.
         let (key, value) = self.find(path).expect("only a value that is set can be wrong");
         let name = path.rsplit('.').next().unwrap_or(path);
         ValueError { location: value.location(), key, value: shown(name, value), problem }

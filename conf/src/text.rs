@@ -129,6 +129,7 @@ impl Files {
 
 /// Numbers of things in memory are kept small: there are very many of them.
 pub(crate) fn narrow(number: usize) -> u32 {
+    // A file has 64 MiB at most; of all, each thing takes an octet of text and more for itself, so that memory ends first.
     u32::try_from(number).expect("settings end long before 4 G of anything")
 }
 

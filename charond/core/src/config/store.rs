@@ -88,6 +88,7 @@ impl Connections {
         let mut loaded = self.loaded.lock();
         let loading = match loaded.by_name.get(&connection.name).copied() {
             Some(place) => {
+                // `by_name` leads to filled places only: unloading takes the name and the content under the same lock.
                 let old = loaded.places[place].take().expect("what has a name is there");
                 if *old == connection {
                     loaded.places[place] = Some(old);
